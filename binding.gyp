@@ -1,0 +1,50 @@
+# For node-gyp, which prebuildify drives; CMakeLists.txt is the other build and both read
+# native/sources.json. ADJOINT_MARCH in the environment sets the CPU level.
+{
+  "variables": {
+    "march%": "<!(node -p \"process.env.ADJOINT_MARCH || 'native'\")",
+    "sleef%": "<!(node scripts/print-sources.mjs --sleef)",
+  },
+  "targets": [
+    {
+      "target_name": "adjoint",
+      "sources": ["<!@(node scripts/print-sources.mjs core binding)"],
+      "include_dirs": ["native"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NDEBUG",
+      ],
+      # node-gyp's own flags switch exceptions and run-time types off and an older standard on.
+      "cflags!": ["-O2", "-fno-omit-frame-pointer"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20", "-std=gnu++14"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-O3",
+        "-march=<(march)",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-Wall",
+        "-Wextra",
+        "-fvisibility=hidden",
+        "-fvisibility-inlines-hidden",
+        "-isystem", "/usr/include/eigen3",
+        "-isystem", "<!(node -p \"require('node-addon-api').include_dir\")",
+      ],
+      "libraries": ["-lsleef", "-lpthread", "-ldl"],
+      "ldflags": [
+        "-static-libstdc++",
+        "-static-libgcc",
+        "-Wl,-z,nodelete",
+        "-Wl,-z,origin",
+        "-Wl,--gc-sections",
+        "-Wl,-rpath,'$$ORIGIN'",
+        "-Wl,--version-script=<(module_root_dir)/cmake/exports.map",
+      ],
+      # prebuildify takes shared libraries it finds beside the addon along.
+      "copies": [{"destination": "<(PRODUCT_DIR)", "files": ["<(sleef)"]}],
+    }
+  ],
+}

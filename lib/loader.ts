@@ -1,0 +1,94 @@
+// Finds the addon and loads it. It knows where an addon can be and what this CPU can run, and nothing
+// of what is in it.
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// From dist/loader.js and from lib/loader.ts alike, the package is one folder up.
+const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+
+// The flags, as Linux spells them, that each x86-64 level adds to the one before.
+const x86Levels: readonly (readonly [name: string, flags: string])[] = [
+  ["v2", "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"],
+  ["v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"],
+  ["v4", "avx512f avx512bw avx512cd avx512dq avx512vl"],
+];
+
+/** The x86-64 levels among "v4", "v3", "v2" that a CPU with these flags can run, the best first. */
+export function levelsOf(flags: ReadonlySet<string>): string[] {
+  const found: string[] = [];
+  for (const [name, wanted] of x86Levels) {
+    if (!wanted.split(" ").every((flag) => flags.has(flag))) break;
+    found.unshift(name);
+  }
+  return found;
+}
+
+function cpuFlags(): Set<string> {
+  try {
+    const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"));
+    return new Set(line?.[1]?.split(/\s+/) ?? []);
+  } catch {
+    return new Set();
+  }
+}
+
+/** "glibc" or "musl" on Linux, by what this Node was linked with; elsewhere undefined. */
+function libc(): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  // The report's header names glibc's version, and there is none to name on musl. Leaving the
+  // network out keeps it from looking up names of every open socket.
+  const { report } = process as { report?: { excludeNetwork?: boolean; getReport(): object } };
+  if (!report) return "glibc";
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
+  try {
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    return header?.glibcVersionRuntime ? "glibc" : "musl";
+  } finally {
+    report.excludeNetwork = before ?? false;
+  }
+}
+
+/** Where a prebuilt addon for this machine may be, the best first. */
+function prebuilt(): string[] {
+  const folder = join(packageRoot, "prebuilds", `${process.platform}-${process.arch}`);
+  if (!existsSync(folder)) return [join(folder, "adjoint.*.node")];
+  const levels = process.arch === "x64" ? levelsOf(cpuFlags()).map((level) => `.${level}`) : [""];
+  const library = libc();
+  const suffix = library ? `.${library}.node` : ".node";
+  return levels.map((level) => join(folder, `adjoint${level}${suffix}`));
+}
+
+/**
+ * Loads the addon: the file named by the environment variable `ADJOINT_NATIVE`, else a build from
+ * source in `build/Release`, else the prebuilt binary for this platform and the best level of its CPU.
+ * @throws Error when there is none, or when the one found does not load; it says what was tried.
+ */
+export function loadAddon(): unknown {
+  const require = createRequire(import.meta.url);
+  const named = process.env["ADJOINT_NATIVE"];
+  const candidates = named
+    ? [resolve(named)]
+    : [join(packageRoot, "build", "Release", "adjoint.node"), ...prebuilt()];
+  const file = candidates.find((candidate) => existsSync(candidate));
+  if (file === undefined) throw notFound(candidates, named !== undefined);
+  try {
+    return require(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`adjoint: the addon ${file} does not load: ${reason}`, { cause });
+  }
+}
+
+function notFound(candidates: readonly string[], named: boolean): Error {
+  const looked = candidates.map((candidate) => `  ${candidate}`).join("\n");
+  const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
+  const advice = named
+    ? "ADJOINT_NATIVE names it; unset it to use the one that comes with the package."
+    : `Build it from source with: node ${join(packageRoot, "scripts", "build-native.mjs")}\n` +
+      "which needs a C++20 compiler, CMake, SLEEF and Eigen " +
+      "(Debian: apt-get install g++ cmake libsleef-dev libeigen3-dev).";
+  return new Error(`adjoint: no addon for ${what}; looked for\n${looked}\n${advice}`);
+}

@@ -1,0 +1,65 @@
+// Builds the addon for this machine's CPU with cmake-js: build/Release/adjoint.node.
+//
+// In a checkout it runs by itself before `npm start` and `npm test`. In an installed package it is the
+// documented build from source, for a platform that has no prebuilt binary:
+//
+//     node node_modules/adjoint/scripts/build-native.mjs
+//
+// That needs a C++20 compiler, CMake 3.19, SLEEF and Eigen 3 (Debian: g++ cmake libsleef-dev
+// libeigen3-dev); the two npm packages it needs are fetched into the package's build folder.
+import { existsSync, rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { at, fail, jobs, run, say, sources, whenStale, which } from "./common.mjs";
+
+const tools = ["cmake-js@8", "node-addon-api@8"];
+
+/** The node_modules that has cmake-js and node-addon-api; fetched when this is no checkout. */
+function toolFolder() {
+  const has = (folder) => tools.every((tool) => existsSync(`${folder}/${tool.split("@")[0]}`));
+  const own = at("node_modules");
+  if (has(own)) return own;
+  const fetched = at("build", "tools", "node_modules");
+  if (!has(fetched)) {
+    say(`fetching ${tools.join(" and ")}`);
+    const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+    run(npm, ["install", "--no-save", "--no-package-lock", "--prefix", "build/tools", ...tools]);
+  }
+  return fetched;
+}
+
+export function buildNative() {
+  const inputs = [
+    ...["binding", "exec", "linalg", "ops", "plan", "solve", "sparsity", "tape", "transform"],
+    ...["checkpoint", "sources.json"],
+  ].map((room) => `native/${room}`);
+  inputs.push("CMakeLists.txt", "cmake");
+  return whenStale("native", inputs, ["build/Release/adjoint.node"], () => {
+    if (sources().binding.length === 0) {
+      say("native/binding has no sources yet: no addon built");
+      return false;
+    }
+    for (const command of ["cmake", "c++"]) {
+      if (!which(command))
+        fail(`building the addon needs ${command} (Debian: apt-get install cmake g++)`);
+    }
+    say("building the addon");
+    const folder = toolFolder();
+    const development = existsSync(at("native", "test"));
+    run(process.execPath, [
+      `${folder}/cmake-js/bin/cmake-js`,
+      "build",
+      "--prefer-make",
+      ...["--config", "Release", "--log-level", "warn", "--parallel", jobs],
+      `--CDADJOINT_NODE_MODULES=${folder}`,
+      `--CDADJOINT_MARCH=${process.env.ADJOINT_MARCH ?? "native"}`,
+      // Another compiler's new warning must not stop a user's build.
+      `--CDADJOINT_WERROR=${development ? "ON" : "OFF"}`,
+    ]);
+    return true;
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  if (process.argv.includes("--force")) rmSync(at("build", "stamps", "native"), { force: true });
+  buildNative();
+}

@@ -1,0 +1,58 @@
+// Builds the C++ tests and the generator with plain CMake, in a build folder of their own.
+//   node scripts/build-test.mjs            build-test/
+//   node scripts/build-test.mjs asan       build-asan/: AddressSanitizer and UBSan, the addon too
+//   node scripts/build-test.mjs valgrind   build-valgrind/: for a CPU that valgrind can imitate
+import { rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { jobs, run, say, sources, whenStale } from "./common.mjs";
+
+const variants = {
+  test: { ADJOINT_ADDON: "OFF" },
+  asan: {
+    CMAKE_BUILD_TYPE: "RelWithDebInfo",
+    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O1 -g1",
+    ADJOINT_SANITIZE: "address,undefined",
+    // Its templates' maybe-uninitialized warnings are false under a sanitizer.
+    ADJOINT_WERROR: "OFF",
+  },
+  // Valgrind knows AVX2 and no AVX-512.
+  valgrind: {
+    CMAKE_BUILD_TYPE: "RelWithDebInfo",
+    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O2 -g1",
+    ADJOINT_MARCH: "x86-64-v3",
+    ADJOINT_ADDON: "OFF",
+    ADJOINT_WERROR: "OFF",
+  },
+};
+
+/** Builds a variant when stale. Gives its folder, or undefined when there is no test yet. */
+export function buildTests(variant = "test") {
+  const folder = `build-${variant}`;
+  const { test, tools } = sources();
+  if (test.length + tools.length === 0) {
+    say("native/test has no sources yet: no C++ tests built");
+    return undefined;
+  }
+  const outputs = [];
+  if (test.length > 0) outputs.push(`${folder}/adjoint_native_tests`);
+  if (tools.length > 0) outputs.push(`${folder}/adjoint_generate`);
+  whenStale(folder, ["native", "CMakeLists.txt", "cmake"], outputs, () => {
+    say(`building the C++ tests in ${folder}/`);
+    const options = { CMAKE_BUILD_TYPE: "Release", ADJOINT_TESTS: "ON", ...variants[variant] };
+    const defines = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
+    run("cmake", ["-S", ".", "-B", folder, "-G", "Unix Makefiles", ...defines], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    run("cmake", ["--build", folder, "-j", jobs]);
+  });
+  return folder;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const variant = process.argv[2] ?? "test";
+  if (!(variant in variants)) throw new Error(`no such variant: ${variant}`);
+  if (process.argv.includes("--force")) {
+    rmSync(`build/stamps/build-${variant}`, { force: true });
+  }
+  buildTests(variant);
+}

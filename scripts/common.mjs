@@ -1,0 +1,100 @@
+// What the scripts share: where things are, running commands, and telling what is out of date.
+// Plain Node and no dependencies, because set-up runs before there is a node_modules.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { delimiter, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Jobs for a parallel build. Memory, not cores, is what a template-heavy build runs out of first. */
+export const jobs = String(Math.min(8, availableParallelism()));
+
+/** A path inside the package. */
+export const at = (...parts) => join(root, ...parts);
+
+export const say = (text) => console.log(`adjoint: ${text}`);
+
+/** Stops the script with a message. */
+export function fail(text) {
+  console.error(`adjoint: ${text}`);
+  process.exit(1);
+}
+
+/** Runs a command in the package's folder and returns its exit status. */
+export function status(command, args = [], options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (result.error) console.error(`adjoint: ${command}: ${result.error.message}`);
+  if (result.signal) console.error(`adjoint: ${command} was ended by ${result.signal}`);
+  return result.status ?? 1;
+}
+
+/** Runs a command and stops the script, with the command's status, when it fails. */
+export function run(command, args = [], options = {}) {
+  const code = status(command, args, options);
+  if (code !== 0) {
+    console.error(`adjoint: failed: ${command} ${args.join(" ")}`);
+    process.exit(code);
+  }
+}
+
+/** What a command prints, or undefined when it fails. */
+export function output(command, args = [], options = {}) {
+  const result = spawnSync(command, args, { cwd: root, encoding: "utf8", ...options });
+  return result.status === 0 ? result.stdout : undefined;
+}
+
+/** Where a command is on PATH, or undefined. */
+export function which(command) {
+  return (process.env.PATH ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, command))
+    .find((file) => existsSync(file));
+}
+
+/** The path of a tool from node_modules. */
+export const bin = (name) => at("node_modules", ".bin", name);
+
+/** All files below a folder (or the file itself), as paths from the package's folder, sorted. */
+export function files(path, keep = () => true) {
+  const full = at(path);
+  if (!existsSync(full)) return [];
+  if (!statSync(full).isDirectory()) return [path];
+  return readdirSync(full, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter(keep)
+    .sort();
+}
+
+// A stamp remembers, for a build that succeeded, its inputs: names, sizes and times. Names count
+// because a removed file makes a build stale too, and no modification time tells that.
+const stampPath = (name) => at("build", "stamps", name);
+
+function fingerprint(inputs) {
+  return inputs
+    .flatMap((input) => files(input))
+    .map((file) => {
+      const { size, mtimeMs } = statSync(at(file));
+      return `${file} ${size} ${mtimeMs}\n`;
+    })
+    .join("");
+}
+
+/** Runs `build` unless its inputs are as they were when it last succeeded and its output exists. */
+export function whenStale(name, inputs, outputs, build) {
+  const now = fingerprint(inputs);
+  const fresh =
+    outputs.every((path) => existsSync(at(path))) &&
+    existsSync(stampPath(name)) &&
+    readFileSync(stampPath(name), "utf8") === now;
+  if (fresh) return false;
+  if (build() === false) return false;
+  mkdirSync(dirname(stampPath(name)), { recursive: true });
+  writeFileSync(stampPath(name), now);
+  return true;
+}
+
+/** The lists of native/sources.json. */
+export const sources = () => JSON.parse(readFileSync(at("native", "sources.json"), "utf8"));

@@ -1,0 +1,70 @@
+// From a fresh clone to something that runs: Debian packages, npm packages, TypeScript, the addon.
+// What is there already is left alone, so a second run does nothing and takes a moment.
+//   --test   what the tests need too      --ci   and what continuous integration needs
+import { existsSync, statSync } from "node:fs";
+import { at, fail, output, run, say, which } from "./common.mjs";
+
+const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--ci");
+
+/** Debian packages: those that another installation can stand in for are asked for by command. */
+function missingPackages() {
+  const commands = { "c++": "g++", make: "make", cmake: "cmake" };
+  const packages = ["libsleef-dev", "libeigen3-dev"];
+  if (wants("--test")) packages.push("libgtest-dev", "libmpfr-dev");
+  if (wants("--ci")) packages.push("clang-format-19", "clang-tidy-19", "valgrind");
+  const missing = Object.keys(commands)
+    .filter((command) => !which(command))
+    .map((command) => commands[command]);
+  if (!which("dpkg-query")) {
+    if (missing.length > 0) fail(`these commands are needed and missing: ${missing.join(" ")}`);
+    return []; // No Debian: CMake says what else it does not find.
+  }
+  const format = "$" + "{Package} $" + "{db:Status-Status}\\n";
+  // dpkg-query exits 1 when it does not know one of them and still lists the others.
+  const query = ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...packages];
+  const listed = output("sh", query) ?? "";
+  const installed = new Set(
+    listed
+      .split("\n")
+      .filter((line) => line.endsWith(" installed"))
+      .map((line) => line.split(" ")[0]),
+  );
+  return [...missing, ...packages.filter((name) => !installed.has(name))];
+}
+
+function installPackages() {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() !== 0) {
+    fail(
+      `these Debian packages are needed: ${missing.join(" ")}\n` +
+        `Install them and run this again:\n\n    sudo sh -c '${command}'\n`,
+    );
+  }
+  say(`installing Debian packages: ${missing.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  run("sh", ["-c", command.replace("apt-get update", "apt-get update -q")], { env });
+}
+
+function installModules() {
+  const lock = at("package-lock.json");
+  const installed = at("node_modules", ".package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  say("installing npm packages");
+  run("npm", ["ci", "--no-audit", "--no-fund"]);
+}
+
+const [major] = process.versions.node.split(".");
+if (Number(major) < 20) fail(`Node 20 or later is needed, this is ${process.version}`);
+
+installPackages();
+installModules();
+const { buildTypeScript } = await import("./build-ts.mjs");
+const { buildNative } = await import("./build-native.mjs");
+buildTypeScript();
+buildNative();
+if (wants("--test")) {
+  const { buildTests } = await import("./build-test.mjs");
+  buildTests();
+}
