@@ -3,13 +3,12 @@
 {
   "variables": {
     "march%": "<!(node -p \"process.env.ADJOINT_MARCH || 'native'\")",
-    "sleef%": "<!(node scripts/print-sources.mjs --sleef)",
   },
   "targets": [
     {
       "target_name": "adjoint",
       "sources": ["<!@(node scripts/print-sources.mjs core binding)"],
-      "include_dirs": ["native"],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
         "NAPI_VERSION=8",
         "NAPI_DISABLE_CPP_EXCEPTIONS",
@@ -31,7 +30,6 @@
         "-fvisibility=hidden",
         "-fvisibility-inlines-hidden",
         "-isystem", "/usr/include/eigen3",
-        "-isystem", "<!(node -p \"require('node-addon-api').include_dir\")",
       ],
       "libraries": ["-lsleef", "-lpthread", "-ldl"],
       "ldflags": [
@@ -43,8 +41,6 @@
         "-Wl,-rpath,'$$ORIGIN'",
         "-Wl,--version-script=<(module_root_dir)/cmake/exports.map",
       ],
-      # prebuildify takes shared libraries it finds beside the addon along.
-      "copies": [{"destination": "<(PRODUCT_DIR)", "files": ["<(sleef)"]}],
     }
   ],
 }

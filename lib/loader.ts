@@ -1,6 +1,6 @@
 // Finds the addon and loads it. It knows where an addon can be and what this CPU can run, and nothing
 // of what is in it.
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,21 +34,21 @@ function cpuFlags(): Set<string> {
   }
 }
 
-/** "glibc" or "musl" on Linux, by what this Node was linked with; elsewhere undefined. */
+/** "glibc" or "musl" on Linux, by the dynamic linker that this Node asks for; elsewhere undefined. */
 function libc(): string | undefined {
   if (process.platform !== "linux") return undefined;
-  // The report's header names glibc's version, and there is none to name on musl. Leaving the
-  // network out keeps it from looking up names of every open socket.
-  const { report } = process as { report?: { excludeNetwork?: boolean; getReport(): object } };
-  if (!report) return "glibc";
-  const before = report.excludeNetwork;
-  report.excludeNetwork = true;
+  const head = Buffer.alloc(4096);
   try {
-    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
-    return header?.glibcVersionRuntime ? "glibc" : "musl";
-  } finally {
-    report.excludeNetwork = before ?? false;
+    const file = openSync(process.execPath, "r");
+    try {
+      readSync(file, head, 0, head.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return "glibc";
   }
+  return head.includes("/ld-musl-") ? "musl" : "glibc";
 }
 
 /** Where a prebuilt addon for this machine may be, the best first. */
@@ -68,7 +68,7 @@ function prebuilt(): string[] {
  */
 export function loadAddon(): unknown {
   const require = createRequire(import.meta.url);
-  const named = process.env["ADJOINT_NATIVE"];
+  const named = process.env.ADJOINT_NATIVE;
   const candidates = named
     ? [resolve(named)]
     : [join(packageRoot, "build", "Release", "adjoint.node"), ...prebuilt()];

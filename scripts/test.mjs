@@ -1,7 +1,7 @@
 // Runs the C++ tests, then vitest, and closes with one line: N passed, N failed.
 //   node scripts/test.mjs [cpp|ts] [arguments for the runner]
 // What each runner counted is read from its report, so that the totals are the runners' own.
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { buildTests } from "./build-test.mjs";
 import { at, bin, files, say, status } from "./common.mjs";
@@ -48,11 +48,14 @@ export function runVitest({ name = "vitest", args = [], env = {} } = {}) {
   return counted(passed, failed, skipped, code);
 }
 
-/** Prints the closing line of several runs and exits as it says. */
-export function conclude(runs) {
+/** Prints the closing line of several runs, leaves it in build/reports too, and exits as it says. */
+export function conclude(runs, name) {
   const sum = (key) => runs.reduce((total, each) => total + each[key], 0);
   const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
-  console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
+  const line = `${sum("passed")} passed, ${sum("failed")} failed${skipped}`;
+  mkdirSync(at(reports), { recursive: true });
+  writeFileSync(at(reports, `${name}.txt`), `${line}\n`);
+  console.log(`\n${line}`);
   process.exit(sum("failed") > 0 ? 1 : 0);
 }
 
@@ -62,5 +65,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const runs = [];
   if (only !== "ts") runs.push(runCpp(buildTests(), { args: only ? args : [] }));
   if (only !== "cpp") runs.push(runVitest({ args }));
-  conclude(runs);
+  conclude(runs, "tests");
 }

@@ -1,0 +1,105 @@
+// Builds the addons that the package ships, with prebuildify and node-gyp, into prebuilds/.
+//   node scripts/prebuild.mjs [v2] [v3] [v4]    the x86-64 levels; all of them when none is named
+//
+// Only this machine's platform is built, with this machine's C library: linux-x64 with glibc. What
+// another target takes is a SLEEF for it, which is a shared library of the system here:
+//   linux-arm64   the same script on such a machine, or g++-aarch64-linux-gnu as CXX with an arm64
+//                 libsleef.so.3 in ADJOINT_SLEEF_DIR and PREBUILD_ARCH=arm64 (it has one level only)
+//   musl          the same script in a musl distribution whose package of SLEEF is libsleef.so.3
+//   darwin, win32 a SLEEF built from source, and its name in binding.gyp
+// The oldest glibc that a build runs on is the one of the machine that built it.
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { at, fail, jobs, output, run, say, whenStale } from "./common.mjs";
+
+const arch = process.env.PREBUILD_ARCH ?? process.arch;
+const levels = arch === "x64" ? ["v2", "v3", "v4"] : ["v8"];
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const unknown = wanted.filter((level) => !levels.includes(level));
+if (unknown.length > 0) fail(`no such level: ${unknown.join(" ")} (there are ${levels.join(" ")})`);
+
+const target = `${process.platform}-${arch}`;
+const stage = at("build-prebuild");
+
+/** node-gyp empties build/, where the development build is: it works in a copy of the sources. */
+function makeStage() {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+  const needed = ["binding.gyp", "cmake", "native", "package.json"];
+  needed.push("scripts/common.mjs", "scripts/print-sources.mjs");
+  for (const path of needed) cpSync(at(path), join(stage, path), { recursive: true });
+  symlinkSync(at("node_modules"), join(stage, "node_modules"));
+}
+
+/** Node's headers where they are installed with Node, so that node-gyp does not download them. */
+function headers() {
+  const prefix = dirname(dirname(process.execPath));
+  const installed = existsSync(join(prefix, "include", "node", "node_api.h"));
+  return installed && !process.env.npm_config_nodedir ? { npm_config_nodedir: prefix } : {};
+}
+
+function build(level) {
+  const march = arch === "x64" ? `x86-64-${level}` : "armv8-a";
+  const name = arch === "x64" ? `adjoint.${level}` : "adjoint";
+  say(`building ${target} for ${march}`);
+  makeStage();
+  const env = { ...process.env, ...headers(), ADJOINT_MARCH: march, JOBS: jobs };
+  const tag = process.platform === "linux" ? ["--tag-libc"] : [];
+  run(
+    process.execPath,
+    [
+      at("node_modules", "prebuildify", "bin.js"),
+      "--napi",
+      "--strip",
+      "--name",
+      name,
+      ...tag,
+    ].concat(["--target", process.versions.node, "--cwd", stage, "--out", at(".")]),
+    { cwd: stage, env },
+  );
+  rmSync(stage, { recursive: true, force: true });
+}
+
+for (const level of wanted.length > 0 ? wanted : levels) {
+  const inputs = ["native", "binding.gyp", "cmake", "scripts/prebuild.mjs"];
+  const libc = process.platform === "linux" ? ".glibc" : "";
+  const made = `prebuilds/${target}/adjoint${arch === "x64" ? `.${level}` : ""}${libc}.node`;
+  whenStale(`prebuild-${level}`, inputs, [made], () => build(level));
+}
+
+// The addons link SLEEF's shared library, and look for it beside themselves.
+const folder = at("prebuilds", target);
+copyFileSync(sleef(), join(folder, "libsleef.so.3"));
+
+for (const file of readdirSync(folder)) {
+  const path = join(folder, file);
+  say(`${file}: ${(statSync(path).size / 1024).toFixed(0)} kB${floor(path)}`);
+}
+
+function sleef() {
+  const triplet = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[arch];
+  const folders = [process.env.ADJOINT_SLEEF_DIR, `/usr/lib/${triplet}`, "/usr/lib64", "/usr/lib"];
+  const found = folders
+    .filter(Boolean)
+    .map((path) => `${path}/libsleef.so.3`)
+    .find((path) => existsSync(path));
+  return found ?? fail("libsleef.so.3 is not installed (Debian: apt-get install libsleef-dev)");
+}
+
+/** The newest version of glibc whose symbols the file wants. */
+function floor(file) {
+  const symbols = output("objdump", ["-T", file]);
+  const versions = [...(symbols ?? "").matchAll(/GLIBC_(\d+)\.(\d+)/g)].map((m) => [+m[1], +m[2]]);
+  versions.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  const newest = versions.at(-1);
+  return newest ? `, glibc ${newest.join(".")} or later` : "";
+}

@@ -1,0 +1,14 @@
+// The C++ tests under valgrind. It is some 30 times slower, so tests with Slow or Ulp in their names,
+// which loop over many points through code that other tests touch too, are left out.
+//   node scripts/test-valgrind.mjs [arguments for the runner]
+import { buildTests } from "./build-test.mjs";
+import { fail, which } from "./common.mjs";
+import { conclude, runCpp } from "./test.mjs";
+
+if (!which("valgrind")) fail("valgrind is missing (Debian: apt-get install valgrind)");
+
+const wrapper = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"];
+wrapper.push("--errors-for-leak-kinds=definite", "--fair-sched=yes");
+const args = ["--gtest_filter=-*Slow*:*Ulp*", ...process.argv.slice(2)];
+const env = { ADJOINT_SANITIZED: "1" };
+conclude([runCpp(buildTests("valgrind"), { wrapper, args, env })], "valgrind");
