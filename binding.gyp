@@ -31,7 +31,7 @@
         "-fvisibility-inlines-hidden",
         "-isystem", "/usr/include/eigen3",
       ],
-      "libraries": ["-lsleef", "-lpthread", "-ldl"],
+      "libraries": ["<!@(node scripts/print-sources.mjs --sleef)", "-lpthread", "-ldl"],
       "ldflags": [
         "-static-libstdc++",
         "-static-libgcc",

@@ -25,13 +25,15 @@ export function levelsOf(flags: ReadonlySet<string>): string[] {
   return found;
 }
 
-function cpuFlags(): Set<string> {
+/** The x86-64 levels of this CPU. Where it does not tell, that is the one that all servers have. */
+function levels(): string[] {
   try {
     const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"));
-    return new Set(line?.[1]?.split(/\s+/) ?? []);
+    if (line?.[1]) return levelsOf(new Set(line[1].split(/\s+/)));
   } catch {
-    return new Set();
+    // No Linux.
   }
+  return ["v2"];
 }
 
 /** "glibc" or "musl" on Linux, by the dynamic linker that this Node asks for; elsewhere undefined. */
@@ -55,10 +57,10 @@ function libc(): string | undefined {
 function prebuilt(): string[] {
   const folder = join(packageRoot, "prebuilds", `${process.platform}-${process.arch}`);
   if (!existsSync(folder)) return [join(folder, "adjoint.*.node")];
-  const levels = process.arch === "x64" ? levelsOf(cpuFlags()).map((level) => `.${level}`) : [""];
+  const tags = process.arch === "x64" ? levels().map((level) => `.${level}`) : [""];
   const library = libc();
   const suffix = library ? `.${library}.node` : ".node";
-  return levels.map((level) => join(folder, `adjoint${level}${suffix}`));
+  return tags.map((tag) => join(folder, `adjoint${tag}${suffix}`));
 }
 
 /**

@@ -1,13 +1,16 @@
 // Builds the addons that the package ships, with prebuildify and node-gyp, into prebuilds/.
 //   node scripts/prebuild.mjs [v2] [v3] [v4]    the x86-64 levels; all of them when none is named
+//   node scripts/prebuild.mjs --zig             with zig, for glibc 2.28 and later
 //
-// Only this machine's platform is built, with this machine's C library: linux-x64 with glibc. What
-// another target takes is a SLEEF for it, which is a shared library of the system here:
-//   linux-arm64   the same script on such a machine, or g++-aarch64-linux-gnu as CXX with an arm64
-//                 libsleef.so.3 in ADJOINT_SLEEF_DIR and PREBUILD_ARCH=arm64 (it has one level only)
-//   musl          the same script in a musl distribution whose package of SLEEF is libsleef.so.3
+// Without --zig the oldest glibc that a build runs on is about that of the machine that built it.
+//
+// Only this machine's platform is built: linux-x64 with glibc. What another target takes is a SLEEF
+// for it, which is a shared library of the system here:
+//   linux-arm64   PREBUILD_ARCH=arm64 and ADJOINT_SLEEF_DIR, a folder with an arm64 libsleef.so and
+//                 libsleef.so.3 (those of Debian's libsleef-dev for arm64); CXX=aarch64-linux-gnu-g++
+//                 or --zig; one level, and code in native/exec that does not need x86 intrinsics
+//   musl          the same script in a musl distribution that has libsleef.so.3
 //   darwin, win32 a SLEEF built from source, and its name in binding.gyp
-// The oldest glibc that a build runs on is the one of the machine that built it.
 import {
   copyFileSync,
   cpSync,
@@ -20,6 +23,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { at, fail, jobs, output, run, say, whenStale } from "./common.mjs";
+import { zigEnvironment } from "./zig.mjs";
 
 const arch = process.env.PREBUILD_ARCH ?? process.arch;
 const levels = arch === "x64" ? ["v2", "v3", "v4"] : ["v8"];
@@ -27,6 +31,7 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("
 const unknown = wanted.filter((level) => !levels.includes(level));
 if (unknown.length > 0) fail(`no such level: ${unknown.join(" ")} (there are ${levels.join(" ")})`);
 
+const zig = process.argv.includes("--zig");
 const target = `${process.platform}-${arch}`;
 const stage = at("build-prebuild");
 
@@ -52,28 +57,27 @@ function build(level) {
   const name = arch === "x64" ? `adjoint.${level}` : "adjoint";
   say(`building ${target} for ${march}`);
   makeStage();
-  const env = { ...process.env, ...headers(), ADJOINT_MARCH: march, JOBS: jobs };
-  const tag = process.platform === "linux" ? ["--tag-libc"] : [];
+  const compiler = zig ? zigEnvironment(arch, sleef()) : {};
+  const env = { ...process.env, ...headers(), ...compiler, ADJOINT_MARCH: march, JOBS: jobs };
+  const options = ["--napi", "--strip", "--name", name, "--target", process.versions.node];
+  if (process.platform === "linux") options.push("--tag-libc");
   run(
     process.execPath,
-    [
-      at("node_modules", "prebuildify", "bin.js"),
-      "--napi",
-      "--strip",
-      "--name",
-      name,
-      ...tag,
-    ].concat(["--target", process.versions.node, "--cwd", stage, "--out", at(".")]),
+    [at("node_modules", "prebuildify", "bin.js"), ...options, "--cwd", stage, "--out", at(".")],
     { cwd: stage, env },
   );
   rmSync(stage, { recursive: true, force: true });
+  // The other compiler's build is overwritten.
+  rmSync(at("build", "stamps", stamp(level, !zig)), { force: true });
 }
+
+const stamp = (level, withZig) => `prebuild-${level}${withZig ? "-zig" : ""}`;
 
 for (const level of wanted.length > 0 ? wanted : levels) {
   const inputs = ["native", "binding.gyp", "cmake", "scripts/prebuild.mjs"];
   const libc = process.platform === "linux" ? ".glibc" : "";
   const made = `prebuilds/${target}/adjoint${arch === "x64" ? `.${level}` : ""}${libc}.node`;
-  whenStale(`prebuild-${level}`, inputs, [made], () => build(level));
+  whenStale(stamp(level, zig), inputs, [made], () => build(level));
 }
 
 // The addons link SLEEF's shared library, and look for it beside themselves.
