@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tape/tape.h"
+
+namespace adjoint {
+
+/// What ops/ tells tape/ about its rows: names for printing.
+/// Set once, before the first tape is made.
+struct OpNames {
+  const char* (*name)(OpCode) = nullptr;
+};
+void setOpNames(OpNames names);
+const char* opName(OpCode op);
+
+/// Grows a tape. Nodes are hash-consed: asking twice for the same operation on the same operands
+/// gives the same node. The builder checks nothing about an operation; ops/ does, before it asks.
+class Builder {
+ public:
+  Builder();
+
+  NodeId input(std::string name, const Shape& shape, DType dtype = DType::F64);
+  NodeId constant(double value, const Shape& shape = {}, DType dtype = DType::F64);
+  /// Row-major dense constant; all-equal data becomes a kConstant.
+  NodeId data(std::vector<double> values, const Shape& shape, DType dtype = DType::F64);
+  NodeId data(std::shared_ptr<const std::vector<double>> values, const Shape& shape, DType dtype);
+  NodeId append(OpCode op, DType dtype, const Shape& shape, std::span<const NodeId> operands,
+                std::span<const std::int64_t> attrs = {});
+  /// append for callers that have the shape and attribute already interned in this builder.
+  NodeId appendInterned(OpCode op, DType dtype, ShapeId shape, AttrId attr,
+                        std::span<const NodeId> operands);
+  /// The node append would give if it exists already, else kNoNode. At most three operands.
+  NodeId find(OpCode op, DType dtype, ShapeId shape, AttrId attr,
+              std::span<const NodeId> operands) const;
+  std::size_t addRule(std::shared_ptr<const CustomRule> rule);
+
+  const Tape& tape() const { return *tape_; }
+  const Node& node(NodeId id) const { return tape_->nodes_[id]; }
+  const Shape& shape(NodeId id) const { return tape_->shape(id); }
+  DType dtype(NodeId id) const { return node(id).dtype; }
+  std::size_t size() const { return tape_->nodes_.size(); }
+
+  ShapeId intern(const Shape& shape);
+  AttrId internAttrs(std::span<const std::int64_t> attrs);
+
+  /// New nodes get this origin until it is set again (kNoNode: they are their own).
+  void setOrigin(NodeId origin) { origin_ = origin; }
+
+  /// Ends the tape: dead nodes go, the rest keep their order.
+  /// Inputs stay, used or not. The builder is empty afterwards.
+  TapePtr finish(std::vector<Port> outputs);
+
+  std::size_t bytes() const;
+
+ private:
+  NodeId cons(const Node& node, std::span<const NodeId> variadic);
+  /// Slot of the table that holds an equal node, or the free one where it belongs.
+  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic) const;
+  void grow();
+  std::uint64_t hash(const Node& node, std::span<const NodeId> variadic) const;
+
+  std::shared_ptr<Tape> tape_;
+  std::vector<NodeId> table_;  // open addressing, power of two
+  std::unordered_map<std::string, ShapeId> shapeIds_;
+  std::unordered_map<std::string, AttrId> attrIds_;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> dataIds_;
+  ShapeId lastShape_ = 0;
+  NodeId origin_ = kNoNode;
+};
+
+}  // namespace adjoint

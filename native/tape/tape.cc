@@ -1,0 +1,115 @@
+#include "tape/tape.h"
+
+#include <bit>
+#include <charconv>
+#include <cstdio>
+
+#include "tape/builder.h"
+
+namespace adjoint {
+
+namespace {
+
+OpNames installedNames;
+
+/// Dense constants longer than this print as a 128-bit digest of their content.
+constexpr std::size_t kMaxPrintedValues = 1024;
+
+std::string formatDouble(double value) {
+  char text[32];
+  const auto [end, ec] = std::to_chars(text, text + sizeof(text), value);
+  return std::string(text, end);
+}
+
+std::string digest(const std::vector<double>& values) {
+  std::uint64_t a = 0xcbf29ce484222325ull;
+  std::uint64_t b = 0x84222325cbf29ce4ull;
+  for (const double v : values) {
+    const auto bits = std::bit_cast<std::uint64_t>(v);
+    a = (a ^ bits) * 0x9e3779b97f4a7c15ull;
+    a ^= a >> 32;
+    b = (b + bits) * 0xff51afd7ed558ccdull;
+    b ^= b >> 29;
+  }
+  char text[40];
+  std::snprintf(text, sizeof(text), "%016llx%016llx", static_cast<unsigned long long>(a),
+                static_cast<unsigned long long>(b));
+  return text;
+}
+
+}  // namespace
+
+void setOpNames(OpNames names) { installedNames = names; }
+
+const char* opName(OpCode op) {
+  switch (op) {
+    case tapeop::kInput:
+      return "input";
+    case tapeop::kConstant:
+      return "constant";
+    case tapeop::kData:
+      return "data";
+    default:
+      return installedNames.name ? installedNames.name(op) : "?";
+  }
+}
+
+double Tape::constantValue(const Node& node) {
+  return std::bit_cast<double>(static_cast<std::uint64_t>(node.operand[0]) |
+                               static_cast<std::uint64_t>(node.operand[1]) << 32);
+}
+
+std::string Tape::toString() const {
+  std::string text;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    text += "%" + std::to_string(i) + " = ";
+    text += opName(node.op);
+    if (node.op == tapeop::kInput) {
+      text += " " + inputs_[node.attr].name;
+    } else if (node.op == tapeop::kConstant) {
+      text += " " + formatDouble(constantValue(node));
+    } else if (node.op == tapeop::kData) {
+      const std::vector<double>& values = *data_[node.attr];
+      if (values.size() > kMaxPrintedValues) {
+        text += " digest " + digest(values);
+      } else {
+        for (const double v : values) text += " " + formatDouble(v);
+      }
+    } else {
+      for (const NodeId operand : operands(node)) text += " %" + std::to_string(operand);
+      const auto& attributes = attrs_[node.attr];
+      if (!attributes.empty()) {
+        text += " {";
+        for (std::size_t k = 0; k < attributes.size(); ++k) {
+          text += (k > 0 ? "," : "") + std::to_string(attributes[k]);
+        }
+        text += "}";
+      }
+    }
+    text += " : ";
+    text += dtypeName(node.dtype);
+    text += adjoint::toString(shapes_[node.shape]) + "\n";
+  }
+  for (const Port& port : outputs_) {
+    text += "return " + port.name + " %" + std::to_string(port.node) + "\n";
+  }
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    const CustomRule& rule = *rules_[i];
+    text += "rule " + std::to_string(i) + " " + rule.name + "\n" + rule.primal->toString();
+    if (rule.jvp) text += "jvp of " + rule.name + "\n" + rule.jvp->toString();
+    if (rule.vjp) text += "vjp of " + rule.name + "\n" + rule.vjp->toString();
+  }
+  return text;
+}
+
+std::size_t Tape::bytes() const {
+  std::size_t total = sizeof(Tape) + nodes_.capacity() * sizeof(Node) +
+                      pool_.capacity() * sizeof(NodeId) + counts_.capacity() * sizeof(std::int64_t);
+  for (const Shape& shape : shapes_) total += sizeof(Shape) + shape.capacity() * sizeof(std::int64_t);
+  for (const auto& attrs : attrs_) total += sizeof(attrs) + attrs.capacity() * sizeof(std::int64_t);
+  for (const auto& values : data_) total += values->capacity() * sizeof(double);
+  return total;
+}
+
+}  // namespace adjoint

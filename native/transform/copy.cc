@@ -1,0 +1,132 @@
+#include "transform/copy.h"
+
+#include <algorithm>
+
+#include "transform/transform.h"
+
+namespace adjoint {
+
+Copier::Copier(Builder& builder, const Tape& from) : builder_(builder), from_(from) {}
+
+NodeId Copier::copy(const Node& node, std::span<const NodeId> operands) {
+  if (node.op == tapeop::kConstant) {
+    return builder_.constant(Tape::constantValue(node), from_.shape(node), node.dtype);
+  }
+  if (node.op == tapeop::kData) {
+    return builder_.data(from_.sharedData(node.attr), from_.shape(node), node.dtype);
+  }
+  if (opOf(node) == Op::Custom) {
+    const auto rule = static_cast<std::size_t>(from_.attrs(node)[0]);
+    const auto attr = static_cast<std::int64_t>(builder_.addRule(from_.sharedRule(rule)));
+    return builder_.append(node.op, node.dtype, {}, operands, {&attr, 1});
+  }
+  // Shapes and attributes are few and nodes are many: remember where each went.
+  if (node.shape >= shapes_.size()) shapes_.resize(node.shape + 1, kNoNode);
+  if (shapes_[node.shape] == kNoNode) shapes_[node.shape] = builder_.intern(from_.shape(node));
+  if (node.attr >= attrs_.size()) attrs_.resize(node.attr + 1, kNoNode);
+  if (attrs_[node.attr] == kNoNode) attrs_[node.attr] = builder_.internAttrs(from_.attrs(node));
+  return builder_.appendInterned(node.op, node.dtype, shapes_[node.shape], attrs_[node.attr], operands);
+}
+
+NodeId Copier::copyMapped(const Node& node, const std::vector<NodeId>& map) {
+  const auto old = from_.operands(node);
+  if (old.size() <= 3) {
+    NodeId operands[3];
+    std::transform(old.begin(), old.end(), operands, [&](NodeId id) { return map[id]; });
+    return copy(node, {operands, old.size()});
+  }
+  std::vector<NodeId> operands(old.size());
+  std::transform(old.begin(), old.end(), operands.begin(), [&](NodeId id) { return map[id]; });
+  return copy(node, operands);
+}
+
+std::size_t outputCount(const Tape& tape, const Node& custom) {
+  return tape.rule(static_cast<std::size_t>(tape.attrs(custom)[0])).primal->outputs().size();
+}
+
+std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee, std::span<const NodeId> arguments) {
+  if (arguments.size() != callee.inputs().size()) {
+    throw Error(ErrorCode::Argument, "a function of " + std::to_string(callee.inputs().size()) +
+                                         " inputs is called with " + std::to_string(arguments.size()));
+  }
+  std::vector<NodeId> map(callee.size(), kNoNode);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const Port& port = callee.inputs()[i];
+    if (builder.shape(arguments[i]) != callee.shape(port.node)) {
+      throw Error(ErrorCode::Shape, "input " + port.name + " has shape " +
+                                        toString(callee.shape(port.node)) + ", got " +
+                                        toString(builder.shape(arguments[i])));
+    }
+    if (builder.dtype(arguments[i]) != callee.node(port.node).dtype) {
+      throw Error(ErrorCode::DType, "input " + port.name + " is " + dtypeName(callee.node(port.node).dtype));
+    }
+    map[port.node] = arguments[i];
+  }
+  Copier copier(builder, callee);
+  for (NodeId id = 0; id < callee.size(); ++id) {
+    const Node& node = callee.node(id);
+    if (node.op != tapeop::kInput) map[id] = copier.copyMapped(node, map);
+  }
+  std::vector<NodeId> results;
+  for (const Port& port : callee.outputs()) results.push_back(map[port.node]);
+  return results;
+}
+
+TapePtr selectOutputs(const TapePtr& t, std::span<const std::size_t> positions) {
+  Builder builder;
+  std::vector<NodeId> inputs;
+  for (const Port& port : t->inputs()) {
+    inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
+  }
+  const std::vector<NodeId> outputs = inlineTape(builder, *t, inputs);
+  std::vector<Port> ports;
+  for (const std::size_t position : positions) {
+    if (position >= outputs.size()) throw Error(ErrorCode::Argument, "no output " + std::to_string(position));
+    ports.push_back({t->outputs()[position].name, outputs[position]});
+  }
+  return builder.finish(std::move(ports));
+}
+
+namespace {
+
+bool hasCalls(const Tape& t) {
+  return std::any_of(t.nodes().begin(), t.nodes().end(),
+                     [](const Node& node) { return opOf(node) == Op::Custom; });
+}
+
+/// One level of calls replaced by their primal.
+TapePtr expandOnce(const Tape& t) {
+  Builder builder;
+  Copier copier(builder, t);
+  std::vector<NodeId> map(t.size(), kNoNode);
+  std::vector<std::vector<NodeId>> results(t.size());
+  for (NodeId id = 0; id < t.size(); ++id) {
+    const Node& node = t.node(id);
+    builder.setOrigin(node.origin);
+    if (node.op == tapeop::kInput) {
+      map[id] = builder.input(t.inputs()[node.attr].name, t.shape(node), node.dtype);
+    } else if (opOf(node) == Op::Custom) {
+      std::vector<NodeId> arguments;
+      for (const NodeId operand : t.operands(node)) arguments.push_back(map[operand]);
+      const auto rule = static_cast<std::size_t>(t.attrs(node)[0]);
+      results[id] = inlineTape(builder, *t.rule(rule).primal, arguments);
+    } else if (opOf(node) == Op::Item) {
+      map[id] = results[node.operand[0]][static_cast<std::size_t>(t.attrs(node)[0])];
+    } else {
+      map[id] = copier.copyMapped(node, map);
+    }
+  }
+  std::vector<Port> outputs = t.outputs();
+  for (Port& port : outputs) port.node = map[port.node];
+  return builder.finish(std::move(outputs));
+}
+
+}  // namespace
+
+TapePtr expandCalls(const TapePtr& t) {
+  TapePtr result = t;
+  while (hasCalls(*result)) result = expandOnce(*result);
+  return result;
+}
+
+}  // namespace adjoint

@@ -1,0 +1,88 @@
+#include "transform/copy.h"
+#include "transform/rules.h"
+#include "transform/transform.h"
+
+namespace adjoint {
+
+namespace {
+
+class Pusher {
+ public:
+  Pusher(const TapePtr& t, std::span<const std::size_t> wrt)
+      : tape_(*t), copier_(builder_, tape_), active_(activeNodes(tape_, wrt)), map_(tape_.size(), kNoNode),
+        tangents_(tape_.size()), tuples_() {
+    for (const Port& port : tape_.inputs()) {
+      map_[port.node] = builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
+    }
+    for (const std::size_t i : wrt) {
+      const Port& port = tape_.inputs()[i];
+      if (tape_.node(port.node).dtype == DType::Bool) {
+        throw Error(ErrorCode::NotDifferentiable, "input " + port.name + " is boolean");
+      }
+      const Expr d{&builder_, builder_.input("d_" + port.name, tape_.shape(port.node))};
+      tangents_[port.node] = seed(d);
+    }
+  }
+
+  TapePtr run() {
+    for (NodeId id = 0; id < tape_.size(); ++id) {
+      const Node& node = tape_.node(id);
+      if (node.op == tapeop::kInput) continue;
+      builder_.setOrigin(node.origin);
+      map_[id] = copier_.copyMapped(node, map_);
+      if (active_[id]) pushNode(id, node);
+    }
+    std::vector<Port> outputs;
+    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    for (const Port& port : tape_.outputs()) {
+      const Expr d = settleOr(tangents_[port.node], builder_, tape_.shape(port.node));
+      outputs.push_back({"d_" + port.name, d.id});
+    }
+    return builder_.finish(std::move(outputs));
+  }
+
+ private:
+  void pushNode(NodeId id, const Node& node) {
+    if (opOf(node) == Op::Custom) return pushCustom(id, node);
+    if (opOf(node) == Op::Item) {
+      tangents_[id] = tuples_.at(node.operand[0])[static_cast<std::size_t>(tape_.attrs(node)[0])];
+      return;
+    }
+    RuleSite site{tape_, node, builder_, {}, {&builder_, map_[id]}};
+    std::vector<Masked> dx;
+    bool any = false;
+    for (const NodeId operand : tape_.operands(node)) {
+      site.x.push_back({&builder_, map_[operand]});
+      dx.push_back(tangents_[operand]);
+      any = any || dx.back().present();
+    }
+    if (any) tangents_[id] = pushForward(site, dx);
+  }
+
+  void pushCustom(NodeId id, const Node& node) {
+    const CustomRule& rule = tape_.rule(static_cast<std::size_t>(tape_.attrs(node)[0]));
+    std::vector<NodeId> arguments;
+    for (const NodeId operand : tape_.operands(node)) arguments.push_back(map_[operand]);
+    for (const NodeId operand : tape_.operands(node)) {
+      arguments.push_back(settleOr(tangents_[operand], builder_, tape_.shape(operand)).id);
+    }
+    std::vector<Masked>& results = tuples_[id];
+    for (const NodeId result : inlineTape(builder_, *customJvp(rule), arguments)) {
+      results.push_back({{&builder_, result}, {}, true, false});
+    }
+  }
+
+  const Tape& tape_;
+  Builder builder_;
+  Copier copier_;
+  std::vector<bool> active_;
+  std::vector<NodeId> map_;
+  std::vector<Masked> tangents_;
+  std::unordered_map<NodeId, std::vector<Masked>> tuples_;
+};
+
+}  // namespace
+
+TapePtr jvp(const TapePtr& t, std::span<const std::size_t> wrt) { return Pusher(t, wrt).run(); }
+
+}  // namespace adjoint

@@ -1,0 +1,74 @@
+#include "transform/masked.h"
+
+namespace adjoint {
+
+using namespace ex;
+
+Masked seed(Expr s) { return {s, apply(Op::NotEqual, {s, constant(s, 0)}), true, false}; }
+
+Expr settle(const Masked& m) {
+  if (m.always() || m.clean) return m.value;
+  return apply(Op::Where, {m.mask, m.value, full(m.value, 0)});
+}
+
+Expr settleOr(const Masked& m, Builder& builder, const Shape& shape) {
+  return m.present() ? settle(m) : Expr{&builder, builder.constant(0, shape)};
+}
+
+Masked scale(const Masked& m, const Row& row, Expr partial) {
+  Masked result = m;
+  result.value = partial * m.value;
+  if (m.always()) return result;
+  if (m.clean && row.partial == Partial::Regular) {
+    result.mask = {};
+    result.structural = false;
+  } else {
+    result.clean = false;
+  }
+  return result;
+}
+
+Masked restrict(const Masked& m, Expr condition) {
+  Masked result = m;
+  const Expr c = broadcastTo(condition, Shape(m.value.shape()));
+  result.mask = m.always() ? c : apply(Op::LogicalAnd, {m.mask, c});
+  result.clean = false;
+  result.structural = false;
+  return result;
+}
+
+void MaskedSum::add(const Masked& term) {
+  if (!term.present()) return;
+  for (Masked& other : terms_) {
+    if (other.mask.id != term.mask.id) continue;
+    other.value = other.value + term.value;
+    other.clean = other.clean && term.clean;
+    return;
+  }
+  terms_.push_back(term);
+}
+
+Masked MaskedSum::total() const {
+  if (terms_.empty()) return {};
+  if (terms_.size() == 1) return terms_[0];
+  Masked result{settle(terms_[0]), terms_[0].mask, true, terms_[0].structural};
+  bool structural = terms_[0].structural;
+  for (std::size_t i = 1; i < terms_.size(); ++i) {
+    result.value = result.value + settle(terms_[i]);
+    structural = structural && terms_[i].structural;
+    // The union of where elements were placed is still known; a union of data-dependent masks is not worth its cost.
+    result.mask = structural ? apply(Op::LogicalOr, {result.mask, terms_[i].mask}) : Expr{};
+  }
+  result.structural = structural;
+  return result;
+}
+
+Masked placed(const Masked& m, const std::vector<Range>& ranges) {
+  Masked result = m;
+  result.value = place(m.value, ranges);
+  result.mask = place(m.always() ? fullBool(m.value, true) : m.mask, ranges);
+  result.structural = m.always() || m.structural;
+  return result;
+}
+
+}  // namespace adjoint

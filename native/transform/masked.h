@@ -1,0 +1,59 @@
+#pragma once
+
+#include <vector>
+
+#include "ops/build.h"
+#include "ops/row.h"
+
+namespace adjoint {
+
+/// A tangent or cotangent: absent (structurally zero, never multiplied), or a value with a mask. Where the mask is
+/// false the derivative is zero and the value is garbage that nobody looks at.
+struct Masked {
+  Expr value;               ///< absent when it has no node
+  Expr mask;                ///< boolean, the shape of value; none: true everywhere
+  bool clean = true;        ///< the value is exactly +0 where the mask is false
+  bool structural = false;  ///< the mask says where elements were placed, and does not depend on data
+
+  bool present() const { return static_cast<bool>(value); }
+  bool always() const { return !mask; }
+};
+
+/// A seed of the user's: (s, s != 0).
+Masked seed(Expr s);
+
+/// The value with +0 where the mask is false. Must be present.
+Expr settle(const Masked& m);
+/// settle, or zeros of this shape when absent.
+Expr settleOr(const Masked& m, Builder& builder, const Shape& shape);
+
+/// m times a partial of `row`.
+Masked scale(const Masked& m, const Row& row, Expr partial);
+/// m where the condition holds.
+Masked restrict(const Masked& m, Expr condition);
+
+/// Sum of any number of tangents: those of one mask are added first, and only differing masks are settled.
+class MaskedSum {
+ public:
+  void add(const Masked& term);
+  bool empty() const { return terms_.empty(); }
+  /// Absent when nothing was added.
+  Masked total() const;
+
+ private:
+  std::vector<Masked> terms_;  // one a mask
+};
+
+/// The same data movement on value and mask: `move` takes a value and gives a value.
+template <class Move>
+Masked moved(const Masked& m, Move move) {
+  Masked result = m;
+  result.value = move(m.value);
+  if (!m.always()) result.mask = move(m.mask);
+  return result;
+}
+
+/// Elements placed among zeros, which are then known to be structural.
+Masked placed(const Masked& m, const std::vector<ex::Range>& ranges);
+
+}  // namespace adjoint

@@ -1,0 +1,129 @@
+#include "transform/rules.h"
+
+namespace adjoint {
+
+using namespace ex;
+
+namespace {
+
+std::vector<Masked> pullElementwise(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+  const Partials partials = partialsOf(site);
+  std::vector<Masked> result(partials.size());
+  for (std::size_t i = 0; i < partials.size(); ++i) {
+    if (wanted[i]) result[i] = scale(yBar, site.row(), partials[i]);
+  }
+  return result;
+}
+
+std::vector<Masked> pullConcat(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+  const std::int64_t axis = site.attrs()[0];
+  std::vector<Masked> result(site.x.size());
+  std::int64_t start = 0;
+  for (std::size_t i = 0; i < site.x.size(); ++i) {
+    const std::int64_t count = site.x[i].shape()[static_cast<std::size_t>(axis)];
+    if (wanted[i]) {
+      result[i] = moved(yBar, [&](Expr v) { return sliceAxis(v, axis, {start, count, 1}); });
+    }
+    start += count;
+  }
+  return result;
+}
+
+/// With lambda[i] = yBar[i] + a[i+1] lambda[i+1]: bBar = lambda, aBar[i] = lambda[i] y[i-1].
+std::vector<Masked> pullRecurrence(const RuleSite& site, const Masked& yBar) {
+  const std::int64_t axis = site.attrs()[0];
+  const bool reverse = site.attrs()[1] != 0;
+  const auto at = static_cast<std::size_t>(axis);
+  const Expr coefficients = previous(site.x[0], axis, !reverse);
+  const Expr lambda = linearRecurrence(coefficients, settle(yBar), axis, !reverse);
+  Masked aBar;
+  const std::int64_t n = site.shape()[at];
+  if (n > 1) {
+    const Range later{reverse ? 0 : 1, n - 1, 1};
+    const Range earlier{reverse ? 1 : 0, n - 1, 1};
+    const Expr product = sliceAxis(lambda, axis, later) * sliceAxis(site.y, axis, earlier);
+    std::vector<Range> ranges;
+    for (const std::int64_t extent : site.shape()) ranges.push_back({0, extent, 1});
+    ranges[at] = {later.start, n, 1};
+    aBar = placed({product, {}, true, false}, ranges);
+  }
+  return {aBar, {lambda, {}, true, false}};
+}
+
+Axes inverse(const Axes& axes) {
+  Axes result(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i) result[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+Expr matrixTranspose(Expr x) {
+  Axes axes = allAxes(x);
+  std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+  return transpose(x, axes);
+}
+
+}  // namespace
+
+std::vector<Masked> pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+  const auto& attrs = site.attrs();
+  const auto settled = [&](auto rule) {
+    return std::vector<Masked>{{rule(settle(yBar)), {}, true, false}};
+  };
+  switch (opOf(site.node)) {
+    case Op::Where:
+      return {{}, wanted[1] ? restrict(yBar, site.x[0]) : Masked{},
+              wanted[2] ? restrict(yBar, apply(Op::LogicalNot, {site.x[0]})) : Masked{}};
+    case Op::Reshape:
+      return {moved(yBar, [&](Expr v) { return reshape(v, site.x[0].shape()); })};
+    case Op::Transpose:
+      return {moved(yBar, [&](Expr v) { return transpose(v, inverse(attrs)); })};
+    case Op::BroadcastTo:
+      return settled([&](Expr v) { return sumTo(v, site.x[0].shape()); });
+    case Op::Slice: {
+      std::vector<Range> ranges = rangesOf(site);
+      for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].count = site.x[0].shape()[i];
+      return {placed(yBar, ranges)};
+    }
+    case Op::Place: {
+      std::vector<Range> ranges = rangesOf(site);
+      for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].count = site.x[0].shape()[i];
+      return {moved(yBar, [&](Expr v) { return slice(v, ranges); })};
+    }
+    case Op::Flip:
+      return {moved(yBar, [&](Expr v) { return flip(v, attrs); })};
+    case Op::Gather: {
+      const std::int64_t axis = attrs[0];
+      const std::int64_t size = site.x[0].shape()[static_cast<std::size_t>(axis)];
+      return {{scatterSum(site.x[1], settle(yBar), axis, size), {}, true, false}, {}};
+    }
+    case Op::ScatterSum:
+      return {{}, moved(yBar, [&](Expr v) { return gather(v, site.x[0], attrs[0]); })};
+    case Op::Concat:
+      return pullConcat(site, yBar, wanted);
+    case Op::Sum:
+      return {moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); })};
+    case Op::CumSum:
+      return settled([&](Expr v) { return cumsum(v, attrs[0], attrs[1] == 0); });
+    case Op::ReduceMax:
+    case Op::ReduceMin: {
+      const Extremes extremes = extremesOf(site);
+      const Masked spread = moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); });
+      Masked result = restrict(spread, extremes.chosen);
+      result.value = result.value * extremes.share;
+      return {result};
+    }
+    case Op::LinearRecurrence:
+      return pullRecurrence(site, yBar);
+    case Op::BatchMatMul: {
+      const Expr bar = settle(yBar);
+      std::vector<Masked> result(2);
+      if (wanted[0]) result[0].value = batchMatmul(bar, matrixTranspose(site.x[1]));
+      if (wanted[1]) result[1].value = batchMatmul(matrixTranspose(site.x[0]), bar);
+      return result;
+    }
+    default:
+      return pullElementwise(site, yBar, wanted);
+  }
+}
+
+}  // namespace adjoint

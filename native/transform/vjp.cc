@@ -1,0 +1,166 @@
+#include <algorithm>
+
+#include "transform/copy.h"
+#include "transform/rules.h"
+#include "transform/slice_assembly.h"
+#include "transform/transform.h"
+
+namespace adjoint {
+
+namespace {
+
+class Puller {
+ public:
+  Puller(const TapePtr& t, std::span<const std::size_t> wrt)
+      : tape_(*t), wrt_(wrt.begin(), wrt.end()), copier_(builder_, tape_), active_(activeNodes(tape_, wrt)),
+        map_(tape_.size(), kNoNode), sums_(tape_.size()) {
+    for (const Port& port : tape_.inputs()) {
+      map_[port.node] = builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
+    }
+    for (const std::size_t i : wrt) {
+      const Port& port = tape_.inputs()[i];
+      if (tape_.node(port.node).dtype == DType::Bool) {
+        throw Error(ErrorCode::NotDifferentiable, "input " + port.name + " is boolean");
+      }
+    }
+  }
+
+  void copyPrimal() {
+    for (NodeId id = 0; id < tape_.size(); ++id) {
+      const Node& node = tape_.node(id);
+      if (node.op == tapeop::kInput) continue;
+      builder_.setOrigin(node.origin);
+      map_[id] = copier_.copyMapped(node, map_);
+    }
+  }
+
+  void seedWithInputs() {
+    for (const Port& port : tape_.outputs()) {
+      const Expr bar{&builder_, builder_.input("bar_" + port.name, tape_.shape(port.node))};
+      if (active_[port.node]) sums_[port.node].add(seed(bar));
+    }
+  }
+
+  void seedWithOne() {
+    const Port& port = tape_.outputs()[0];
+    if (active_[port.node]) sums_[port.node].add({{&builder_, builder_.constant(1)}, {}, true, false});
+  }
+
+  TapePtr run() {
+    for (std::size_t i = tape_.size(); i-- > 0;) {
+      const auto id = static_cast<NodeId>(i);
+      const Node& node = tape_.node(id);
+      if (!active_[id] || node.op == tapeop::kInput) continue;
+      builder_.setOrigin(node.origin);
+      pullNode(id, node);
+    }
+    std::vector<Port> outputs;
+    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    for (const std::size_t i : wrt_) {
+      const Port& port = tape_.inputs()[i];
+      const Expr bar = settleOr(takeCotangent(port.node), builder_, tape_.shape(port.node));
+      outputs.push_back({"bar_" + port.name, bar.id});
+    }
+    return builder_.finish(std::move(outputs));
+  }
+
+ private:
+  /// The sum of what has reached a node; the node is done with afterwards.
+  Masked takeCotangent(NodeId id) {
+    if (const auto it = slices_.find(id); it != slices_.end()) {
+      it->second.addTo(sums_[id], tape_.shape(id));
+      slices_.erase(it);
+    }
+    const Masked total = sums_[id].total();
+    sums_[id] = MaskedSum();
+    return total;
+  }
+
+  void pullNode(NodeId id, const Node& node) {
+    if (opOf(node) == Op::Custom) return pullCustom(id, node);
+    const Masked yBar = takeCotangent(id);
+    if (!yBar.present()) return;
+    if (opOf(node) == Op::Item) {
+      auto& tuple = tuples_[node.operand[0]];
+      tuple.resize(outputCount(tape_, tape_.node(node.operand[0])));
+      tuple[static_cast<std::size_t>(tape_.attrs(node)[0])].add(yBar);
+      return;
+    }
+    RuleSite site{tape_, node, builder_, {}, {&builder_, map_[id]}};
+    std::vector<bool> wanted;
+    const auto operands = tape_.operands(node);
+    for (const NodeId operand : operands) {
+      site.x.push_back({&builder_, map_[operand]});
+      wanted.push_back(active_[operand]);
+    }
+    if (opOf(node) == Op::Slice) {
+      const auto run = SliceAssembly::flatRun(tape_.shape(operands[0]), rangesOf(site));
+      if (run) {
+        slices_[operands[0]].add(*run, yBar);
+        return;
+      }
+    }
+    const std::vector<Masked> bars = pullBack(site, yBar, wanted);
+    for (std::size_t i = 0; i < bars.size(); ++i) {
+      if (active_[operands[i]]) sums_[operands[i]].add(bars[i]);
+    }
+  }
+
+  void pullCustom(NodeId id, const Node& node) {
+    const auto tuple = tuples_.find(id);
+    if (tuple == tuples_.end()) return;
+    const CustomRule& rule = tape_.rule(static_cast<std::size_t>(tape_.attrs(node)[0]));
+    std::vector<NodeId> arguments;
+    for (const NodeId operand : tape_.operands(node)) arguments.push_back(map_[operand]);
+    const std::size_t count = tuple->second.size();
+    for (std::size_t k = 0; k < count; ++k) {
+      const Port& port = rule.primal->outputs()[k];
+      const auto position = static_cast<std::int64_t>(k);
+      arguments.push_back(builder_.append(code(Op::Item), rule.primal->node(port.node).dtype,
+                                          rule.primal->shape(port.node), {&map_[id], 1}, {&position, 1}));
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      const Shape& shape = rule.primal->shape(rule.primal->outputs()[k].node);
+      arguments.push_back(settleOr(tuple->second[k].total(), builder_, shape).id);
+    }
+    const std::vector<NodeId> bars = inlineTape(builder_, *customVjp(rule), arguments);
+    const auto operands = tape_.operands(node);
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (active_[operands[i]]) sums_[operands[i]].add({{&builder_, bars[i]}, {}, true, false});
+    }
+  }
+
+  const Tape& tape_;
+  std::vector<std::size_t> wrt_;
+  Builder builder_;
+  Copier copier_;
+  std::vector<bool> active_;
+  std::vector<NodeId> map_;
+  std::vector<MaskedSum> sums_;
+  std::unordered_map<NodeId, SliceAssembly> slices_;
+  std::unordered_map<NodeId, std::vector<MaskedSum>> tuples_;
+};
+
+}  // namespace
+
+TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt) {
+  Puller puller(t, wrt);
+  puller.copyPrimal();
+  puller.seedWithInputs();
+  return puller.run();
+}
+
+TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt) {
+  if (t->outputs().size() != 1 || !t->shape(t->outputs()[0].node).empty()) {
+    throw Error(ErrorCode::Shape, "grad: the function has one scalar output; this one has " +
+                                      (t->outputs().size() == 1 ? "shape " + toString(t->shape(t->outputs()[0].node))
+                                                                : std::to_string(t->outputs().size()) + " outputs") +
+                                      " (use jacobian or vjp)");
+  }
+  Puller puller(t, wrt);
+  puller.copyPrimal();
+  puller.seedWithOne();
+  return puller.run();
+}
+
+}  // namespace adjoint

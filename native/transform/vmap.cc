@@ -1,0 +1,265 @@
+#include <algorithm>
+
+#include "transform/copy.h"
+#include "transform/rules.h"
+#include "transform/transform.h"
+
+namespace adjoint {
+
+namespace {
+
+using namespace ex;
+
+/// A value on the new tape; when `batched` its first axis is the lane axis.
+struct Lane {
+  Expr value;
+  bool batched = false;
+};
+
+Axes shifted(Axes axes) {
+  for (std::int64_t& axis : axes) ++axis;
+  return axes;
+}
+
+Shape withLanes(std::int64_t lanes, const Shape& shape) {
+  Shape result{lanes};
+  result.insert(result.end(), shape.begin(), shape.end());
+  return result;
+}
+
+class Batcher {
+ public:
+  Batcher(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched)
+      : tape_(*t), lanes_(lanes), batched_(batched), copier_(builder_, tape_), map_(tape_.size()) {}
+
+  TapePtr run() {
+    if (lanes_ < 0) throw Error(ErrorCode::Argument, "vmap: negative number of lanes");
+    if (batched_.size() != tape_.inputs().size()) {
+      throw Error(ErrorCode::Argument, "vmap: says of " + std::to_string(batched_.size()) + " inputs whether they are batched, the function has " +
+                                           std::to_string(tape_.inputs().size()));
+    }
+    for (NodeId id = 0; id < tape_.size(); ++id) {
+      const Node& node = tape_.node(id);
+      builder_.setOrigin(node.origin);
+      map_[id] = batch(node);
+    }
+    std::vector<Port> outputs;
+    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, spread(map_[port.node]).id});
+    return builder_.finish(std::move(outputs));
+  }
+
+ private:
+  Lane batch(const Node& node) {
+    if (node.op == tapeop::kInput) {
+      const bool isBatched = batched_[node.attr];
+      const Shape& own = tape_.shape(node);
+      const NodeId input = builder_.input(tape_.inputs()[node.attr].name, isBatched ? withLanes(lanes_, own) : own, node.dtype);
+      return {{&builder_, input}, isBatched};
+    }
+    if (opOf(node) == Op::Item) {
+      const std::int64_t position = tape_.attrs(node)[0];
+      const Lane& tuple = map_[node.operand[0]];
+      const Shape& own = tape_.shape(node);
+      const NodeId item = builder_.append(node.op, node.dtype, tuple.batched ? withLanes(lanes_, own) : own, {&tuple.value.id, 1}, {&position, 1});
+      return {{&builder_, item}, tuple.batched};
+    }
+    std::vector<Lane> x;
+    bool any = false;
+    for (const NodeId operand : tape_.operands(node)) {
+      x.push_back(map_[operand]);
+      any = any || x.back().batched;
+    }
+    if (!any) {
+      std::vector<NodeId> operands;
+      for (const Lane& lane : x) operands.push_back(lane.value.id);
+      return {{&builder_, copier_.copy(node, operands)}, false};
+    }
+    if (opOf(node) == Op::Custom) return {custom(node, x), true};
+    return {batchNode(node, x), true};
+  }
+
+  /// The value with a lane axis, repeated when it had none.
+  Expr spread(const Lane& x) {
+    return x.batched ? x.value : broadcastTo(x.value, withLanes(lanes_, x.value.shape()));
+  }
+
+  Expr batchNode(const Node& node, const std::vector<Lane>& x) {
+    const auto& attrs = tape_.attrs(node);
+    const Shape& own = tape_.shape(node);
+    const Expr first = x[0].value;
+    switch (opOf(node)) {
+      case Op::Reshape:
+        return reshape(first, withLanes(lanes_, own));
+      case Op::Transpose: {
+        Axes axes = shifted(attrs);
+        axes.insert(axes.begin(), 0);
+        return transpose(first, axes);
+      }
+      case Op::BroadcastTo: {
+        const std::size_t rank = first.shape().size() - 1;
+        Shape aligned = withLanes(lanes_, Shape(own.size() - rank, 1));
+        aligned.insert(aligned.end(), first.shape().begin() + 1, first.shape().end());
+        return broadcastTo(reshape(first, aligned), withLanes(lanes_, own));
+      }
+      case Op::Slice:
+      case Op::Place: {
+        std::vector<Range> ranges{{0, lanes_, 1}};
+        for (std::size_t i = 0; i < attrs.size(); i += 3) ranges.push_back({attrs[i], attrs[i + 1], attrs[i + 2]});
+        return opOf(node) == Op::Slice ? slice(first, ranges) : place(first, ranges);
+      }
+      case Op::Flip:
+        return flip(first, shifted(attrs));
+      case Op::Concat: {
+        std::vector<Expr> parts;
+        for (const Lane& part : x) parts.push_back(spread(part));
+        return concat(parts, attrs[0] + 1);
+      }
+      case Op::Gather:
+        return batchGather(x[0], x[1], attrs[0]);
+      case Op::ScatterSum:
+        return batchScatter(x[0], x[1], attrs[0], attrs[1]);
+      case Op::Sum:
+        return sum(first, shifted(attrs));
+      case Op::ReduceMax:
+        return reduceMax(first, shifted(attrs));
+      case Op::ReduceMin:
+        return reduceMin(first, shifted(attrs));
+      case Op::ArgMax:
+      case Op::ArgMin:
+      case Op::ArgSort:
+        return apply(opOf(node), {first}, {attrs[0] + 1});
+      case Op::CumSum:
+        return cumsum(first, attrs[0] + 1, attrs[1] != 0);
+      case Op::LinearRecurrence:
+        return linearRecurrence(spread(x[0]), spread(x[1]), attrs[0] + 1, attrs[1] != 0);
+      case Op::BatchMatMul:
+        return batchMatmul(spread(x[0]), spread(x[1]));
+      case Op::StopGradient:
+        return stopGradient(first);
+      default:
+        return elementwise(node, x);
+    }
+  }
+
+  /// Operands have one shape, so those without lanes broadcast along the new first axis.
+  Expr elementwise(const Node& node, const std::vector<Lane>& x) {
+    NodeId operands[3];
+    for (std::size_t i = 0; i < x.size(); ++i) operands[i] = x[i].value.id;
+    return {&builder_, apply(builder_, opOf(node), {operands, x.size()}, tape_.attrs(node))};
+  }
+
+  /// x with the axis at `from` moved to `to`.
+  static Expr moveAxis(Expr x, std::int64_t from, std::int64_t to) {
+    Axes axes = allAxes(x);
+    axes.erase(axes.begin() + from);
+    axes.insert(axes.begin() + to, from);
+    return transpose(x, axes);
+  }
+
+  /// Indices of each lane turned into rows of a table of lanes * size rows; out-of-range ones become -1, so that
+  /// they fail instead of reading another lane.
+  Expr flatIndices(Expr indices, std::int64_t size) {
+    const Expr lane = iota(builder_, 0, indices.shape());
+    const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, constant(indices, 0)}),
+                                               apply(Op::Less, {indices, constant(indices, static_cast<double>(size))})});
+    return apply(Op::Where, {inside, indices + lane * static_cast<double>(size), full(indices, -1)});
+  }
+
+  Expr batchGather(const Lane& x, const Lane& indices, std::int64_t axis) {
+    if (!indices.batched) return gather(x.value, indices.value, axis + 1);
+    if (!x.batched) return moveAxis(gather(x.value, indices.value, axis), axis, 0);
+    const Expr rows = moveAxis(x.value, axis + 1, 1);
+    Shape table = rows.shape();
+    const std::int64_t size = table[1];
+    table.erase(table.begin());
+    table[0] = lanes_ * size;
+    // [lanes, indices..., rest...]; the leading axes of `rest` belong before the indices.
+    Expr result = gather(reshape(rows, table), flatIndices(indices.value, size), 0);
+    const auto width = static_cast<std::int64_t>(indices.value.shape().size()) - 1;
+    for (std::int64_t i = 0; i < axis; ++i) result = moveAxis(result, 1 + width + i, 1 + i);
+    return result;
+  }
+
+  Expr batchScatter(const Lane& indices, const Lane& updates, std::int64_t axis, std::int64_t size) {
+    if (!indices.batched) return scatterSum(indices.value, updates.value, axis + 1, size);
+    Expr moving = spread(updates);
+    const auto width = static_cast<std::int64_t>(indices.value.shape().size()) - 1;
+    // [lanes, before..., indices..., after...] -> [lanes, indices..., before..., after...]
+    for (std::int64_t i = 0; i < width; ++i) moving = moveAxis(moving, 1 + axis + i, 1 + i);
+    const Expr flat = scatterSum(flatIndices(indices.value, size), moving, 0, lanes_ * size);
+    Shape shape = flat.shape();
+    shape[0] = size;
+    return moveAxis(reshape(flat, withLanes(lanes_, shape)), 1, 1 + axis);
+  }
+
+  /// The rule of a custom function over lanes is the rule's own functions over lanes.
+  Expr custom(const Node& node, const std::vector<Lane>& x) {
+    const CustomRule& rule = tape_.rule(static_cast<std::size_t>(tape_.attrs(node)[0]));
+    const std::size_t n = x.size();
+    const std::size_t m = rule.primal->outputs().size();
+    std::vector<bool> primal;
+    for (const Lane& lane : x) primal.push_back(lane.batched);
+    const auto extended = [&](std::size_t more) {
+      std::vector<bool> result = primal;
+      result.resize(n + more, true);
+      return result;
+    };
+    auto batched = std::make_shared<CustomRule>();
+    batched->name = rule.name;
+    batched->primal = vmap(rule.primal, lanes_, primal);
+    if (rule.jvp) batched->jvp = spreadInputs(vmap(rule.jvp, lanes_, std::vector<bool>(2 * n, true)), primal, n);
+    if (rule.vjp) batched->vjp = sumShared(vmap(rule.vjp, lanes_, extended(2 * m)), primal);
+    const auto attr = static_cast<std::int64_t>(builder_.addRule(batched));
+    std::vector<NodeId> operands;
+    for (const Lane& lane : x) operands.push_back(lane.value.id);
+    return {&builder_, builder_.append(node.op, node.dtype, {}, operands, {&attr, 1})};
+  }
+
+  /// Inputs shared by all lanes arrive without a lane axis; the tangents and the rule have one.
+  TapePtr spreadInputs(const TapePtr& t, const std::vector<bool>& batched, std::size_t n) {
+    Builder builder;
+    std::vector<NodeId> arguments;
+    for (std::size_t i = 0; i < t->inputs().size(); ++i) {
+      const Port& port = t->inputs()[i];
+      Shape shape = t->shape(port.node);
+      const Shape full = shape;
+      if (!batched[i % n]) shape.erase(shape.begin());
+      const Expr input{&builder, builder.input(port.name, shape, t->node(port.node).dtype)};
+      arguments.push_back(broadcastTo(input, full).id);
+    }
+    return finishWith(builder, *t, inlineTape(builder, *t, arguments));
+  }
+
+  /// The cotangent of an input shared by all lanes is the sum over lanes.
+  TapePtr sumShared(const TapePtr& t, const std::vector<bool>& batched) {
+    Builder builder;
+    std::vector<NodeId> inputs;
+    for (const Port& port : t->inputs()) inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
+    std::vector<NodeId> bars = inlineTape(builder, *t, inputs);
+    for (std::size_t i = 0; i < bars.size(); ++i) {
+      if (!batched[i]) bars[i] = sum({&builder, bars[i]}, {0}).id;
+    }
+    return finishWith(builder, *t, bars);
+  }
+
+  static TapePtr finishWith(Builder& builder, const Tape& like, const std::vector<NodeId>& results) {
+    std::vector<Port> ports = like.outputs();
+    for (std::size_t i = 0; i < ports.size(); ++i) ports[i].node = results[i];
+    return builder.finish(std::move(ports));
+  }
+
+  const Tape& tape_;
+  std::int64_t lanes_;
+  const std::vector<bool>& batched_;
+  Builder builder_;
+  Copier copier_;
+  std::vector<Lane> map_;
+};
+
+}  // namespace
+
+TapePtr vmap(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched) {
+  return Batcher(t, lanes, batched).run();
+}
+
+}  // namespace adjoint
