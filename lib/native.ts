@@ -1,0 +1,149 @@
+/**
+ * The native addon, typed: every function that crosses the boundary, and nothing else.
+ * Values on a tape under construction are integers (`NodeId`), operations are the codes of generated/operations.ts.
+ *
+ * Every function throws, or rejects with, an `Error` that carries {@link NativeFailure}. Arguments are copied
+ * before anything is done with them, so getters and proxies may do what they like. A method called on something
+ * that is not an object of its class is refused by the engine with a TypeError.
+ */
+import { loadAddon } from "./loader.js";
+
+export type NodeId = number;
+
+/** What an `Error` from the addon carries beside its message; errors.ts makes its classes of it. */
+export interface NativeFailure {
+  /** One of the codes of native/tape/errors.def, e.g. "ERR_SHAPE". */
+  adjointCode: string;
+  /** For a run that failed: the node, numbered as in the tape the user traced, where that is known. */
+  node?: number;
+  /** Its operation's name. */
+  operation?: string;
+  /** The element at fault, the value found there (an index), and the limit it broke. */
+  element?: number;
+  value?: number;
+  limit?: number;
+}
+
+/** A tape under construction. */
+export interface NativeBuilder {
+  input(name: string, shape: readonly number[]): NodeId;
+  /** A scalar constant. */
+  constant(value: number): NodeId;
+  /** A dense row-major constant; the values are copied. */
+  data(values: Float64Array, shape: readonly number[], isBool: boolean): NodeId;
+  /** One elementwise operation on one to three operands: the fast doors. */
+  op1(op: number, a: NodeId): NodeId;
+  op2(op: number, a: NodeId, b: NodeId): NodeId;
+  op3(op: number, a: NodeId, b: NodeId, c: NodeId): NodeId;
+  /** Any operation with integer attributes. */
+  op(op: number, operands: readonly NodeId[], attrs: readonly number[]): NodeId;
+  /** Copies a finished tape onto this one; returns the nodes of its outputs. */
+  call(tape: NativeTape, operands: readonly NodeId[]): NodeId[];
+  /** A function with derivative rules of its own; rules may be null. */
+  custom(
+    name: string,
+    primal: NativeTape,
+    jvp: NativeTape | null,
+    vjp: NativeTape | null,
+    operands: readonly NodeId[],
+  ): NodeId[];
+  shape(node: NodeId): number[];
+  isBool(node: NodeId): boolean;
+  /** Number of nodes so far. */
+  size(): number;
+  /** Ends the tape; the builder is spent afterwards. */
+  finish(names: readonly string[], nodes: readonly NodeId[]): NativeTape;
+  dispose(): void;
+}
+
+export interface NativePort {
+  name: string;
+  shape: number[];
+  isBool: boolean;
+}
+
+/** A finished tape: immutable, shared between functions derived from it. */
+export interface NativeTape {
+  toString(): string;
+  toDot(): string;
+  size(): number;
+  bytes(): number;
+  inputs(): NativePort[];
+  outputs(): NativePort[];
+  /** Positions of inputs; see native/transform/transform.h for the order of the results' inputs and outputs. */
+  jvp(wrt: readonly number[]): NativeTape;
+  vjp(wrt: readonly number[]): NativeTape;
+  valueAndGrad(wrt: readonly number[]): NativeTape;
+  vmap(lanes: number, batched: readonly boolean[]): NativeTape;
+  jacobian(
+    wrt: readonly number[],
+    mode: "auto" | "forward" | "reverse",
+  ): { tape: NativeTape; mode: "forward" | "reverse"; forwardCost: number; reverseCost: number };
+  selectOutputs(positions: readonly number[]): NativeTape;
+  /**
+   * Rows of the table a textbook prints: every node with its value, its tangent for these seeds (one an input) and
+   * its adjoint, the derivative of the output by it; empty unless there is one scalar output. Booleans have
+   * zeros for both.
+   */
+  trace(inputs: readonly Float64Array[], seeds: readonly Float64Array[]): NativeTraceRow[];
+  /** Compiles. */
+  plan(): NativePlan;
+  dispose(): void;
+}
+
+export interface NativeTraceRow {
+  node: number;
+  text: string;
+  shape: number[];
+  primal: Float64Array;
+  tangent: Float64Array;
+  adjoint: Float64Array;
+}
+
+/** A compiled tape. */
+export interface NativePlan {
+  /** Kernels, buffers and estimates, for people. */
+  toString(): string;
+  stats(): { nodes: number; steps: number; kernels: number; bytes: number; workspaceBytes: number; flops: number };
+  /** Places of inputs and outputs in a session's arena: offsets in doubles. */
+  layout(): {
+    doubles: number;
+    inputs: { name: string; shape: number[]; isBool: boolean; offset: number; elements: number }[];
+    outputs: { name: string; shape: number[]; isBool: boolean; offset: number; elements: number }[];
+  };
+  session(): NativeSession;
+  /** A number by which `adoptPlan` of another thread gets this plan, without compiling again, while this one lives. */
+  share(): number;
+  dispose(): void;
+}
+
+/** An arena with a workspace. The arena is one ArrayBuffer that JavaScript views; `byteOffset` is where it starts. */
+export interface NativeSession {
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+  /** Small integer for native.run(). */
+  readonly handle: number;
+  /**
+   * Runs on the pool on copies of the inputs; outputs are written to the arena before the promise settles.
+   * `deadlineMs` counts from now; 0 or Infinity is none. Past it, and after `cancel()`, it rejects with ERR_ABORT.
+   */
+  runAsync(deadlineMs: number): Promise<void>;
+  /** Ends the async run under way soon, if there is one. */
+  cancel(): void;
+  /** Steps the async run under way has done; 0 without one. */
+  progress(): number;
+  dispose(): void;
+}
+
+export interface NativeAddon {
+  Builder: new () => NativeBuilder;
+  /** One crossing with one integer: evaluates the session. Throws as the error classes of errors.ts. */
+  run(handle: number): void;
+  /** The plan shared under this number; ERR_STATE when it is gone. */
+  adoptPlan(token: number): NativePlan;
+  /** Bytes of native memory now held by builders, tapes, plans and sessions of this environment. */
+  nativeBytes(): number;
+  version(): string;
+}
+
+export const native: NativeAddon = loadAddon() as NativeAddon;

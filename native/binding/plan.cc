@@ -1,0 +1,132 @@
+#include <mutex>
+#include <unordered_map>
+
+#include "binding/handles.h"
+#include "binding/session.h"
+#include "binding/values.h"
+#include "plan/planner.h"
+#include "transform/transform.h"
+
+namespace adjoint::binding {
+namespace {
+
+// Plans that were given a number for other threads. Weak: a number does not keep its plan alive.
+struct Registry {
+  std::mutex mutex;
+  std::uint64_t next = 1;
+  std::unordered_map<std::uint64_t, std::weak_ptr<const SharedPlan>> plans;
+};
+
+Registry& registry() {
+  static Registry* const instance = new Registry;  // threads may outlive static objects
+  return *instance;
+}
+
+napi_value text(Call& call) { return makeText(call.env, planOf(call)->plan().toString()); }
+
+napi_value stats(Call& call) {
+  const std::shared_ptr<const SharedPlan> shared = planOf(call);
+  const Plan& plan = shared->plan();
+  std::size_t kernels = 0;
+  for (const Step& step : plan.steps) kernels += std::holds_alternative<Kernel>(step) ? 1 : 0;
+  const napi_env env = call.env;
+  const napi_value result = makeObject(env);
+  const auto set = [&](const char* name, double value) {
+    setField(env, result, name, makeNumber(env, value));
+  };
+  set("nodes", plan.tape ? static_cast<double>(plan.tape->size()) : 0);
+  set("steps", static_cast<double>(plan.steps.size()));
+  set("kernels", static_cast<double>(kernels));
+  set("bytes", static_cast<double>(plan.bytes() + shared->executable->bytes()));
+  set("workspaceBytes",
+      static_cast<double>(shared->executable->workspaceDoubles()) * sizeof(double));
+  set("flops", shared->flops);
+  return result;
+}
+
+napi_value ports(napi_env env, const Plan& plan, const std::vector<IoPort>& ports) {
+  const napi_value list = makeArray(env, ports.size());
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const IoPort& port = ports[i];
+    const Buffer& buffer = plan.buffers[port.buffer];
+    const napi_value object = makePort(env, port.name, port.shape, port.dtype);
+    setField(env, object, "offset", makeNumber(env, static_cast<double>(buffer.offset)));
+    setField(env, object, "elements", makeNumber(env, static_cast<double>(buffer.elements)));
+    setElement(env, list, i, object);
+  }
+  return list;
+}
+
+napi_value layout(Call& call) {
+  const std::shared_ptr<const SharedPlan> shared = planOf(call);
+  const Plan& plan = shared->plan();
+  const napi_value result = makeObject(call.env);
+  setField(call.env, result, "doubles", makeNumber(call.env, static_cast<double>(plan.ioDoubles)));
+  setField(call.env, result, "inputs", ports(call.env, plan, plan.inputs));
+  setField(call.env, result, "outputs", ports(call.env, plan, plan.outputs));
+  return result;
+}
+
+napi_value session(Call& call) { return newSession(*call.environment, planOf(call)->executable); }
+
+napi_value share(Call& call) {
+  const std::shared_ptr<const SharedPlan> plan = planOf(call);
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  if (plan->token == 0) {
+    std::erase_if(all.plans, [](const auto& entry) { return entry.second.expired(); });
+    plan->token = all.next++;
+    all.plans.emplace(plan->token, plan);
+  }
+  return makeNumber(call.env, static_cast<double>(plan->token));
+}
+
+napi_value adoptPlan(Call& call) {
+  constexpr std::int64_t kLargest = (std::int64_t{1} << 53) - 1;
+  const std::int64_t token = readInteger(call.env, call.arguments[0], 1, kLargest, "token");
+  std::shared_ptr<const SharedPlan> plan;
+  {
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.plans.find(static_cast<std::uint64_t>(token));
+    if (found != all.plans.end()) plan = found->second.lock();
+  }
+  if (!plan) {
+    throw Error(ErrorCode::State, "no plan is shared under the number " + std::to_string(token));
+  }
+  return wrapPlan(*call.environment, std::move(plan));
+}
+
+}  // namespace
+
+std::shared_ptr<const SharedPlan> planOf(const Call& call) {
+  std::shared_ptr<const SharedPlan> plan =
+      static_cast<PlanHandle*>(receiver(call, Kind::Plan))->plan;
+  if (!plan) throw Error(ErrorCode::State, "the plan is disposed of");
+  return plan;
+}
+
+napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> plan) {
+  const std::int64_t bytes =
+      static_cast<std::int64_t>(plan->plan().bytes() + plan->executable->bytes());
+  return wrap(environment, std::make_unique<PlanHandle>(environment, std::move(plan)), bytes);
+}
+
+napi_value compileTape(Call& call) {
+  const TapePtr tape = expandCalls(tapeOf(call));
+  auto shared = std::make_shared<SharedPlan>();
+  shared->flops = estimateCost(*tape);
+  shared->executable = makeInterpreter(makePlan(tape));
+  return wrapPlan(*call.environment, std::move(shared));
+}
+
+void definePlan(Environment& environment, napi_value exports) {
+  defineClass(
+      environment, Kind::Plan, "Plan",
+      {method<text>(environment, "toString"), method<stats>(environment, "stats"),
+       method<layout>(environment, "layout"), method<session>(environment, "session"),
+       method<share>(environment, "share"), method<dispose<Kind::Plan>>(environment, "dispose")});
+  defineFunction<adoptPlan>(environment, exports, "adoptPlan");
+}
+
+}  // namespace adjoint::binding

@@ -1,0 +1,233 @@
+#include "binding/session.h"
+
+#include <cstring>
+#include <new>
+
+#include "binding/handles.h"
+#include "binding/task.h"
+#include "binding/values.h"
+
+namespace adjoint::binding {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+void copyPorts(const Plan& plan, const std::vector<IoPort>& ports, double* to, const double* from) {
+  for (const IoPort& port : ports) {
+    const Buffer& buffer = plan.buffers[port.buffer];
+    if (buffer.elements == 0) continue;
+    std::memcpy(to + buffer.offset, from + buffer.offset,
+                static_cast<std::size_t>(buffer.elements) * sizeof(double));
+  }
+}
+
+SessionHandle& sessionOf(const Call& call) {
+  SessionHandle& session = static_cast<SessionHandle&>(*receiver(call, Kind::Session));
+  if (!session.executable) throw Error(ErrorCode::State, "the session is disposed of");
+  return session;
+}
+
+[[noreturn]] void refuseRun(const SessionHandle* session) {
+  throw Error(ErrorCode::State, session == nullptr ? "the session is disposed of"
+                                                   : "an async run of this session is under way");
+}
+
+// The hot entry: about as much as a call can be without knowing its session.
+napi_value run(napi_env env, napi_callback_info info) noexcept {
+  napi_value argument = nullptr;
+  std::size_t count = 1;
+  void* data = nullptr;
+  double number = -1;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  napi_get_value_double(env, argument, &number);  // stays -1, no session's, when it is no number
+  SessionHandle* const session = static_cast<Environment*>(data)->findSession(number);
+  try {
+    if (session == nullptr || session->running) [[unlikely]]
+      refuseRun(session);
+    session->checkArena(env);
+    const RunStatus status =
+        session->executable->run(session->io, session->workspace.data(), nullptr);
+    if (!status.ok) [[unlikely]]
+      throw RunFailure(status, session->executable->plan(), false);
+  } catch (...) {
+    throwCurrent(env);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+/// One async run of a session. The JavaScript session object is held while it is under way.
+class RunTask final : public Task {
+ public:
+  RunTask(napi_env env, SessionHandle& session, napi_value object)
+      : executable_(session.executable), memory_(session.asyncMemory), session_(&session) {
+    check(env, napi_create_reference(env, object, 1, &object_));
+  }
+
+  void work() override {
+    if (std::chrono::steady_clock::now() > control.deadline) {
+      status_.ok = false;
+      status_.code = ErrorCode::Abort;
+      return;
+    }
+    status_ = executable_->run(memory_->io.data(), memory_->workspace.data(), &control);
+  }
+
+  napi_value settle(Environment& environment) override {
+    const Plan& plan = executable_->plan();
+    if (!session_->executable) {
+      throw Error(ErrorCode::State, "the session was disposed of during the run");
+    }
+    const bool canceled = control.cancel.load(std::memory_order_relaxed);
+    if (canceled) {
+      status_.ok = false;
+      status_.code = ErrorCode::Abort;
+    }
+    if (!status_.ok) throw RunFailure(status_, plan, !canceled);
+    session_->checkArena(environment.env);
+    copyPorts(plan, plan.outputs, session_->io, memory_->io.data());
+    return nullptr;
+  }
+
+  void finished(Environment& environment) noexcept override {
+    session_->running.reset();
+    napi_delete_reference(environment.env, object_);
+  }
+
+ private:
+  const std::shared_ptr<const Executable> executable_;
+  const std::shared_ptr<AsyncMemory> memory_;
+  RunStatus status_;
+  SessionHandle* const session_;
+  napi_ref object_ = nullptr;
+};
+
+namespace {
+
+napi_value runAsync(Call& call) {
+  const auto deadline = readDeadline(call.env, call.arguments[0]);
+  SessionHandle& session = sessionOf(call);
+  if (session.running) refuseRun(&session);
+  session.checkArena(call.env);
+  const Plan& plan = session.executable->plan();
+  if (!session.asyncMemory) {
+    auto memory = std::make_shared<AsyncMemory>();
+    memory->io = AlignedDoubles(plan.ioDoubles);
+    memory->workspace = AlignedDoubles(session.executable->workspaceDoubles());
+    // Padding is read (and its results ignored); let it be numbers.
+    if (memory->io.bytes() > 0) {
+      std::memset(memory->io.data(), 0, static_cast<std::size_t>(memory->io.bytes()));
+    }
+    session.asyncMemory = std::move(memory);
+    session.report(session.bytes());
+  }
+  copyPorts(plan, plan.inputs, session.asyncMemory->io.data(), session.io);
+  auto task = std::make_shared<RunTask>(call.env, session, call.self);
+  task->control.deadline = deadline;
+  session.running = task;
+  try {
+    return startTask(*call.environment, task);
+  } catch (...) {
+    task->finished(*call.environment);
+    throw;
+  }
+}
+
+napi_value cancel(Call& call) {
+  SessionHandle& session = sessionOf(call);
+  if (session.running) session.running->control.cancel.store(true, std::memory_order_relaxed);
+  return nullptr;
+}
+
+napi_value progress(Call& call) {
+  const SessionHandle& session = sessionOf(call);
+  const std::int64_t steps =
+      session.running ? session.running->control.stepsDone.load(std::memory_order_relaxed) : 0;
+  return makeNumber(call.env, static_cast<double>(steps));
+}
+
+}  // namespace
+
+AlignedDoubles::AlignedDoubles(std::int64_t count) {
+  if (count <= 0) return;
+  const std::uint64_t bytes = static_cast<std::uint64_t>(count) * sizeof(double);
+  checkMemory(bytes);
+  memory_.reset(static_cast<double*>(::operator new(bytes, std::align_val_t{kAlignment})));
+  bytes_ = static_cast<std::int64_t>(bytes);
+}
+
+void AlignedDoubles::Free::operator()(double* memory) const {
+  ::operator delete(memory, std::align_val_t{kAlignment});
+}
+
+SessionHandle::SessionHandle(Environment& environment, std::shared_ptr<const Executable> executable)
+    : Handle(Kind::Session, environment),
+      executable(std::move(executable)),
+      workspace(this->executable->workspaceDoubles()) {}
+
+void SessionHandle::release() {
+  if (number >= 0) environment->removeSession(number);
+  number = -1;
+  if (buffer != nullptr) napi_delete_reference(environment->env, buffer);
+  buffer = nullptr;
+  io = nullptr;
+  if (running) running->control.cancel.store(true, std::memory_order_relaxed);
+  executable.reset();
+  workspace = AlignedDoubles();
+  asyncMemory.reset();
+}
+
+std::int64_t SessionHandle::bytes() const {
+  std::int64_t total = static_cast<std::int64_t>(sizeof *this) + workspace.bytes();
+  if (asyncMemory) total += asyncMemory->io.bytes() + asyncMemory->workspace.bytes();
+  return total;
+}
+
+void SessionHandle::checkArena(napi_env env) const {
+  napi_value arena = nullptr;
+  bool detached = true;
+  if (napi_get_reference_value(env, buffer, &arena) != napi_ok || arena == nullptr ||
+      napi_is_detached_arraybuffer(env, arena, &detached) != napi_ok || detached) [[unlikely]] {
+    throw Error(ErrorCode::State, "the buffer of the session's arena was transferred");
+  }
+}
+
+napi_value newSession(Environment& environment, std::shared_ptr<const Executable> executable) {
+  const napi_env env = environment.env;
+  const std::uint64_t bytes =
+      static_cast<std::uint64_t>(executable->plan().ioDoubles) * sizeof(double);
+  auto made = std::make_unique<SessionHandle>(environment, std::move(executable));
+  SessionHandle& session = *made;
+
+  void* memory = nullptr;
+  const napi_value buffer = makeArrayBuffer(env, bytes + kAlignment, &memory);
+  const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(memory);
+  const std::size_t byteOffset = (kAlignment - address % kAlignment) % kAlignment;
+  session.io = reinterpret_cast<double*>(address + byteOffset);
+  check(env, napi_create_reference(env, buffer, 0, &session.buffer));
+  session.number = environment.addSession(&session);
+
+  const napi_value object = wrap(environment, std::move(made), session.bytes());
+  const auto constant = [](const char* name, napi_value value) {
+    return napi_property_descriptor{name,    nullptr, nullptr,         nullptr,
+                                    nullptr, value,   napi_enumerable, nullptr};
+  };
+  const napi_property_descriptor properties[] = {
+      constant("buffer", buffer),
+      constant("byteOffset", makeNumber(env, static_cast<double>(byteOffset))),
+      constant("handle", makeNumber(env, session.number)),
+  };
+  check(env, napi_define_properties(env, object, std::size(properties), properties));
+  return object;
+}
+
+void defineSession(Environment& environment, napi_value exports) {
+  defineClass(environment, Kind::Session, "Session",
+              {method<promising<runAsync>>(environment, "runAsync"),
+               method<cancel>(environment, "cancel"), method<progress>(environment, "progress"),
+               method<dispose<Kind::Session>>(environment, "dispose")});
+  defineFunction(environment, exports, "run", run);
+}
+
+}  // namespace adjoint::binding
