@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "exec/executor.h"
+#include "exec/pattern.h"
+#include "exec/reduce.h"
+#include "ops/row.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+/// What a run hands to every step.
+struct RunContext {
+  double* base[3] = {};       ///< by Base; constants are only read
+  double* scratch = nullptr;  ///< 64-byte aligned, as many doubles as the step asked for
+  RunControl* control = nullptr;
+  RunStatus* status = nullptr;
+
+  double* at(Base where, std::int64_t offset) const {
+    return base[static_cast<int>(where)] + offset;
+  }
+};
+
+/// Whether the caller wants the run to end; notes it in the status.
+bool stopped(const RunContext& context);
+
+inline std::int64_t roundUp(std::int64_t n, std::int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+/// Place of an access: a base and the element its map counts from.
+struct Place {
+  Base base = Base::Temp;
+  std::int64_t offset = 0;
+};
+Place placeOf(const Plan& plan, const Access& access);
+
+enum class BlockKind : std::uint16_t {
+  Compute,    ///< d = functions[function](a, b, c)
+  Splat,      ///< d = constants[a] in every lane
+  SplatLoad,  ///< d = memory at places[a] in every lane
+  CopyLoad,   ///< d = n consecutive elements from places[a] + p
+  WalkLoad,   ///< d = walks[a]
+  WalkIota,   ///< d = addresses of walks[a]
+  Gather,     ///< d = gathers[b], index in a
+  CopyStore,  ///< n consecutive elements from places[b] + p = a
+  WalkStore,  ///< walks[b] = a
+  Reduce,     ///< reductions[b] takes a
+};
+
+/// Operands are slots: entries of a table of pointers, to registers or straight into memory.
+struct BlockInstr {
+  BlockKind kind = BlockKind::Compute;
+  std::uint16_t function = 0;
+  std::int32_t attr = 0;
+  std::uint32_t d = 0, a = 0, b = 0, c = 0;
+};
+
+/// A kernel translated for blocks of lanes. Immutable.
+struct BlockProgram {
+  struct Stream {
+    Place place;
+    std::uint32_t slot;
+  };
+  /// A pattern that repeats every `period` points, written out once a run.
+  struct Periodic {
+    std::uint32_t walk;
+    std::uint32_t slot;
+    bool iota;
+    std::int64_t period;
+    std::int64_t table;  ///< scratch offset
+  };
+  struct Walk {
+    std::uint32_t pattern;
+    Place place;
+  };
+  struct Gather {
+    std::uint32_t walk;
+    std::int64_t stride, limit;
+    NodeId node;
+  };
+  struct Reduction {
+    ReduceShape shape;
+    Place place;
+    std::int64_t state = 0;         ///< scratch offset
+    std::int64_t accumulators = 0;  ///< scratch offset
+  };
+
+  std::int64_t points = 0;
+  std::int64_t lanes = 16;      ///< most lanes of a block
+  std::int64_t padded = 16;     ///< lanes of a register in memory
+  std::uint32_t registers = 0;  ///< the first slots, in this order: registers, then streams
+  std::uint32_t slots = 0;
+
+  /// Column tiles: the nest as outer x terms x inner, tiles of `tile` inner points. 0: flat.
+  std::int64_t tile = 0, tileOuter = 1, tileTerms = 1, tileInner = 1;
+
+  std::vector<BlockInstr> prologue;  ///< once a run: values that are the same at every point
+  std::vector<BlockInstr> body;
+  std::vector<ElementKernel> functions;
+  std::vector<double> constants;
+  std::vector<Pattern> patterns;
+  std::vector<std::uint32_t> walked;  ///< patterns whose loop indices each block needs
+  std::vector<Place> places;
+  std::vector<Stream> streams;
+  std::vector<Periodic> periodics;
+  std::vector<Walk> walks;
+  std::vector<Gather> gathers;
+  std::vector<Reduction> reductions;
+
+  // Scratch offsets, in doubles.
+  std::int64_t slotTable = 0, patternStates = 0, registerFile = 0;
+  std::int64_t scratch = 0;
+
+  std::size_t bytes() const;
+};
+
+/// Translates a kernel. Throws Error on one that breaks its contract.
+std::unique_ptr<const BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel);
+/// False: status says why.
+bool runBlock(const BlockProgram& program, const RunContext& context) noexcept;
+
+}  // namespace adjoint::exec

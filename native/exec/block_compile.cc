@@ -1,0 +1,570 @@
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "exec/alias.h"
+#include "exec/block.h"
+
+namespace adjoint::exec {
+namespace {
+
+constexpr std::int64_t kCacheDoubles = 24 * 1024 / 8;  ///< of the first-level cache, for one block
+constexpr std::int64_t kMaxLanes = 512;
+constexpr std::int64_t kMaxPeriod = 1024;
+constexpr std::size_t kMaxPeriodics = 16;
+constexpr std::uint32_t kMaxInvariant = 48;
+constexpr std::uint32_t kNone = 0xffffffffu;
+
+[[noreturn]] void bug(const char* what) {
+  throw Error(ErrorCode::Native, std::string("kernel: ") + what);
+}
+
+class Compiler {
+ public:
+  Compiler(const Plan& plan, const Kernel& kernel)
+      : plan_(plan), kernel_(kernel), body_(kernel.body), size_(kernel.body.size()) {}
+
+  std::unique_ptr<const BlockProgram> run() {
+    out_ = std::make_unique<BlockProgram>();
+    out_->points = kernel_.points();
+    if (out_->points == 0) {
+      compileEmpty();
+    } else {
+      compilePatterns();
+      findLive();
+      compileReductions();
+      findAliases();
+      chooseStores();
+      emit();
+    }
+    layOut();
+    return std::move(out_);
+  }
+
+ private:
+  void compileEmpty() {
+    for (const adjoint::Reduction& reduction : kernel_.reductions) {
+      const ReduceShape shape = reduceShape(reduction);
+      if (shape.outer * shape.inner == 0) continue;
+      out_->reductions.push_back({shape, placeOf(plan_, access(reduction.access)), 0, 0});
+    }
+  }
+
+  const Access& access(std::size_t i) const {
+    if (i >= kernel_.accesses.size()) bug("no such access");
+    const Access& result = kernel_.accesses[i];
+    if (result.map >= kernel_.maps.size()) bug("no such map");
+    return result;
+  }
+
+  void compilePatterns() {
+    for (const IndexMap& map : kernel_.maps)
+      out_->patterns.push_back(makePattern(map, kernel_.extents));
+    iota_.assign(kernel_.extents.size(), kNone);
+  }
+
+  const Pattern& patternOf(std::size_t i) const { return out_->patterns[access(i).map]; }
+
+  int arity(const Instr& instr) const {
+    switch (instr.kind) {
+      case InstrKind::Compute:
+        return rowOf(static_cast<Op>(instr.op)).arity;
+      case InstrKind::Gather:
+      case InstrKind::Store:
+      case InstrKind::Reduce:
+        return 1;
+      default:
+        return 0;
+    }
+  }
+
+  void findLive() {
+    lastUse_.assign(size_, kNone);
+    for (std::size_t i = size_; i-- > 0;) {
+      const Instr& instr = body_[i];
+      const bool effect = instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce;
+      if (!effect && lastUse_[i] == kNone) continue;
+      const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+      const int n = arity(instr);
+      for (int k = 0; k < n; ++k) {
+        if (operands[k] >= i) bug("an operand that is not earlier");
+        std::uint32_t& last = lastUse_[operands[k]];
+        if (last == kNone) last = static_cast<std::uint32_t>(i);
+      }
+    }
+  }
+
+  bool live(std::size_t i) const {
+    return body_[i].kind == InstrKind::Store || body_[i].kind == InstrKind::Reduce ||
+           lastUse_[i] != kNone;
+  }
+
+  ReduceShape reduceShape(const adjoint::Reduction& reduction) const {
+    ReduceShape shape;
+    shape.op = reduction.op;
+    const auto& extents = kernel_.extents;
+    const std::uint32_t mask = reduction.reducedLoops;
+    int phase = 0;
+    for (std::size_t l = 0; l < extents.size(); ++l) {
+      const bool reduced = mask >> l & 1u;
+      if (reduced && phase == 0) phase = 1;
+      if (!reduced && phase == 1) phase = 2;
+      if (reduced && phase == 2) bug("reduced loops that are not neighbors");
+      (phase == 0 ? shape.outer : phase == 1 ? shape.terms : shape.inner) *= extents[l];
+    }
+    if (shape.outer * shape.inner > 0) {
+      shape.result = makePattern(kernel_.maps[access(reduction.access).map], extents, mask);
+      shape.contiguous = shape.result.contiguous() || shape.outer * shape.inner == 1;
+      if (shape.result.windowed) bug("a window on a result");
+    }
+    return shape;
+  }
+
+  void compileReductions() {
+    for (const adjoint::Reduction& reduction : kernel_.reductions)
+      out_->reductions.push_back(
+          {reduceShape(reduction), placeOf(plan_, access(reduction.access)), 0, 0});
+    if (out_->reductions.empty()) return;
+    // Tiles of columns keep the accumulators near where every reduction runs over the same loops.
+    const ReduceShape& first = out_->reductions[0].shape;
+    std::int64_t rows = 0;
+    for (const auto& reduction : out_->reductions) {
+      const ReduceShape& shape = reduction.shape;
+      if (shape.outer != first.outer || shape.terms != first.terms) return;
+      rows += shape.accumulators(8) / 8;
+    }
+    if (first.terms == 1 || rows * first.inner <= 2 * kCacheDoubles / 3) return;
+    out_->tileOuter = first.outer;
+    out_->tileTerms = first.terms;
+    out_->tileInner = first.inner;
+    const std::int64_t fit = 2 * kCacheDoubles / 3 / rows / 16 * 16;
+    out_->tile = std::clamp<std::int64_t>(fit, 64, kMaxLanes);
+  }
+
+  void findAliases() {
+    for (std::size_t i = 0; i < size_; ++i) {
+      const Instr& instr = body_[i];
+      if (!live(i)) continue;
+      if (instr.kind == InstrKind::Load) addInterval(loads_, static_cast<std::size_t>(instr.extra));
+      if (instr.kind == InstrKind::Store)
+        addInterval(stores_, static_cast<std::size_t>(instr.extra));
+      if (instr.kind == InstrKind::Gather) {
+        const adjoint::Gather& gather = kernel_.gathers[static_cast<std::size_t>(instr.extra)];
+        const Access& from = access(gather.access);
+        const Place place = placeOf(plan_, from);
+        const std::int64_t reach = gather.stride * std::max<std::int64_t>(0, gather.limit - 1);
+        const Pattern& pattern = out_->patterns[from.map];
+        loads_.add(place.base, place.offset + pattern.minOffset + std::min<std::int64_t>(0, reach),
+                   place.offset + pattern.maxOffset + std::max<std::int64_t>(0, reach) + 1);
+      }
+    }
+    loads_.close();
+    stores_.close();
+  }
+
+  void addInterval(Intervals& list, std::size_t i) {
+    const Place place = placeOf(plan_, access(i));
+    const Pattern& pattern = patternOf(i);
+    list.add(place.base, place.offset + pattern.minOffset, place.offset + pattern.maxOffset + 1);
+  }
+
+  bool overlaps(const Intervals& list, std::size_t i) const {
+    const Place place = placeOf(plan_, access(i));
+    const Pattern& pattern = patternOf(i);
+    return list.overlaps(place.base, place.offset + pattern.minOffset,
+                         place.offset + pattern.maxOffset + 1);
+  }
+
+  /// Points read or written when every block is rounded up to whole vectors.
+  std::int64_t reach() const {
+    return out_->tile > 0 ? out_->points + 8 : roundUp(out_->points, 8);
+  }
+
+  /// A contiguous load may be read in place where rounding up stays within its base and no store
+  /// comes between.
+  bool directLoad(std::size_t i) const {
+    if (!patternOf(i).contiguous() || overlaps(stores_, i)) return false;
+    const Place place = placeOf(plan_, access(i));
+    const std::int64_t end = place.base == Base::Io ? plan_.ioDoubles
+                             : place.base == Base::Temp
+                                 ? plan_.tempDoubles
+                                 : static_cast<std::int64_t>(plan_.constants.size());
+    return place.offset + reach() <= end;
+  }
+
+  /// A contiguous store may be written by the operation that makes its value where rounding up
+  /// touches padding only.
+  bool directStore(std::size_t i) const {
+    if (!patternOf(i).contiguous() || overlaps(loads_, i)) return false;
+    if (out_->tile > 0 && out_->tileInner % 8 != 0) return false;
+    if (out_->points % 8 == 0) return true;
+    const Access& to = access(i);
+    const std::int64_t elements = plan_.buffers[to.buffer].elements;
+    return to.offset + out_->points >= elements &&
+           to.offset + roundUp(out_->points, 8) <= roundUp(elements, 8);
+  }
+
+  void chooseStores() {
+    forward_.assign(size_, kNone);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (body_[i].kind != InstrKind::Store) continue;
+      const std::size_t to = static_cast<std::size_t>(body_[i].extra);
+      if (patternOf(to).windowed) bug("a window on a store");
+      std::uint32_t& chosen = forward_[body_[i].a];
+      const InstrKind kind = body_[body_[i].a].kind;
+      if (kind == InstrKind::Const) continue;
+      if (chosen == kNone && directStore(to)) chosen = static_cast<std::uint32_t>(i);
+    }
+  }
+
+  // --- slots ---------------------------------------------------------------------------------
+
+  std::uint32_t newRegister() {
+    if (!free_.empty()) {
+      const std::uint32_t r = free_.back();
+      free_.pop_back();
+      return r;
+    }
+    return out_->registers++;
+  }
+
+  /// Streams are numbered after the registers, whose count is not known yet: bit 31 marks them
+  /// until layOut.
+  std::uint32_t newStream(const Place& place) {
+    const std::uint32_t slot = kStream | streamSlots_++;
+    out_->streams.push_back({place, slot});
+    return slot;
+  }
+
+  std::uint32_t addWalk(std::uint32_t pattern, const Place& place) {
+    if (std::find(out_->walked.begin(), out_->walked.end(), pattern) == out_->walked.end())
+      out_->walked.push_back(pattern);
+    out_->walks.push_back({pattern, place});
+    return static_cast<std::uint32_t>(out_->walks.size() - 1);
+  }
+
+  std::uint32_t addPlace(const Place& place) {
+    out_->places.push_back(place);
+    return static_cast<std::uint32_t>(out_->places.size() - 1);
+  }
+
+  std::uint16_t function(OpCode op) {
+    const auto found = functions_.find(op);
+    if (found != functions_.end()) return found->second;
+    const ElementKernel kernel = rowOf(static_cast<Op>(op)).kernel;
+    if (kernel == nullptr) bug("an operation without a kernel");
+    const std::uint16_t index = static_cast<std::uint16_t>(out_->functions.size());
+    out_->functions.push_back(kernel);
+    functions_.emplace(op, index);
+    return index;
+  }
+
+  std::uint32_t constantIndex(double value) {
+    out_->constants.push_back(value);
+    return static_cast<std::uint32_t>(out_->constants.size() - 1);
+  }
+
+  // --- code ----------------------------------------------------------------------------------
+
+  void emit() {
+    slot_.assign(size_, kNone);
+    owned_.assign(size_, 0);
+    written_.assign(size_, 0);
+    invariant_.assign(size_, 0);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (live(i)) emitOne(i);
+    }
+  }
+
+  /// Registers whose last reader is i are free again.
+  void release(std::size_t i, const Instr& instr) {
+    const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+    const int n = arity(instr);
+    for (int k = 0; k < n; ++k) {
+      const std::uint32_t v = operands[k];
+      if (lastUse_[v] == i && owned_[v]) {
+        owned_[v] = 0;
+        free_.push_back(slot_[v]);
+      }
+    }
+  }
+
+  /// Where value i goes: straight into memory if a store was chosen, else into a register.
+  std::uint32_t destination(std::size_t i) {
+    if (forward_[i] != kNone) {
+      const Instr& store = body_[forward_[i]];
+      slot_[i] = newStream(placeOf(plan_, access(static_cast<std::size_t>(store.extra))));
+      written_[i] = 1;
+    } else {
+      slot_[i] = newRegister();
+      owned_[i] = 1;
+    }
+    return slot_[i];
+  }
+
+  /// A register that keeps its value for the whole run.
+  bool makeInvariant(std::size_t i) {
+    if (invariants_ >= kMaxInvariant) return false;
+    ++invariants_;
+    invariant_[i] = 1;
+    slot_[i] = kInvariant | (invariants_ - 1);
+    return true;
+  }
+
+  void emitOne(std::size_t i) {
+    const Instr& instr = body_[i];
+    BlockInstr code;
+    const std::size_t extra = static_cast<std::size_t>(instr.extra);
+    switch (instr.kind) {
+      case InstrKind::Compute:
+        return emitCompute(i, instr);
+      case InstrKind::Const:
+        return emitConst(i, kernel_.constants.at(extra));
+      case InstrKind::Iota:
+        return emitIota(i, static_cast<std::uint32_t>(instr.extra));
+      case InstrKind::Load:
+        return emitLoad(i, extra);
+      case InstrKind::Gather: {
+        const adjoint::Gather& gather = kernel_.gathers.at(extra);
+        const Access& from = access(gather.access);
+        out_->gathers.push_back(
+            {addWalk(from.map, placeOf(plan_, from)), gather.stride, gather.limit, gather.node});
+        code.kind = BlockKind::Gather;
+        code.a = slot_[instr.a];
+        code.b = static_cast<std::uint32_t>(out_->gathers.size() - 1);
+        // Outside a window the fill is written first, and must not hit an index still to be read.
+        const bool windowed = out_->patterns[from.map].windowed;
+        if (!windowed) release(i, instr);
+        code.d = destination(i);
+        if (windowed) release(i, instr);
+        break;
+      }
+      case InstrKind::Store: {
+        const std::uint32_t value = instr.a;
+        if (forward_[value] == i && written_[value]) return;
+        const Access& to = access(extra);
+        code.a = slot_[value];
+        if (patternOf(extra).contiguous() || out_->points == 1) {
+          code.kind = BlockKind::CopyStore;
+          code.b = addPlace(placeOf(plan_, to));
+        } else {
+          code.kind = BlockKind::WalkStore;
+          code.b = addWalk(to.map, placeOf(plan_, to));
+        }
+        release(i, instr);
+        break;
+      }
+      case InstrKind::Reduce:
+        if (extra >= out_->reductions.size()) bug("no such reduction");
+        code.kind = BlockKind::Reduce;
+        code.a = slot_[instr.a];
+        code.b = static_cast<std::uint32_t>(extra);
+        release(i, instr);
+        break;
+    }
+    out_->body.push_back(code);
+  }
+
+  void emitCompute(std::size_t i, const Instr& instr) {
+    const int n = arity(instr);
+    const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+    BlockInstr code;
+    code.kind = BlockKind::Compute;
+    code.function = function(instr.op);
+    code.attr = instr.extra;
+    bool same = true;
+    for (int k = 0; k < n; ++k) same = same && invariant_[operands[k]];
+    code.a = slot_[operands[0]];
+    code.b = slot_[operands[n > 1 ? 1 : 0]];
+    code.c = slot_[operands[n > 2 ? 2 : 0]];
+    if (same && makeInvariant(i)) {
+      code.d = slot_[i];
+      out_->prologue.push_back(code);
+      return;
+    }
+    release(i, instr);
+    code.d = destination(i);
+    out_->body.push_back(code);
+  }
+
+  void emitConst(std::size_t i, double value) {
+    BlockInstr code;
+    code.kind = BlockKind::Splat;
+    code.a = constantIndex(value);
+    const bool once = makeInvariant(i);
+    if (!once) {
+      slot_[i] = newRegister();
+      owned_[i] = 1;
+    }
+    code.d = slot_[i];
+    (once ? out_->prologue : out_->body).push_back(code);
+  }
+
+  void emitIota(std::size_t i, std::uint32_t loop) {
+    if (loop >= iota_.size()) bug("iota of a loop that is not there");
+    if (iota_[loop] == kNone) {
+      iota_[loop] = static_cast<std::uint32_t>(out_->patterns.size());
+      out_->patterns.push_back(makeIotaPattern(loop, kernel_.extents));
+    }
+    if (out_->patterns[iota_[loop]].constant()) return emitConst(i, 0);
+    const std::uint32_t walk = addWalk(iota_[loop], {});
+    if (periodic(i, walk, true)) return;
+    BlockInstr code;
+    code.kind = BlockKind::WalkIota;
+    code.a = walk;
+    code.d = destination(i);
+    out_->body.push_back(code);
+  }
+
+  void emitLoad(std::size_t i, std::size_t from) {
+    const Pattern& pattern = patternOf(from);
+    const Place place = placeOf(plan_, access(from));
+    BlockInstr code;
+    if (pattern.constant()) {
+      code.kind = BlockKind::SplatLoad;
+      code.a = addPlace(place);
+      if (!overlaps(stores_, from) && makeInvariant(i)) {
+        code.d = slot_[i];
+        out_->prologue.push_back(code);
+        return;
+      }
+    } else if (directLoad(from)) {
+      slot_[i] = newStream(place);
+      return;
+    } else if (pattern.contiguous()) {
+      code.kind = BlockKind::CopyLoad;
+      code.a = addPlace(place);
+    } else {
+      const std::uint32_t walk = addWalk(access(from).map, place);
+      if (!overlaps(stores_, from) && periodic(i, walk, false)) return;
+      code.kind = BlockKind::WalkLoad;
+      code.a = walk;
+    }
+    code.d = destination(i);
+    out_->body.push_back(code);
+  }
+
+  /// Small vectors broadcast along outer loops are written out once a run.
+  bool periodic(std::size_t i, std::uint32_t walk, bool iota) {
+    const Pattern& pattern = out_->patterns[out_->walks[walk].pattern];
+    const PatternDim& outermost = pattern.dims.back();
+    if (pattern.dims.size() < 2 || outermost.stride != 0 || outermost.windowed) return false;
+    if (out_->periodics.size() >= kMaxPeriodics) return false;
+    std::int64_t period = 1;
+    for (std::size_t d = 0; d + 1 < pattern.dims.size(); ++d) {
+      period *= pattern.dims[d].extent;
+      if (period > kMaxPeriod) return false;
+    }
+    slot_[i] = kStream | streamSlots_++;
+    out_->periodics.push_back({walk, slot_[i], iota, period, 0});
+    return true;
+  }
+
+  // --- layout --------------------------------------------------------------------------------
+
+  void layOut() {
+    BlockProgram& p = *out_;
+    const std::uint32_t scratchRegisters = p.registers;
+    p.registers += invariants_;
+    p.slots = p.registers + streamSlots_;
+    const auto resolve = [&](std::uint32_t& slot) {
+      if (slot & kStream) {
+        slot = p.registers + (slot & ~kStream);
+      } else if (slot & kInvariant) {
+        slot = scratchRegisters + (slot & ~kInvariant);
+      }
+    };
+    for (auto* list : {&p.prologue, &p.body}) {
+      for (BlockInstr& code : *list) {
+        const bool computes = code.kind == BlockKind::Compute;
+        const bool reads = computes || code.kind == BlockKind::Gather ||
+                           code.kind == BlockKind::CopyStore || code.kind == BlockKind::WalkStore ||
+                           code.kind == BlockKind::Reduce;
+        resolve(code.d);
+        if (reads) resolve(code.a);
+        if (computes) {
+          resolve(code.b);
+          resolve(code.c);
+        }
+      }
+    }
+    for (auto& stream : p.streams) resolve(stream.slot);
+    for (auto& periodic : p.periodics) resolve(periodic.slot);
+
+    const std::int64_t inCache = p.registers + std::min<std::int64_t>(streamSlots_, 32);
+    p.lanes = std::clamp<std::int64_t>(kCacheDoubles / std::max<std::int64_t>(1, inCache) / 16 * 16,
+                                       16, kMaxLanes);
+    if (p.tile > 0) {
+      p.tile = std::min({p.tile, std::max<std::int64_t>(p.lanes, 32), roundUp(p.tileInner, 16)});
+      p.lanes = p.tile;
+    }
+    p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
+    p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
+
+    std::int64_t at = 0;
+    const auto take = [&](std::int64_t doubles) {
+      const std::int64_t from = at;
+      at += roundUp(doubles, 8);
+      return from;
+    };
+    p.slotTable = take(p.slots);
+    p.patternStates =
+        take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
+    p.registerFile = take(p.registers * p.padded);
+    for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
+    for (auto& reduction : p.reductions) {
+      reduction.state = take(sizeof(ReduceState) / sizeof(double));
+      reduction.accumulators =
+          take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
+    }
+    p.scratch = at;
+  }
+
+  static constexpr std::uint32_t kStream = 0x80000000u;
+  static constexpr std::uint32_t kInvariant = 0x40000000u;
+
+  const Plan& plan_;
+  const Kernel& kernel_;
+  const std::vector<Instr>& body_;
+  const std::size_t size_;
+  std::unique_ptr<BlockProgram> out_;
+
+  std::vector<std::uint32_t> lastUse_;  ///< kNone: never read
+  std::vector<std::uint32_t> forward_;  ///< the store that value i is written by
+  std::vector<std::uint32_t> slot_;
+  std::vector<std::uint8_t> owned_;  ///< value i holds a register that is to be given back
+  std::vector<std::uint8_t> invariant_;
+  std::vector<std::uint8_t> written_;  ///< value i goes straight to where forward_[i] stores it
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> iota_;
+  std::unordered_map<OpCode, std::uint16_t> functions_;
+  Intervals loads_, stores_;
+  std::uint32_t invariants_ = 0;
+  std::uint32_t streamSlots_ = 0;
+};
+
+}  // namespace
+
+Place placeOf(const Plan& plan, const Access& access) {
+  if (access.buffer >= plan.buffers.size()) bug("no such buffer");
+  const Buffer& buffer = plan.buffers[access.buffer];
+  return {buffer.base, buffer.offset + access.offset};
+}
+
+std::size_t BlockProgram::bytes() const {
+  std::size_t n = sizeof(*this);
+  n += (prologue.capacity() + body.capacity()) * sizeof(BlockInstr);
+  n += functions.capacity() * sizeof(ElementKernel) + constants.capacity() * sizeof(double);
+  for (const Pattern& pattern : patterns)
+    n += sizeof(Pattern) + pattern.dims.capacity() * sizeof(PatternDim);
+  n += places.capacity() * sizeof(Place) + streams.capacity() * sizeof(Stream);
+  n += periodics.capacity() * sizeof(Periodic) + walks.capacity() * sizeof(Walk);
+  n += gathers.capacity() * sizeof(Gather) + reductions.capacity() * sizeof(Reduction);
+  return n;
+}
+
+std::unique_ptr<const BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel) {
+  return Compiler(plan, kernel).run();
+}
+
+}  // namespace adjoint::exec

@@ -1,0 +1,214 @@
+#include <cstring>
+
+#include "exec/block.h"
+
+namespace adjoint::exec {
+namespace {
+
+/// One block after another of a program, with everything that changes in the workspace.
+class Runner {
+ public:
+  Runner(const BlockProgram& program, const RunContext& context)
+      : program_(program),
+        context_(context),
+        slots_(reinterpret_cast<double**>(context.scratch + program.slotTable)),
+        states_(reinterpret_cast<PatternState*>(context.scratch + program.patternStates)) {}
+
+  bool run() {
+    if (program_.points == 0) return empty();
+    prepare();
+    return program_.tile > 0 ? tiles() : range(0, program_.points);
+  }
+
+ private:
+  bool empty() {
+    double value[64];
+    for (const auto& reduction : program_.reductions) {
+      splat(value, emptyReduce(reduction.shape.op), 64);
+      double* to = context_.at(reduction.place.base, reduction.place.offset);
+      const std::int64_t n = reduction.shape.outer * reduction.shape.inner;
+      for (std::int64_t i = 0; i < n; i += 64)
+        writeResults(reduction.shape, to, i, value, std::min<std::int64_t>(64, n - i));
+    }
+    return true;
+  }
+
+  void prepare() {
+    const BlockProgram& p = program_;
+    for (std::uint32_t r = 0; r < p.registers; ++r)
+      slots_[r] = context_.scratch + p.registerFile + r * p.padded;
+    for (const auto& periodic : p.periodics) {
+      double* table = context_.scratch + periodic.table;
+      const auto& walk = p.walks[periodic.walk];
+      const Pattern& pattern = p.patterns[walk.pattern];
+      PatternState state;
+      seek(pattern, 0, state);
+      const std::int64_t n = periodic.period + std::min(p.lanes, p.points);
+      if (periodic.iota) {
+        iotaWalk(pattern, state, table, n);
+      } else {
+        loadWalk(pattern, state, context_.at(walk.place.base, walk.place.offset), table, n);
+      }
+    }
+    for (const auto& reduction : p.reductions) {
+      ReduceState& state = stateOf(reduction);
+      state.accumulators = context_.scratch + reduction.accumulators;
+      state.results = context_.at(reduction.place.base, reduction.place.offset);
+      beginReduce(reduction.shape, state, 0, reduction.shape.inner);
+    }
+    n_ = std::min(p.lanes, roundUp(p.points, 8));
+    execute(p.prologue);
+  }
+
+  ReduceState& stateOf(const BlockProgram::Reduction& reduction) {
+    return *reinterpret_cast<ReduceState*>(context_.scratch + reduction.state);
+  }
+
+  /// Points from .. to of the flattened nest, a multiple of the block apart: what a thread may
+  /// take.
+  bool range(std::int64_t from, std::int64_t to) {
+    for (std::int64_t p = from; p < to; p += program_.lanes) {
+      if (!block(p, std::min(program_.lanes, to - p))) return false;
+    }
+    return true;
+  }
+
+  /// Columns k0 .. k0 + width of every row, so that their accumulators stay in the first-level
+  /// cache.
+  bool tiles() {
+    const BlockProgram& p = program_;
+    for (std::int64_t outer = 0; outer < p.tileOuter; ++outer) {
+      for (std::int64_t k0 = 0; k0 < p.tileInner; k0 += p.tile) {
+        const std::int64_t width = std::min(p.tile, p.tileInner - k0);
+        for (const auto& reduction : p.reductions)
+          beginReduce(reduction.shape, stateOf(reduction), outer * p.tileInner + k0, width);
+        for (std::int64_t r = 0; r < p.tileTerms; ++r) {
+          if (!block((outer * p.tileTerms + r) * p.tileInner + k0, width)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  bool block(std::int64_t p, std::int64_t n) {
+    if ((++blocks_ & 63) == 0 && stopped(context_)) return false;
+    p_ = p;
+    n_ = n;
+    for (const auto& stream : program_.streams)
+      slots_[stream.slot] = context_.at(stream.place.base, stream.place.offset + p);
+    for (const auto& periodic : program_.periodics)
+      slots_[periodic.slot] = context_.scratch + periodic.table + p % periodic.period;
+    for (const std::uint32_t i : program_.walked) seek(program_.patterns[i], p, states_[i]);
+    return execute(program_.body);
+  }
+
+  const Pattern& start(const BlockProgram::Walk& walk, PatternState& state) const {
+    const Pattern& pattern = program_.patterns[walk.pattern];
+    const PatternState& from = states_[walk.pattern];
+    for (std::size_t d = 0; d < pattern.dims.size(); ++d) state.index[d] = from.index[d];
+    return pattern;
+  }
+
+  double* memory(const BlockProgram::Walk& walk) const {
+    return context_.at(walk.place.base, walk.place.offset);
+  }
+
+  bool execute(const std::vector<BlockInstr>& code) {
+    double* const* const slots = slots_;
+    const std::int64_t n = n_;
+    const ElementKernel* const functions = program_.functions.data();
+    for (const BlockInstr& in : code) {
+      if (in.kind == BlockKind::Compute) {
+        functions[in.function](slots[in.d], slots[in.a], slots[in.b], slots[in.c],
+                               static_cast<std::size_t>(n), in.attr);
+      } else if (!other(in, n)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool other(const BlockInstr& in, std::int64_t n) {
+    double* const* const slots = slots_;
+    PatternState state;
+    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(double);
+    switch (in.kind) {
+      case BlockKind::Compute:
+        break;
+      case BlockKind::Splat:
+        splat(slots[in.d], program_.constants[in.a], n);
+        break;
+      case BlockKind::SplatLoad: {
+        const Place& place = program_.places[in.a];
+        splat(slots[in.d], *context_.at(place.base, place.offset), n);
+        break;
+      }
+      case BlockKind::CopyLoad: {
+        const Place& place = program_.places[in.a];
+        std::memcpy(slots[in.d], context_.at(place.base, place.offset + p_), bytes);
+        break;
+      }
+      case BlockKind::WalkLoad: {
+        const auto& walk = program_.walks[in.a];
+        loadWalk(start(walk, state), state, memory(walk), slots[in.d], n);
+        break;
+      }
+      case BlockKind::WalkIota:
+        iotaWalk(start(program_.walks[in.a], state), state, slots[in.d], n);
+        break;
+      case BlockKind::Gather:
+        return gather(in, n);
+      case BlockKind::CopyStore: {
+        const Place& place = program_.places[in.b];
+        // A store of a value loaded from the same place is allowed: the ranges are then equal.
+        std::memmove(context_.at(place.base, place.offset + p_), slots[in.a], bytes);
+        break;
+      }
+      case BlockKind::WalkStore: {
+        const auto& walk = program_.walks[in.b];
+        storeWalk(start(walk, state), state, memory(walk), slots[in.a], n);
+        break;
+      }
+      case BlockKind::Reduce: {
+        const auto& reduction = program_.reductions[in.b];
+        feedReduce(reduction.shape, stateOf(reduction), slots[in.a], n);
+        break;
+      }
+    }
+    return true;
+  }
+
+  bool gather(const BlockInstr& in, std::int64_t n) {
+    const auto& gather = program_.gathers[in.b];
+    const auto& walk = program_.walks[gather.walk];
+    PatternState state;
+    const Pattern& pattern = start(walk, state);
+    const double* index = slots_[in.a];
+    const std::int64_t bad = gatherWalk(pattern, state, memory(walk), index, gather.stride,
+                                        gather.limit, slots_[in.d], n);
+    if (bad < 0) return true;
+    RunStatus& status = *context_.status;
+    status.ok = false;
+    status.code = ErrorCode::Index;
+    status.node = gather.node;
+    status.element = p_ + bad;
+    status.value = index[bad];
+    status.limit = gather.limit;
+    return false;
+  }
+
+  const BlockProgram& program_;
+  const RunContext& context_;
+  double** const slots_;
+  PatternState* const states_;
+  std::int64_t p_ = 0, n_ = 0;
+  std::int64_t blocks_ = 0;
+};
+
+}  // namespace
+
+bool runBlock(const BlockProgram& program, const RunContext& context) noexcept {
+  return Runner(program, context).run();
+}
+
+}  // namespace adjoint::exec

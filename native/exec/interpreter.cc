@@ -1,0 +1,132 @@
+#include <variant>
+
+#include "exec/block.h"
+#include "exec/library.h"
+#include "exec/scalar.h"
+
+namespace adjoint::exec {
+namespace {
+
+/// One step ready to run.
+struct Prepared {
+  enum class Kind : std::uint8_t { Scalar, Block, MatMul, Recurrence, Index, ScatterAdd } kind;
+  const void* step;  ///< program, or step of the plan; owned by the executable
+};
+
+class Interpreter final : public Executable {
+ public:
+  explicit Interpreter(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+    std::int64_t scratch = 0;
+    for (const Step& step : plan_->steps) {
+      std::visit([&](const auto& s) { scratch = std::max(scratch, prepare(s)); }, step);
+    }
+    scratchAt_ = roundUp(plan_->tempDoubles, 8);
+    workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
+  }
+
+  std::int64_t workspaceDoubles() const override { return workspace_; }
+  const Plan& plan() const override { return *plan_; }
+
+  std::size_t bytes() const override {
+    std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
+    for (const auto& program : scalars_) n += program->bytes();
+    for (const auto& program : blocks_) n += program->bytes();
+    return n;
+  }
+
+  RunStatus run(double* io, double* workspace, RunControl* control) const noexcept override {
+    RunStatus status;
+    RunContext context;
+    context.base[static_cast<int>(Base::Io)] = io;
+    context.base[static_cast<int>(Base::Temp)] = workspace;
+    context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
+    context.scratch = workspace + scratchAt_;
+    context.control = control;
+    context.status = &status;
+    for (const Prepared& step : steps_) {
+      if (!runOne(step, context)) break;
+      if (control != nullptr) {
+        control->stepsDone.fetch_add(1, std::memory_order_relaxed);
+        if (&step != &steps_.back() && stopped(context)) break;
+      }
+    }
+    return status;
+  }
+
+ private:
+  std::int64_t prepare(const Kernel& kernel) {
+    if (kernel.points() == 1) {
+      scalars_.push_back(compileScalar(*plan_, kernel));
+      steps_.push_back({Prepared::Kind::Scalar, scalars_.back().get()});
+      return scalars_.back()->scratch();
+    }
+    blocks_.push_back(compileBlock(*plan_, kernel));
+    steps_.push_back({Prepared::Kind::Block, blocks_.back().get()});
+    return blocks_.back()->scratch;
+  }
+  std::int64_t prepare(const MatMulStep& step) {
+    steps_.push_back({Prepared::Kind::MatMul, &step});
+    return matMulScratch(step);
+  }
+  std::int64_t prepare(const RecurrenceStep& step) {
+    steps_.push_back({Prepared::Kind::Recurrence, &step});
+    return 0;
+  }
+  std::int64_t prepare(const IndexStep& step) {
+    steps_.push_back({Prepared::Kind::Index, &step});
+    return indexScratch(step);
+  }
+  std::int64_t prepare(const ScatterAddStep& step) {
+    steps_.push_back({Prepared::Kind::ScatterAdd, &step});
+    return 0;
+  }
+
+  bool runOne(const Prepared& prepared, const RunContext& context) const noexcept {
+    const void* step = prepared.step;
+    switch (prepared.kind) {
+      case Prepared::Kind::Scalar:
+        return runScalar(*static_cast<const ScalarProgram*>(step), context);
+      case Prepared::Kind::Block:
+        return runBlock(*static_cast<const BlockProgram*>(step), context);
+      case Prepared::Kind::MatMul:
+        return runMatMul(*plan_, *static_cast<const MatMulStep*>(step), context);
+      case Prepared::Kind::Recurrence:
+        return runRecurrence(*plan_, *static_cast<const RecurrenceStep*>(step), context);
+      case Prepared::Kind::Index:
+        return runIndex(*plan_, *static_cast<const IndexStep*>(step), context);
+      case Prepared::Kind::ScatterAdd:
+        return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
+    }
+    return false;
+  }
+
+  std::shared_ptr<const Plan> plan_;
+  std::vector<Prepared> steps_;
+  std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
+  std::vector<std::unique_ptr<const BlockProgram>> blocks_;
+  std::int64_t scratchAt_ = 0;
+  std::int64_t workspace_ = 0;
+};
+
+}  // namespace
+
+bool stopped(const RunContext& context) {
+  RunControl* control = context.control;
+  if (control == nullptr) return false;
+  const bool late = control->deadline != std::chrono::steady_clock::time_point::max() &&
+                    std::chrono::steady_clock::now() >= control->deadline;
+  if (!late && !control->cancel.load(std::memory_order_relaxed)) return false;
+  context.status->ok = false;
+  context.status->code = ErrorCode::Abort;
+  return true;
+}
+
+}  // namespace adjoint::exec
+
+namespace adjoint {
+
+std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan) {
+  return std::make_shared<exec::Interpreter>(std::move(plan));
+}
+
+}  // namespace adjoint

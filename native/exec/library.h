@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "exec/block.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+// Library steps: what they need of the workspace, and how they run. False: status says why.
+
+std::int64_t matMulScratch(const MatMulStep& step);
+bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept;
+
+bool runRecurrence(const Plan& plan, const RecurrenceStep& step,
+                   const RunContext& context) noexcept;
+
+std::int64_t indexScratch(const IndexStep& step);
+bool runIndex(const Plan& plan, const IndexStep& step, const RunContext& context) noexcept;
+
+bool runScatterAdd(const Plan& plan, const ScatterAddStep& step,
+                   const RunContext& context) noexcept;
+
+inline double* bufferAt(const Plan& plan, BufferId id, const RunContext& context) {
+  const Buffer& buffer = plan.buffers[id];
+  return context.at(buffer.base, buffer.offset);
+}
+
+}  // namespace adjoint::exec

@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+#include <unordered_map>
+
+#include "exec/scalar.h"
+
+namespace adjoint::exec {
+namespace {
+
+constexpr std::uint32_t kNone = 0xffffffffu;
+
+[[noreturn]] void bug(const char* what) {
+  throw Error(ErrorCode::Native, std::string("scalar kernel: ") + what);
+}
+
+/// What an operation code becomes: an inlined operation or a call.
+struct Target {
+  ScalarOp op = ScalarOp::Call;
+  std::uint16_t function = 0;
+  std::uint8_t arity = 1;
+};
+
+/// With all loops of extent 1, an access is one address or its fill value.
+struct Point {
+  bool inside = true;
+  Place place;
+  double fill = 0;
+};
+
+class Compiler {
+ public:
+  Compiler(const Plan& plan, const Kernel& kernel)
+      : plan_(plan), kernel_(kernel), body_(kernel.body), size_(kernel.body.size()) {}
+
+  std::unique_ptr<const ScalarProgram> run() {
+    out_ = std::make_unique<ScalarProgram>();
+    findLive();
+    schedule();
+    emit();
+    return std::move(out_);
+  }
+
+ private:
+  const Target& target(OpCode op) {
+    const auto found = targets_.find(op);
+    if (found != targets_.end()) return found->second;
+    const Row& row = rowOf(static_cast<Op>(op));
+    Target t;
+    t.arity = static_cast<std::uint8_t>(row.arity);
+    const auto is = [&](const char* name) { return std::strcmp(row.name, name) == 0; };
+#define X(text, id, value) \
+  if (is(text)) t.op = ScalarOp::id;
+    ADJOINT_SCALAR_UNARY(X)
+    ADJOINT_SCALAR_BINARY(X)
+#undef X
+    if (is("fma")) t.op = ScalarOp::Fma;
+    if (is("where")) t.op = ScalarOp::Where;
+    if (t.op == ScalarOp::Call) {
+      if (row.kernel == nullptr) bug("an operation without a kernel");
+      t.function = static_cast<std::uint16_t>(out_->functions.size());
+      out_->functions.push_back(row.kernel);
+    }
+    return targets_.emplace(op, t).first->second;
+  }
+
+  int arity(const Instr& instr) {
+    switch (instr.kind) {
+      case InstrKind::Compute:
+        // Bodies are long and operations few: most instructions repeat the last one asked for.
+        if (instr.op != lastOp_) {
+          lastArity_ = target(instr.op).arity;
+          lastOp_ = instr.op;
+        }
+        return lastArity_;
+      case InstrKind::Gather:
+      case InstrKind::Store:
+      case InstrKind::Reduce:
+        return 1;
+      default:
+        return 0;
+    }
+  }
+
+  static bool effect(const Instr& instr) {
+    return instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce;
+  }
+
+  void findLive() {
+    live_.assign(size_, 0);
+    for (std::size_t i = size_; i-- > 0;) {
+      const Instr& instr = body_[i];
+      if (effect(instr)) live_[i] = 1;
+      if (!live_[i]) continue;
+      const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+      const int n = arity(instr);
+      for (int k = 0; k < n; ++k) {
+        if (operands[k] >= i) bug("an operand that is not earlier");
+        live_[operands[k]] = 1;
+      }
+    }
+  }
+
+  /// Orders instructions so that equal operations follow each other: an interpreter's time goes
+  /// into mispredicted jumps. Within windows of the body, by depth and then by operation; windows
+  /// keep values' lives short. Memory is read and written in the old order wherever a store is
+  /// involved.
+  void schedule() {
+    order_.reserve(size_);
+    std::vector<std::uint32_t> depth(size_, 0);
+    std::vector<std::uint64_t> keys;
+    keys.reserve(kWindow);
+    for (std::size_t from = 0; from < size_; from += kWindow) {
+      const std::size_t to = std::min(size_, from + kWindow);
+      keys.clear();
+      std::uint32_t afterStores = 0;  // depth that a load must have
+      std::uint32_t afterLoads = 0;   // depth that a store must have
+      for (std::size_t i = from; i < to; ++i) {
+        if (!live_[i]) continue;
+        const Instr& instr = body_[i];
+        std::uint32_t d = 0;
+        const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+        const int n = arity(instr);
+        for (int k = 0; k < n; ++k) {
+          if (operands[k] >= from) d = std::max(d, depth[operands[k]] + 1);
+        }
+        if (instr.kind == InstrKind::Load || instr.kind == InstrKind::Gather) {
+          d = std::max(d, afterStores);
+          afterLoads = std::max(afterLoads, d + 1);
+        } else if (effect(instr)) {
+          d = std::max(d, std::max(afterLoads, afterStores));
+          afterStores = d + 1;
+        }
+        depth[i] = d;
+        const std::uint64_t kind = static_cast<std::uint64_t>(instr.kind) << 16 | instr.op;
+        keys.push_back(static_cast<std::uint64_t>(d) << 40 | (kind & 0xffffffu) << 16 | (i - from));
+      }
+      std::sort(keys.begin(), keys.end());
+      for (const std::uint64_t key : keys)
+        order_.push_back(static_cast<std::uint32_t>(from + (key & 0xffffu)));
+    }
+  }
+
+  Point point(std::size_t i, std::uint32_t skip) const {
+    if (i >= kernel_.accesses.size()) bug("no such access");
+    const Access& access = kernel_.accesses[i];
+    if (access.map >= kernel_.maps.size()) bug("no such map");
+    const IndexMap& map = kernel_.maps[access.map];
+    Point result;
+    result.place = placeOf(plan_, access);
+    result.fill = map.fill;
+    for (const Window& window : map.windows) {
+      if (skip >> window.loop & 1u) continue;
+      const std::int64_t at = -window.lo;
+      if (at < 0 || window.hi <= 0 || at % window.step != 0) {
+        result.inside = false;
+      } else {
+        result.place.offset += at / window.step * map.stride.at(window.loop);
+      }
+    }
+    return result;
+  }
+
+  std::uint32_t newRegister() {
+    if (!free_.empty()) {
+      const std::uint32_t r = free_.back();
+      free_.pop_back();
+      return r;
+    }
+    return out_->registers++;
+  }
+
+  void emit() {
+    // Where in the new order each value is read last.
+    std::vector<std::uint32_t> lastUse(size_, kNone);
+    for (std::size_t at = 0; at < order_.size(); ++at) {
+      const Instr& instr = body_[order_[at]];
+      const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+      const int n = arity(instr);
+      for (int k = 0; k < n; ++k) lastUse[operands[k]] = static_cast<std::uint32_t>(at);
+    }
+    out_->code.reserve(order_.size() + order_.size() / 8 + 1);
+    register_.assign(size_, kNone);
+    for (std::size_t at = 0; at < order_.size(); ++at) {
+      const std::uint32_t i = order_[at];
+      const Instr& instr = body_[i];
+      const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+      std::uint32_t from[3] = {0, 0, 0};
+      const int n = arity(instr);
+      for (int k = 0; k < n; ++k) from[k] = register_[operands[k]];
+      for (int k = 0; k < n; ++k) {
+        std::uint32_t& last = lastUse[operands[k]];
+        if (last == at) {
+          free_.push_back(register_[operands[k]]);
+          last = kNone;  // an operand named twice is freed once
+        }
+      }
+      if (!effect(instr)) register_[i] = newRegister();
+      emitOne(instr, register_[i], from, n);
+    }
+    append(ScalarOp::End, 0, 0, 0);
+  }
+
+  void append(ScalarOp op, std::uint32_t d, std::uint32_t a, std::uint32_t b,
+              std::uint16_t function = 0) {
+    out_->code.push_back({static_cast<std::uint16_t>(op), function, d, a, b});
+  }
+
+  void appendConst(std::uint32_t d, double value) {
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(value);
+    append(ScalarOp::Const, d, static_cast<std::uint32_t>(bits),
+           static_cast<std::uint32_t>(bits >> 32));
+  }
+
+  static std::uint32_t narrow(std::int64_t offset) {
+    if (offset < 0 || offset > 0xffffffffLL) bug("an address out of range");
+    return static_cast<std::uint32_t>(offset);
+  }
+
+  void emitOne(const Instr& instr, std::uint32_t d, const std::uint32_t* from, int n) {
+    const std::size_t extra = static_cast<std::size_t>(instr.extra);
+    switch (instr.kind) {
+      case InstrKind::Compute: {
+        const Target& t = target(instr.op);
+        append(t.op, d, from[0], from[n > 1 ? 1 : 0], t.function);
+        if (t.op == ScalarOp::Call || t.op == ScalarOp::Fma || t.op == ScalarOp::Where)
+          append(t.op, 0, from[n > 2 ? 2 : 0], static_cast<std::uint32_t>(instr.extra));
+        break;
+      }
+      case InstrKind::Const:
+        appendConst(d, kernel_.constants.at(extra));
+        break;
+      case InstrKind::Iota:
+        appendConst(d, 0);
+        break;
+      case InstrKind::Load: {
+        const Point p = point(extra, 0);
+        if (!p.inside) {
+          appendConst(d, p.fill);
+          break;
+        }
+        const ScalarOp op = p.place.base == Base::Io     ? ScalarOp::LoadIo
+                            : p.place.base == Base::Temp ? ScalarOp::LoadTemp
+                                                         : ScalarOp::LoadConstant;
+        append(op, d, narrow(p.place.offset), 0);
+        break;
+      }
+      case InstrKind::Gather: {
+        const adjoint::Gather& gather = kernel_.gathers.at(extra);
+        const Point p = point(gather.access, 0);
+        if (!p.inside) {
+          appendConst(d, p.fill);
+          break;
+        }
+        append(ScalarOp::Gather, d, from[0], static_cast<std::uint32_t>(out_->gathers.size()));
+        out_->gathers.push_back({p.place, gather.stride, gather.limit, gather.node});
+        break;
+      }
+      case InstrKind::Store:
+        emitStore(point(extra, 0), from[0]);
+        break;
+      case InstrKind::Reduce: {
+        // One term: the reduction is that term.
+        const adjoint::Reduction& reduction = kernel_.reductions.at(extra);
+        emitStore(point(reduction.access, reduction.reducedLoops), from[0]);
+        break;
+      }
+    }
+  }
+
+  void emitStore(const Point& p, std::uint32_t value) {
+    if (!p.inside || p.place.base == Base::Constant) bug("a store where nothing may be written");
+    append(p.place.base == Base::Io ? ScalarOp::StoreIo : ScalarOp::StoreTemp,
+           narrow(p.place.offset), value, 0);
+  }
+
+  static constexpr std::size_t kWindow = 1024;
+
+  const Plan& plan_;
+  const Kernel& kernel_;
+  const std::vector<Instr>& body_;
+  const std::size_t size_;
+  std::unique_ptr<ScalarProgram> out_;
+  std::unordered_map<OpCode, Target> targets_;
+  OpCode lastOp_ = 0xffff;
+  int lastArity_ = 0;
+  std::vector<std::uint8_t> live_;
+  std::vector<std::uint32_t> order_;
+  std::vector<std::uint32_t> register_;
+  std::vector<std::uint32_t> free_;
+};
+
+}  // namespace
+
+std::unique_ptr<const ScalarProgram> compileScalar(const Plan& plan, const Kernel& kernel) {
+  return Compiler(plan, kernel).run();
+}
+
+}  // namespace adjoint::exec
