@@ -1,0 +1,12 @@
+import type { Evals } from "./protocol.js";
+
+/** Every eval this tool has. */
+export const evals: Evals = {
+  hello: async () => (await import("./modules/hello.js")).hello,
+  llsq: async () => (await import("./modules/llsq.js")).llsq,
+  lse: async () => (await import("./modules/lse.js")).lse,
+  det: async () => (await import("./modules/det.js")).det,
+  ode: async () => (await import("./modules/ode.js")).ode,
+  gmm: async () => (await import("./modules/gmm.js")).gmm,
+  kmeans: async () => (await import("./modules/kmeans.js")).kmeans,
+};

@@ -1,0 +1,97 @@
+import type { Machine } from "./machine.js";
+import { describe } from "./machine.js";
+
+export interface Row {
+  readonly problem: string;
+  readonly size: string;
+  readonly tool: string;
+  readonly backend: string;
+  readonly dtype: "f64" | "f32";
+  /** Median time of a value and gradient. */
+  readonly seconds: number;
+  readonly fastest: number;
+  readonly slowest: number;
+  readonly runs: number;
+  /** Time of the hand-written JavaScript divided by this one's: more is faster. */
+  readonly speedup: number;
+  /** This time divided by adjoint's. */
+  readonly slowdown: number;
+  /** Largest relative difference of value and gradient from the hand-written JavaScript. */
+  readonly difference: number;
+  /** Seconds to trace, derive and compile, where there is such a thing. */
+  readonly setup: number;
+}
+
+export interface Report {
+  readonly machine: Machine;
+  readonly date: string;
+  readonly rounds: number;
+  readonly roundSeconds: number;
+  readonly rows: readonly Row[];
+  readonly skipped: readonly string[];
+}
+
+/** Three significant digits and a unit. */
+export function duration(seconds: number): string {
+  for (const [unit, size] of [
+    ["s", 1],
+    ["ms", 1e-3],
+    ["us", 1e-6],
+  ] as const) {
+    if (seconds >= 0.9995 * size) return `${significant(seconds / size)} ${unit}`;
+  }
+  return `${significant(seconds / 1e-9)} ns`;
+}
+
+function significant(value: number): string {
+  return value >= 99.95 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+export const ratio = (value: number): string =>
+  value >= 99.5 ? value.toFixed(0) : value.toPrecision(2);
+
+const heads = [
+  "problem",
+  "size",
+  "tool",
+  "numbers",
+  "time",
+  "speedup",
+  "/ adjoint",
+  "difference",
+] as const;
+
+const cells = (row: Row): string[] => [
+  row.problem,
+  row.size,
+  row.backend === "" ? row.tool : `${row.tool} (${row.backend})`,
+  row.dtype,
+  duration(row.seconds),
+  ratio(row.speedup),
+  ratio(row.slowdown),
+  row.difference === 0 ? "0" : row.difference.toExponential(0),
+];
+
+const rightAligned = (column: number): boolean => column >= 4;
+
+/** The table for a terminal; also one of Markdown. */
+export function table(rows: readonly Row[]): string {
+  const lines = [[...heads], ...rows.map(cells)];
+  const widths = heads.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  const format = (line: string[]): string =>
+    `| ${line.map((cell, i) => (rightAligned(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(" | ")} |`;
+  const rule = widths.map((w, i) => (rightAligned(i) ? `${"-".repeat(w - 1)}:` : "-".repeat(w)));
+  return [format(lines[0]!), format(rule), ...lines.slice(1).map(format)].join("\n");
+}
+
+export function markdown(report: Report): string {
+  const { rounds, roundSeconds } = report;
+  return [
+    `Measured ${report.date.slice(0, 10)} on ${describe(report.machine)}.`,
+    `Medians of ${rounds} interleaved rounds of ${roundSeconds * 1000} ms or more.`,
+    "",
+    table(report.rows),
+    ...report.skipped.map((line) => `\nSkipped: ${line}.`),
+    "",
+  ].join("\n");
+}
