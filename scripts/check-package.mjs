@@ -1,5 +1,6 @@
 // Packs the package and uses it as a stranger would: installed into an empty folder with scripts
 // disabled, no compiler to be found, the README's example run.
+//   node scripts/check-package.mjs [--node=22,24]    other versions of Node to run the example with too
 // It takes the prebuilt addons it finds in prebuilds/, and builds them all when there is none.
 import {
   existsSync,
@@ -59,6 +60,16 @@ try {
   say("running the README's example");
   writeFileSync(join(app, "example.js"), example);
   run(process.execPath, ["example.js"], { cwd: app, env });
+
+  const flag = process.argv.find((argument) => argument.startsWith("--node="));
+  for (const version of flag?.slice("--node=".length).split(",") ?? []) {
+    // These packages are Node itself and need no script to be usable.
+    const name = `node-${process.platform}-${process.arch}`;
+    run(process.execPath, [npm, ...install, "--no-save", `${name}@${version}`], { cwd: app, env });
+    const other = join(app, "node_modules", name, "bin", "node");
+    say(`running it with Node ${output(other, ["--version"])?.trim()}`);
+    run(other, ["example.js"], { cwd: app, env });
+  }
 
   say("asking the command for its help");
   const command = join(app, "node_modules", ".bin", "adjoint");
