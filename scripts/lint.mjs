@@ -1,4 +1,5 @@
-// The formalities, quick ones first; it stops at the first that fails.
+// The formalities, quick ones first; it stops at the first that fails. The last one needs the generator,
+// and so the C++ core, built.
 import { bin, run, say } from "./common.mjs";
 
 const node = process.execPath;

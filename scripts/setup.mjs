@@ -1,6 +1,8 @@
 // From a fresh clone to something that runs: Debian packages, npm packages, TypeScript, the addon.
 // What is there already is left alone, so a second run does nothing and takes a moment.
-//   --test   what the tests need too      --ci   and what continuous integration needs
+//   --test      what the tests need too
+//   --ci        and what continuous integration needs
+//   --packages  packages only, nothing is built
 import { existsSync, statSync } from "node:fs";
 import { at, fail, output, run, say, which } from "./common.mjs";
 
@@ -60,6 +62,7 @@ if (Number(major) < 20) fail(`Node 20 or later is needed, this is ${process.vers
 
 installPackages();
 installModules();
+if (process.argv.includes("--packages")) process.exit(0);
 const { buildTypeScript } = await import("./build-ts.mjs");
 const { buildNative } = await import("./build-native.mjs");
 buildTypeScript();
