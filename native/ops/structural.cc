@@ -269,6 +269,35 @@ NodeId scatterSum(const Call& call) {
   return call.append(shape, attrs);
 }
 
+/// Whether only unit axes stand between the reduced ones, so that one run of loops reduces them.
+bool areNeighbors(const Shape& shape, const std::vector<std::int64_t>& axes) {
+  bool started = false;
+  bool ended = false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    const bool isReduced = std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(i));
+    if (isReduced && ended) return false;
+    started = started || isReduced;
+    ended = ended || (started && !isReduced);
+  }
+  return true;
+}
+
+/// The reduction with its axes brought together behind the others.
+NodeId reduceScattered(const Call& call, const ReducedAxes& reduced) {
+  std::vector<std::int64_t> order;
+  for (std::int64_t i = 0; i < call.rank(); ++i) {
+    if (!std::binary_search(reduced.axes.begin(), reduced.axes.end(), i)) order.push_back(i);
+  }
+  std::vector<std::int64_t> attrs{0};
+  for (const std::int64_t axis : reduced.axes) {
+    attrs.push_back(static_cast<std::int64_t>(order.size()));
+    order.push_back(axis);
+  }
+  const NodeId together = ex::transpose({&call.builder, call.x()}, order).id;
+  return apply(call.builder, call.op, {&together, 1}, attrs);
+}
+
 NodeId reduce(const Call& call) {
   call.requireNumbers();
   const ReducedAxes reduced = parseReducedAxes(call.attrs, call.shape().size(), rowOf(call.op).name);
@@ -290,6 +319,8 @@ NodeId reduce(const Call& call) {
   Expr result{&call.builder, call.x()};
   if (terms == 1 && elementCount(from) > 0) {
     result = ex::reshape(result, shape);
+  } else if (!areNeighbors(from, reduced.axes)) {
+    result.id = reduceScattered(call, reduced);
   } else if (!reduced.axes.empty()) {
     result.id = call.append(shape, reduced.axes);
   }

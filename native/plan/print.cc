@@ -1,0 +1,128 @@
+#include <charconv>
+
+#include "ops/row.h"
+#include "plan/plan.h"
+
+namespace adjoint {
+
+namespace {
+
+std::string number(double value) {
+  char text[32];
+  const auto [end, ec] = std::to_chars(text, text + sizeof(text), value);
+  return std::string(text, end);
+}
+
+std::string v(std::uint32_t id) { return "v" + std::to_string(id); }
+std::string b(BufferId id) { return "b" + std::to_string(id); }
+
+std::string accessText(const Kernel& kernel, const Access& access) {
+  const IndexMap& map = kernel.maps[access.map];
+  std::string text = b(access.buffer) + "[" + std::to_string(access.offset);
+  for (std::size_t l = 0; l < map.stride.size(); ++l) {
+    if (map.stride[l] != 0) text += " + " + std::to_string(map.stride[l]) + "*i" + std::to_string(l);
+  }
+  text += "]";
+  for (const Window& w : map.windows) {
+    text += " if i" + std::to_string(w.loop) + " in " + std::to_string(w.lo) + ".." + std::to_string(w.hi);
+    if (w.step != 1) text += " by " + std::to_string(w.step);
+  }
+  return text;
+}
+
+std::string instrText(const Kernel& kernel, std::uint32_t position) {
+  const Instr& instr = kernel.body[position];
+  const auto extra = static_cast<std::size_t>(instr.extra);
+  switch (instr.kind) {
+    case InstrKind::Const:
+      return v(position) + " = " + number(kernel.constants[extra]);
+    case InstrKind::Iota:
+      return v(position) + " = i" + std::to_string(extra);
+    case InstrKind::Load:
+      return v(position) + " = load " + accessText(kernel, kernel.accesses[extra]);
+    case InstrKind::Gather: {
+      const Gather& gather = kernel.gathers[extra];
+      return v(position) + " = gather " + accessText(kernel, kernel.accesses[gather.access]) + " + " +
+             std::to_string(gather.stride) + "*" + v(instr.a) + " below " + std::to_string(gather.limit);
+    }
+    case InstrKind::Store:
+      return "store " + accessText(kernel, kernel.accesses[extra]) + " = " + v(instr.a);
+    case InstrKind::Reduce: {
+      const Reduction& r = kernel.reductions[extra];
+      const char* name = r.op == ReduceOp::Sum ? "sum" : r.op == ReduceOp::Max ? "max" : "min";
+      return std::string(name) + " " + accessText(kernel, kernel.accesses[r.access]) + " = " + v(instr.a);
+    }
+    case InstrKind::Compute:
+      break;
+  }
+  const Row& row = rowOf(static_cast<Op>(instr.op));
+  std::string text = v(position) + " = " + row.name + " " + v(instr.a);
+  if (row.arity > 1) text += " " + v(instr.b);
+  if (row.arity > 2) text += " " + v(instr.c);
+  if (instr.extra != 0) text += " {" + std::to_string(instr.extra) + "}";
+  return text;
+}
+
+std::string stepText(const MatMulStep& s) {
+  return "matmul " + b(s.c) + " = " + b(s.a.buffer) + " x " + b(s.b.buffer) + "  [" + std::to_string(s.batch) + "] " +
+         std::to_string(s.m) + "x" + std::to_string(s.k) + "x" + std::to_string(s.n) + "\n";
+}
+std::string stepText(const RecurrenceStep& s) {
+  return std::string(s.hasA ? "recurrence " : "cumsum ") + b(s.y) + (s.reverse ? " reversed" : "") + "  [" + std::to_string(s.outer) + "," +
+         std::to_string(s.n) + "," + std::to_string(s.inner) + "]\n";
+}
+std::string stepText(const IndexStep& s) {
+  const char* name = s.kind == IndexStep::Kind::ArgSort ? "argsort " : s.kind == IndexStep::Kind::ArgMax ? "argmax " : "argmin ";
+  return name + b(s.out) + " of " + b(s.in) + "  [" + std::to_string(s.outer) + "," + std::to_string(s.n) + "," + std::to_string(s.inner) + "]\n";
+}
+std::string stepText(const ScatterAddStep& s) {
+  return "scatter " + b(s.out) + " += " + b(s.updates) + " at " + b(s.indices) + "  " + std::to_string(s.count) + " into " +
+         std::to_string(s.size) + "\n";
+}
+std::string stepText(const Kernel& kernel) { return kernel.toString(); }
+
+}  // namespace
+
+std::string Kernel::toString() const {
+  std::string text = "kernel";
+  for (std::size_t l = 0; l < extents.size(); ++l) {
+    text += " i" + std::to_string(l) + "<" + std::to_string(extents[l]);
+    for (const Reduction& r : reductions) {
+      if (r.reducedLoops >> l & 1) {
+        text += "*";
+        break;
+      }
+    }
+  }
+  text += "\n";
+  for (std::uint32_t i = 0; i < body.size(); ++i) text += "  " + instrText(*this, i) + "\n";
+  return text;
+}
+
+std::string Plan::toString() const {
+  static const char* const bases[] = {"io", "temp", "constant"};
+  std::string text;
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const Buffer& buffer = buffers[i];
+    text += b(static_cast<BufferId>(i)) + " = " + bases[static_cast<int>(buffer.base)] + "[" + std::to_string(buffer.offset) + ", " +
+            std::to_string(buffer.elements) + "]\n";
+  }
+  for (const IoPort& port : inputs) text += "input " + port.name + " " + b(port.buffer) + "\n";
+  for (const Step& step : steps) text += std::visit([](const auto& s) { return stepText(s); }, step);
+  for (const IoPort& port : outputs) text += "output " + port.name + " " + b(port.buffer) + "\n";
+  return text;
+}
+
+std::size_t Plan::bytes() const {
+  std::size_t total = sizeof(Plan) + buffers.capacity() * sizeof(Buffer) + constants.capacity() * sizeof(double);
+  for (const Step& step : steps) {
+    total += sizeof(Step);
+    if (const auto* kernel = std::get_if<Kernel>(&step)) {
+      total += kernel->body.capacity() * sizeof(Instr) + kernel->accesses.capacity() * sizeof(Access) +
+               kernel->constants.capacity() * sizeof(double) + kernel->maps.capacity() * sizeof(IndexMap);
+    }
+  }
+  return total + (tape ? tape->bytes() : 0);
+}
+
+}  // namespace adjoint
