@@ -3,7 +3,7 @@
 //   --test      what the tests need too
 //   --ci        and what continuous integration needs
 //   --packages  packages only, nothing is built
-import { existsSync, statSync } from "node:fs";
+import { existsSync, lstatSync, statSync } from "node:fs";
 import { at, fail, output, run, say, which } from "./common.mjs";
 
 const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--ci");
@@ -53,6 +53,12 @@ function installModules() {
   const lock = at("package-lock.json");
   const installed = at("node_modules", ".package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  // npm ci empties the folder first: through a link that would be another checkout's.
+  if (lstatSync(at("node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    fail(
+      "node_modules is a symbolic link and out of date: run npm ci where it leads, or remove it",
+    );
+  }
   say("installing npm packages");
   run("npm", ["ci", "--no-audit", "--no-fund"]);
 }
