@@ -8,7 +8,7 @@
 namespace adjoint::exec {
 namespace {
 
-constexpr std::int64_t kCacheDoubles = 24 * 1024 / 8;  ///< of the first-level cache, for one block
+constexpr std::int64_t kCacheDoubles = 32 * 1024 / 8;  ///< about the first-level cache
 constexpr std::int64_t kMaxLanes = 512;
 constexpr std::int64_t kMaxPeriod = 1024;
 constexpr std::size_t kMaxPeriodics = 16;
@@ -133,11 +133,11 @@ class Compiler {
       if (shape.outer != first.outer || shape.terms != first.terms) return;
       rows += shape.accumulators(8) / 8;
     }
-    if (first.terms == 1 || rows * first.inner <= 2 * kCacheDoubles / 3) return;
+    if (first.terms == 1 || rows * first.inner <= kCacheDoubles / 2) return;
     out_->tileOuter = first.outer;
     out_->tileTerms = first.terms;
     out_->tileInner = first.inner;
-    const std::int64_t fit = 2 * kCacheDoubles / 3 / rows / 16 * 16;
+    const std::int64_t fit = kCacheDoubles / 2 / rows / 16 * 16;
     out_->tile = std::clamp<std::int64_t>(fit, 64, kMaxLanes);
   }
 
@@ -491,7 +491,9 @@ class Compiler {
     for (auto& stream : p.streams) resolve(stream.slot);
     for (auto& periodic : p.periodics) resolve(periodic.slot);
 
-    const std::int64_t inCache = p.registers + std::min<std::int64_t>(streamSlots_, 32);
+    // A stream passes once, a register comes back: measured, a stream weighs a quarter of a
+    // register.
+    const std::int64_t inCache = p.registers + std::min<std::int64_t>(streamSlots_, 64) / 4;
     p.lanes = std::clamp<std::int64_t>(kCacheDoubles / std::max<std::int64_t>(1, inCache) / 16 * 16,
                                        16, kMaxLanes);
     if (p.tile > 0) {

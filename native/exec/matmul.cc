@@ -162,22 +162,23 @@ inline void chains(std::int64_t terms, const double* a, std::int64_t aStep, std:
   for (int i = 0; i < N; ++i) out[i] = acc[i];
 }
 
-/// One element of c with k past one chain: the chains go side by side.
+/// One element of c: its chains side by side, their results added in order.
 double longDot(std::int64_t k, const double* a, std::int64_t aTerm, const double* b,
                std::int64_t bTerm) {
   double sum = 0;
   double part[8];
   std::int64_t from = 0;
-  for (; from + 8 * kChain <= k; from += 8 * kChain) {
-    chains<8>(kChain, a + from * aTerm, kChain * aTerm, aTerm, b + from * bTerm, kChain * bTerm,
+  const auto group = [&]<int N>(std::int64_t terms) {
+    chains<N>(terms, a + from * aTerm, kChain * aTerm, aTerm, b + from * bTerm, kChain * bTerm,
               bTerm, part);
-    for (int i = 0; i < 8; ++i) sum = from == 0 && i == 0 ? part[0] : sum + part[i];
-  }
-  for (; from < k; from += kChain) {
-    chains<1>(std::min(kChain, k - from), a + from * aTerm, 0, aTerm, b + from * bTerm, 0, bTerm,
-              part);
-    sum = from == 0 ? part[0] : sum + part[0];
-  }
+    for (int i = 0; i < N; ++i) sum = from == 0 && i == 0 ? part[0] : sum + part[i];
+    from += N * terms;
+  };
+  while (k - from >= 8 * kChain) group.template operator()<8>(kChain);
+  if (k - from >= 4 * kChain) group.template operator()<4>(kChain);
+  if (k - from >= 2 * kChain) group.template operator()<2>(kChain);
+  if (k - from >= kChain) group.template operator()<1>(kChain);
+  if (k > from) group.template operator()<1>(k - from);
   return sum;
 }
 

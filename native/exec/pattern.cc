@@ -48,6 +48,24 @@ inline void copyPiece(double* out, const double* in, std::int64_t count, std::in
   }
 }
 
+/// Short rows of known length leave no loop to set up.
+template <int E>
+inline void loadRows(double* out, const double* in, std::int64_t rows, std::int64_t extent,
+                     std::int64_t rowStride, std::int64_t stride) {
+  const std::int64_t count = E > 0 ? E : extent;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < count; ++i) out[r * count + i] = in[r * rowStride + i * stride];
+  }
+}
+template <int E>
+inline void storeRows(double* out, const double* in, std::int64_t rows, std::int64_t extent,
+                      std::int64_t rowStride, std::int64_t stride) {
+  const std::int64_t count = E > 0 ? E : extent;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < count; ++i) out[r * rowStride + i * stride] = in[r * count + i];
+  }
+}
+
 }  // namespace
 
 Pattern makePattern(const IndexMap& map, const std::vector<std::int64_t>& extents,
@@ -101,7 +119,24 @@ void loadWalk(const Pattern& pattern, PatternState& state, const double* memory,
           for (std::int64_t i = 0; i < count; ++i) out[lane + i * laneStep] = in[i * stride];
         }
       },
-      [&](std::int64_t lane, std::int64_t count) { splat(out + lane, pattern.fill, count); });
+      [&](std::int64_t lane, std::int64_t count) { splat(out + lane, pattern.fill, count); },
+      [&](std::int64_t lane, std::int64_t rows, std::int64_t count, std::int64_t offset,
+          std::int64_t rowStride, std::int64_t stride) {
+        double* to = out + lane;
+        const double* from = memory + offset;
+        switch (count) {
+          case 2:
+            return loadRows<2>(to, from, rows, count, rowStride, stride);
+          case 3:
+            return loadRows<3>(to, from, rows, count, rowStride, stride);
+          case 4:
+            return loadRows<4>(to, from, rows, count, rowStride, stride);
+          case 8:
+            return loadRows<8>(to, from, rows, count, rowStride, stride);
+          default:
+            return loadRows<0>(to, from, rows, count, rowStride, stride);
+        }
+      });
 }
 
 void iotaWalk(const Pattern& pattern, PatternState& state, double* out, std::int64_t n) {
@@ -135,7 +170,24 @@ void storeWalk(const Pattern& pattern, PatternState& state, double* memory, cons
           for (std::int64_t i = 0; i < count; ++i) to[i * stride] = in[lane + i * laneStep];
         }
       },
-      [](std::int64_t, std::int64_t) {});
+      [](std::int64_t, std::int64_t) {},
+      [&](std::int64_t lane, std::int64_t rows, std::int64_t count, std::int64_t offset,
+          std::int64_t rowStride, std::int64_t stride) {
+        double* to = memory + offset;
+        const double* from = in + lane;
+        switch (count) {
+          case 2:
+            return storeRows<2>(to, from, rows, count, rowStride, stride);
+          case 3:
+            return storeRows<3>(to, from, rows, count, rowStride, stride);
+          case 4:
+            return storeRows<4>(to, from, rows, count, rowStride, stride);
+          case 8:
+            return storeRows<8>(to, from, rows, count, rowStride, stride);
+          default:
+            return storeRows<0>(to, from, rows, count, rowStride, stride);
+        }
+      });
 }
 
 namespace {

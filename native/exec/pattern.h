@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "plan/kernel.h"
@@ -58,13 +59,17 @@ inline void seek(const Pattern& pattern, std::int64_t p, PatternState& state) {
   }
 }
 
-/// Visits n consecutive points from `state` on (which moves) as pieces of the innermost loop:
-/// inside(lane, laneStep, count, offset, stride): lane + j * laneStep has its element at offset + j
-/// * stride; outside(lane, count): these lanes, or those among them that no later inside() names,
-/// are outside a window.
-template <class Inside, class Outside>
+struct NoRows {};
+constexpr std::int64_t kShortRow = 16;
+
+/// Visits n consecutive points from `state` on (which moves) as pieces of the innermost loop.
+/// inside(lane, laneStep, count, offset, stride): lane + j * laneStep is at offset + j * stride.
+/// outside(lane, count): these lanes, or those of them that no later inside() names, are outside a
+/// window.
+/// rows(lane, rows, count, offset, rowStride, stride), where given: several short innermost loops.
+template <class Inside, class Outside, class Rows = NoRows>
 inline void walk(const Pattern& pattern, PatternState& state, std::int64_t n, Inside&& inside,
-                 Outside&& outside) {
+                 Outside&& outside, Rows&& rows = {}) {
   const std::size_t rank = pattern.dims.size();
   if (rank == 0) {
     inside(std::int64_t{0}, std::int64_t{1}, n, std::int64_t{0}, std::int64_t{0});
@@ -96,6 +101,23 @@ inline void walk(const Pattern& pattern, PatternState& state, std::int64_t n, In
       base += i * dim.stride;
     }
     const std::int64_t first = state.index[0];
+    if constexpr (!std::is_same_v<std::decay_t<Rows>, NoRows>) {
+      if (rank > 1 && first == 0 && inner.extent <= kShortRow && !pattern.windowed) {
+        const PatternDim& outer = pattern.dims[1];
+        std::int64_t count = (n - lane) / inner.extent;
+        if (rank > 2) count = std::min(count, outer.extent - state.index[1]);
+        if (count > 1) {
+          rows(lane, count, inner.extent, base, outer.stride, inner.stride);
+          lane += count * inner.extent;
+          state.index[1] += count;
+          for (std::size_t d = 1; d + 1 < rank && state.index[d] == pattern.dims[d].extent; ++d) {
+            state.index[d] = 0;
+            ++state.index[d + 1];
+          }
+          continue;
+        }
+      }
+    }
     const std::int64_t count = rank == 1 ? n - lane : std::min(n - lane, inner.extent - first);
     if (!accepted) {
       outside(lane, count);

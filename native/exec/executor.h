@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "plan/plan.h"
+#include "tape/error.h"
+
+namespace adjoint {
+
+/// How a run ended. Never an exception: runs happen on pool threads.
+struct RunStatus {
+  bool ok = true;
+  ErrorCode code = ErrorCode::Native;
+  NodeId node = kNoNode;      ///< node of the plan's tape at fault
+  std::int64_t element = -1;  ///< which element, where that is known
+  double value = 0;           ///< e.g. the index that is out of range
+  std::int64_t limit = 0;
+};
+
+/// Told by the caller, polled between blocks of long work.
+struct RunControl {
+  std::atomic<bool> cancel{false};
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::atomic<std::int64_t> stepsDone{0};
+};
+
+/// A plan prepared for an executor: registers assigned, kernels looked up. Immutable, shared between threads.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+
+  /// Doubles of scratch memory a run needs, beside the plan's io.
+  virtual std::int64_t workspaceDoubles() const = 0;
+
+  /// Runs every step. `io` holds plan.ioDoubles, `workspace` workspaceDoubles(); both 64-byte aligned, and
+  /// neither is used by another run at the same time. Allocates nothing. `control` may be null.
+  virtual RunStatus run(double* io, double* workspace, RunControl* control) const noexcept = 0;
+
+  virtual const Plan& plan() const = 0;
+  virtual std::size_t bytes() const = 0;
+};
+
+/// The portable executor: one operation at a time over a block of points that fits the first-level cache.
+std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan);
+
+}  // namespace adjoint
