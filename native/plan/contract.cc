@@ -7,7 +7,11 @@ namespace adjoint {
 
 namespace {
 
-bool isProduct(const Tape& t, NodeId id) { return opOf(t.node(id)) == Op::Mul; }
+/// A square is the product of a value with itself.
+bool isProduct(const Tape& t, NodeId id) {
+  const Op op = opOf(t.node(id));
+  return op == Op::Mul || op == Op::Square;
+}
 
 bool hasContractions(const Tape& t) {
   for (const Node& node : t.nodes()) {
@@ -43,7 +47,8 @@ TapePtr contractMultiplyAdds(const TapePtr& t) {
     }
     const Node& product = t->node(node.operand[left ? 0 : 1]);
     const Op fused = op == Op::Add ? Op::Fma : left ? Op::Fms : Op::Fnma;
-    const NodeId operands[3] = {map[product.operand[0]], map[product.operand[1]],
+    const NodeId second = product.operand[opOf(product) == Op::Square ? 0 : 1];
+    const NodeId operands[3] = {map[product.operand[0]], map[second],
                                 map[node.operand[left ? 1 : 0]]};
     map[id] = builder.append(code(fused), node.dtype, t->shape(node), operands);
   }

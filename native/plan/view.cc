@@ -17,6 +17,9 @@ struct AxisMap {
 
 using AxisMaps = std::vector<AxisMap>;
 
+/// Reshapes of views of reshapes are looked through this deep; past it a copy is kept.
+constexpr int kMaxNestedReshapes = 4;
+
 /// Axes that are not 1, in order, are the same ones.
 bool sameButUnits(const Shape& a, const Shape& b) {
   std::size_t i = 0;
@@ -84,7 +87,16 @@ NodeId Views::strip(NodeId id) const {
   }
 }
 
-View Views::resolve(NodeId id, bool through) {
+bool Views::isContiguous(const View& view, const Shape& shape) {
+  if (!view.windows.empty()) return false;
+  const std::vector<std::int64_t> strides = rowMajorStrides(shape);
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (shape[k] != 1 && view.stride[k] != strides[k]) return false;
+  }
+  return true;
+}
+
+View Views::resolve(NodeId id, bool through, int depth) {
   const Shape& outer = tape_.shape(id);
   View view;
   view.rank = outer.size();
@@ -179,7 +191,16 @@ View Views::resolve(NodeId id, bool through) {
         }
         // Elements keep their row-major position; only a value in memory can be read by position.
         const NodeId source = strip(operand);
-        if (isVirtual(source)) kept_[source] = true;
+        if (isVirtual(source)) {
+          if (depth < kMaxNestedReshapes) {
+            const View inner = resolve(source, false, depth + 1);
+            if (isContiguous(inner, tape_.shape(source)) && tape_.node(inner.root).op != tapeop::kConstant) {
+              view.offset += inner.offset;
+              return finish(inner.root, from);
+            }
+          }
+          kept_[source] = true;
+        }
         return finish(source, from);
       }
       default:

@@ -37,9 +37,13 @@ class Views {
 
   /// Where the elements of `id` are: in the nearest kept or computed value below it. With `through`, looks through
   /// `id` itself even when it is kept (to fill it). Marks values as kept where needed.
-  View resolve(NodeId id, bool through = false);
+  View resolve(NodeId id, bool through = false) { return resolve(id, through, 0); }
 
  private:
+  View resolve(NodeId id, bool through, int depth);
+  /// Whether the elements stand one after another in the buffer, in row-major order.
+  static bool isContiguous(const View& view, const Shape& shape);
+
   const Tape& tape_;
   std::vector<bool> kept_;
 };

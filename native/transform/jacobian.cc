@@ -54,7 +54,8 @@ Expr unitSeeds(Builder& builder, const Shape& shape, std::int64_t first, std::in
   const Shape flat{lanes, size};
   const Expr lane = iota(builder, 0, flat);
   const Expr position = iota(builder, 1, flat);
-  const Expr hit = apply(Op::ToNumber, {apply(Op::Equal, {lane, position + static_cast<double>(first)})});
+  const Expr own = first == 0 ? position : position + static_cast<double>(first);
+  const Expr hit = apply(Op::ToNumber, {apply(Op::Equal, {lane, own})});
   Shape full{lanes};
   full.insert(full.end(), shape.begin(), shape.end());
   return reshape(hit, full);

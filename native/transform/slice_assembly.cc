@@ -32,14 +32,26 @@ void SliceAssembly::add(const Range& run, const Masked& cotangent) {
   runs_.push_back(std::move(entry));
 }
 
+void SliceAssembly::addPlaced(MaskedSum& sum, const Run& run, const Shape& shape) {
+  const Masked flat = placed(run.cotangent.total(), {{run.start, elementCount(shape), 1}});
+  sum.add(moved(flat, [&](Expr v) { return reshape(v, shape); }));
+}
+
 void SliceAssembly::addTo(MaskedSum& sum, const Shape& shape) const {
   if (runs_.empty()) return;
   const std::int64_t size = elementCount(shape);
   std::vector<const Run*> left;
   for (const Run& run : runs_) left.push_back(&run);
   std::stable_sort(left.begin(), left.end(), [](const Run* a, const Run* b) { return a->start < b->start; });
-  // Each layer takes, in order, the runs that do not overlap what it has.
+  // Each layer takes, in order, the runs that do not overlap what it has. A few long runs (a stencil) stay apart:
+  // each is then read through a window, and nothing is copied.
+  constexpr std::size_t kFewRuns = 4;
+  if (left.size() <= kFewRuns) {
+    for (const Run* run : left) addPlaced(sum, *run, shape);
+    return;
+  }
   while (!left.empty()) {
+    if (left.size() == 1) return addPlaced(sum, *left[0], shape);
     std::vector<Expr> values;
     std::vector<Expr> masks;
     std::vector<const Run*> later;

@@ -25,6 +25,9 @@ class SliceAssembly {
     std::int64_t count;
     MaskedSum cotangent;
   };
+  /// Adds one run as elements placed among zeros.
+  static void addPlaced(MaskedSum& sum, const Run& run, const Shape& shape);
+
   std::vector<Run> runs_;
 };
 
