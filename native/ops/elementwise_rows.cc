@@ -38,7 +38,7 @@ Row makeRow(Op op, const char* id, int arity, const char* name, int version, con
     using namespace ex;                                                 \
     [[maybe_unused]] const Expr &a = r.a, &b = r.b, &c = r.c, &y = r.y; \
     [[maybe_unused]] const int n = r.n;                                 \
-    [[maybe_unused]] const Expr zero{}, none{};                         \
+    [[maybe_unused]] const Expr none{};                                 \
     return {__VA_ARGS__};                                               \
   }
 #define ADJOINT_ROW(id, arity, fn, name, version, formula, domain, ulp, partialUlp, partial, flag, \

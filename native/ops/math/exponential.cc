@@ -22,13 +22,17 @@ inline V log1p(V a) {
   // SLEEF overflows from 1e307; there log(1 + a) = log(a).
   const M huge = (a > 1e300) & (a < kInf);
   if (__builtin_expect(any(huge), 0)) r = select(huge, sleef::log(a), r);
-  return r;
+  // It loses the last bits of subnormals.
+  return select(abs(a) < 0x1p-54, a, r);
 }
 
-/// Product of a factor of any size with a scaled exponential, rounded about once.
+/// Product of a factor of any size with a scaled exponential, rounded about once. An exponential
+/// that is far out of range decides against the factor, which overflows later.
 inline V times(ScaledDD e, V factor) {
   const Split f = split(factor);
-  return scale(fma(e.mantissa.hi, f.mantissa, e.mantissa.lo * f.mantissa), e.exponent + f.exponent);
+  const V low = select(abs(factor) < kInf, e.mantissa.lo * f.mantissa, 0.0);
+  const V r = scale(fma(e.mantissa.hi, f.mantissa, low), e.exponent + f.exponent);
+  return select(e.exponent < -5000.0, copySign(splat(0.0), factor), r);
 }
 
 /// 2^a ln(2)^n, where 2^a alone may overflow.
@@ -72,8 +76,11 @@ inline V powDerivative(V x, V y, int n, int m) {
     falling *= m - k + 1;
     c = fma(c, log.hi, falling * coefficient[k]);
   }
-  const DD exponent = twoSum(y, splat(-static_cast<double>(n)));
-  const M odd = isOdd(exponent.hi);
+  // Clamped, so that the product with the logarithm is finite; the power is 0, 1 or infinite long
+  // before that.
+  const DD exponent = twoSum(clamp(y, -0x1p900, 0x1p900), splat(-static_cast<double>(n)));
+  // Not of the exponent, which may be rounded.
+  const M odd = isOdd(y) ^ splatInt(n % 2 ? -1 : 0);
   V r = times(expDD(log * exponent), c);
   r = select((x < 0.0) & odd, -r, r);
   // log of a negative number, or a negative number to a fractional power.

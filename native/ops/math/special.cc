@@ -7,6 +7,7 @@ namespace adjoint::simd {
 namespace {
 
 constexpr double kPi = 0x1.921fb54442d18p+1;
+constexpr double kPiLow = 0x1.1a62633145c07p-53;
 
 /// d^n/da^n e^(-a^2) = (-1)^n H_n(a) e^(-a^2), with Hermite's polynomials and the square in
 /// double-double.
@@ -29,31 +30,25 @@ constexpr double kBernoulli[] = {1.0 / 6,       -1.0 / 30,      1.0 / 42, -1.0 /
                                  43867.0 / 798, -174611.0 / 330};
 constexpr int kBernoulliCount = 10;
 
-/// Polygamma for x > 0: recurrence up to kReach + n, then the asymptotic series
-/// (Abramowitz and Stegun 6.3.18, 6.4.11); sums compensated.
-inline V polygammaPositive(V x, int n) {
+/// Polygamma for x > 0 (and next to 0 on either side): recurrence up to kReach + n, then the
+/// asymptotic series (Abramowitz and Stegun 6.3.18, 6.4.11); sums compensated.
+inline V polygammaPositive(DD argument, int n) {
   constexpr double kReach = 12;
   double factorial = 1;  // n!
   for (int k = 2; k <= n; ++k) factorial *= k;
-  const auto power = [n](V r) {
-    V p = r;
-    for (int k = 0; k < n; ++k) p = p * r;
-    return p;
-  };
+  // Next to 0 the pole is all there is; x = 1 stands in so that nothing below becomes infinite.
+  const M tiny = abs(argument.hi) < 0x1p-70;
   DD sum = {V{}, V{}};
-  DD z = {x, V{}};
+  DD z = select(tiny, constantDD(1.0, 0.0), argument);
   const double reach = kReach + n;
   for (int k = 0; k < static_cast<int>(reach); ++k) {
     const M low = z.hi < reach;
     if (!any(low)) break;
-    if (n == 0) {
-      const DD term = reciprocal(z);
-      sum = select(low & ~(abs(term.hi) == kInf), sum + term, select(low, DD{term.hi, V{}}, sum));
-    } else {
-      const V term = factorial * power(1.0 / z.hi);
-      const DD next = sum + term;
-      sum = select(low, select(abs(term) == kInf, DD{term, V{}}, next), sum);
-    }
+    const DD r = reciprocal(z);
+    DD term = r;
+    for (int i = 0; i < n; ++i) term = term * r;
+    const DD next = sum + term * splat(factorial);
+    sum = select(low, next, sum);
     z = select(low, z + splat(1.0), z);
   }
   const V w = 1.0 / z.hi, w2 = w * w;
@@ -69,58 +64,73 @@ inline V polygammaPositive(V x, int n) {
   V tail = splat(coefficient[kBernoulliCount - 1]);
   for (int k = kBernoulliCount - 2; k >= 0; --k) tail = fma(tail, w2, coefficient[k]);
   tail = tail * w2;
+  V result;
   if (n == 0) {
     // psi(x) = log z - 1/(2z) - sum B_2k/(2k z^2k) - sum 1/(x+k).
     DD r = logDD(select(z.hi < kInf, z.hi, 1.0));
     r = r + z.lo * w;
     r = r + reciprocal(z) * splat(-0.5);
     r = r + -tail;
-    r = select(abs(sum.hi) == kInf, DD{-sum.hi, V{}}, r + -sum);
-    return select(z.hi == kInf, z.hi, select(isNaN(x), x, r.hi + r.lo));
+    r = r + -sum;
+    result = select(z.hi == kInf, z.hi, r.hi + r.lo);
+  } else {
+    // (n-1)!/z^n + n!/(2 z^(n+1)) + ...
+    const double before = factorial / n;
+    V scaled = fma(w, 0.5 * factorial, tail) + before;
+    for (int k = 0; k < n; ++k) scaled = scaled * w;
+    const DD total = sum + scaled;
+    result = total.hi + total.lo;
   }
-  // (n-1)!/z^n + n!/(2 z^(n+1)) + ...
-  const double before = factorial / n;
-  V scaled = fma(w, 0.5 * factorial, tail) + before;
-  for (int k = 0; k < n; ++k) scaled = scaled * w;
-  const DD total = sum + scaled;
-  const V r = select(abs(sum.hi) == kInf, sum.hi, total.hi + total.lo);
-  return select(isNaN(x), x, n % 2 == 1 ? r : -r);
+  V pole = splat(factorial);
+  for (int k = 0; k <= n; ++k) pole = pole / argument.hi;
+  result = select(tiny, n == 0 ? -pole : pole, result);
+  result = select(isNaN(argument.hi), argument.hi, result);
+  return n == 0 || n % 2 == 1 ? result : -result;
 }
 
-/// psi^(n). Below 1/2 by reflection: psi_n(x) = (-1)^n psi_n(1-x) - pi^(n+1) cot^(n)(pi x), where
-/// cot^(n) is the polynomial P_n in cot with P_0 = c, P_(k+1) = -(1 + c^2) P_k'(c).
-inline V polygamma(V x, int n) {
-  const M left = x < 0.0;
-  const V w = select(left, 1.0 - x, x);
-  V r = polygammaPositive(w, n);
-  if (any(left)) {
-    const V f = x - round(x);
-    const V s = sleef::sinpi(f), c = sleef::cospi(f);
-    V term;
-    if (n == 1) {
-      const V q = kPi / s;
-      term = -(q * q);
-    } else {
-      constexpr int kMax = 24;
-      double p[kMax] = {0, 1};
-      for (int k = 0; k < n; ++k) {
-        double q[kMax] = {};
-        for (int i = 1; i <= k + 1; ++i) {
-          q[i - 1] -= i * p[i];
-          q[i + 1] -= i * p[i];
-        }
-        for (int i = 0; i < kMax; ++i) p[i] = q[i];
+/// pi^(n+1) cot^(n)(pi x) for x = f + whole. With q = 1/sin^2 it is E(q) for odd n and cot F(q) for
+/// even n, where (cot F)' = -q F - 2 (q - 1) q F' and E' = cot (-2 q dE/dq).
+inline V cotDerivative(V f, int n) {
+  constexpr int kMax = 16;
+  double p[kMax] = {1};
+  for (int k = 0; k < n; ++k) {
+    double next[kMax] = {};
+    for (int i = 0; i + 1 < kMax; ++i) {
+      if (k % 2 == 0) {
+        next[i + 1] -= p[i] * (1 + 2 * i);
+        next[i] += p[i] * 2 * i;
+      } else {
+        next[i] -= p[i] * 2 * i;
       }
-      const V cot = c / s;
-      term = splat(p[n + 1]);
-      for (int i = n; i >= 0; --i) term = fma(term, cot, p[i]);
-      for (int k = 0; k <= n; ++k) term = term * kPi;
     }
-    const V pole = splat(kNaN);
-    const V reflected = (n % 2 == 0 ? r : -r) - term;
-    r = select(left, select(s == 0.0, pole, reflected), r);
+    for (int i = 0; i < kMax; ++i) p[i] = next[i];
   }
-  return r;
+  const V s = sleef::sinpi(f), c = sleef::cospi(f);
+  const DD pi = constantDD(kPi, kPiLow);
+  const DD csc = pi / DD{s, V{}};
+  const DD q = csc * csc;
+  // Horner's rule in pi^2 q, in double-double because the errors of the powers add up.
+  const int degree = (n + 1) / 2;
+  DD sum = {splat(p[degree]), V{}};
+  DD weight = constantDD(1.0, 0.0);
+  for (int i = degree - 1; i >= 0; --i) {
+    sum = sum * q;
+    weight = weight * (pi * pi);
+    if (p[i] != 0) sum = sum + weight * splat(p[i]);
+  }
+  if (n % 2 == 0) sum = sum * (csc * c);
+  return sum.hi + sum.lo;
+}
+
+/// psi^(n). Below 0 by reflection: psi_n(x) = (-1)^n psi_n(1-x) - pi^(n+1) cot^(n)(pi x).
+inline V polygamma(V x, int n) {
+  const M left = x < -0x1p-70;
+  const DD reflected = twoSum(splat(1.0), -x);
+  const V r = polygammaPositive(select(left, reflected, DD{x, V{}}), n);
+  if (!any(left)) return r;
+  const V f = x - round(x);
+  const V y = (n % 2 == 0 ? r : -r) - cotDerivative(f, n);
+  return select(left, select(f == 0.0, kNaN, y), r);
 }
 
 }  // namespace

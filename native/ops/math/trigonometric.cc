@@ -7,6 +7,7 @@ namespace adjoint::simd {
 namespace {
 
 constexpr double kPi = 0x1.921fb54442d18p+1;
+constexpr double kPiLow = 0x1.1a62633145c07p-53;
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
 
@@ -19,7 +20,7 @@ inline V sinh(V a) {
     e.exponent -= 1.0;
     r = select(edge, flipSign(value(e), a), r);
   }
-  return r;
+  return nearZero(a, r);
 }
 inline V cosh(V a) {
   V r = sleef::cosh(a);
@@ -40,7 +41,7 @@ inline V asinh(V a) {
   V r = sleef::asinh(a);
   const M huge = (abs(a) > 1e150) & (abs(a) < kInf);
   if (__builtin_expect(any(huge), 0)) r = select(huge, flipSign(logTwice(abs(a)), a), r);
-  return r;
+  return nearZero(a, r);
 }
 inline V acosh(V a) {
   V r = sleef::acosh(a);
@@ -56,75 +57,115 @@ inline V cauchy(V a) {
   return select(huge, r * r, 1.0 / fma(a, a, 1.0));
 }
 
-/// The pair (a, b) over a power of two near its larger member.
-struct Scaled {
-  V a, b, exponent;
+/// a and b with exponents apart, and the inverse of their length, inverse 2^-exponent, to more than
+/// 53 bits.
+struct Polar {
+  Split a, b;
+  DD inverse;
+  V exponent;
 };
-inline Scaled scalePair(V a, V b) {
-  const V top = select(abs(a) > abs(b), abs(a), abs(b));
-  const V e = split(top).exponent;
-  // Subnormal pairs need two factors.
-  const V half = trunc(0.5 * e);
-  const V f = pow2(doubleToInt(-half)), g = pow2(doubleToInt(half - e));
-  return {a * f * g, b * f * g, e};
+inline Polar polar(V a, V b) {
+  const Split p = split(a), q = split(b);
+  const V top = select(abs(a) > abs(b), p.exponent, q.exponent);
+  // A side that is 2^600 times shorter than the other adds nothing.
+  const V x = scale(p.mantissa, clamp(p.exponent - top, -600.0, 0.0));
+  const V y = scale(q.mantissa, clamp(q.exponent - top, -600.0, 0.0));
+  const DD d = twoProd(x, x) + twoProd(y, y);
+  const V h = sqrt(d.hi);
+  const V r = 1.0 / h;
+  const V low = (fma(-h, h, d.hi) + d.lo) * (0.5 * r);
+  return {p, q, {r, r * fma(-r, low, fma(-r, h, splat(1.0)))}, top};
 }
 
-/// d^i/da^i d^j/db^j hypot = P(c, s) h^(1-i-j), c = a/h, s = b/h, P homogeneous of degree i + j:
-/// d/da takes P to s^2 P_c - c s P_s + (1 - degree) c P, d/db the same with c and s exchanged.
-inline V hypotDerivative(V a, V b, int i, int j) {
-  constexpr int kMax = 32;
-  const int degree = i + j;
-  double p[kMax] = {0, 1};  // p[k] of c^k s^(degree-k), here for d/da hypot = c
-  int d = 1;
-  if (i == 0) p[0] = 1, p[1] = 0;  // s
-  const auto raise = [&](bool byA) {
-    double q[kMax] = {};
+/// m 2^e as two numbers, so that powers and sums of them cannot leave the range of doubles.
+struct Wide {
+  V mantissa, exponent;
+};
+inline Wide operator*(Wide a, Wide b) { return {a.mantissa * b.mantissa, a.exponent + b.exponent}; }
+inline Wide operator+(Wide a, Wide b) {
+  // A zero has no exponent to compare.
+  const V ea = select(a.mantissa == 0.0, -1e6, a.exponent);
+  const V eb = select(b.mantissa == 0.0, -1e6, b.exponent);
+  const V top = select(ea > eb, ea, eb);
+  return {scale(a.mantissa, clamp(ea - top, -200.0, 0.0)) +
+              scale(b.mantissa, clamp(eb - top, -200.0, 0.0)),
+          top};
+}
+inline V value(Wide x) { return scale(x.mantissa, x.exponent); }
+inline Wide overLength(Wide x, const Polar& t) {
+  const V q = x.mantissa * t.inverse.hi;
+  const V r = fma(x.mantissa, t.inverse.lo, fma(x.mantissa, t.inverse.hi, -q));
+  return {q + r, x.exponent - t.exponent};
+}
+inline Wide cosine(const Split& side, const Polar& t) {
+  return overLength({side.mantissa, side.exponent}, t);
+}
+
+constexpr int kMaxDegree = 31;
+
+/// Coefficients p[k] of c^k s^(degree-k) in the polynomial P of hypotDerivative.
+inline void hypotPolynomial(double* p, int i, int j) {
+  p[0] = i == 0 ? 1 : 0;
+  p[1] = i == 0 ? 0 : 1;
+  for (int d = 1; d < i + j; ++d) {
+    double q[kMaxDegree + 3] = {};
+    const bool byA = d < i;
     for (int k = 0; k <= d; ++k) {
       const int l = d - k;
       if (byA) {
-        if (k > 0) q[k - 1] += k * p[k];  // s^2 P_c
-        q[k + 1] += (1 - d - l) * p[k];   // -c s P_s + (1 - d) c P
+        if (k > 0) q[k - 1] += k * p[k];
+        q[k + 1] += (1 - d - l) * p[k];
       } else {
-        if (l > 0) q[k + 2] += l * p[k];  // c^2 P_s
-        q[k] += (1 - d - k) * p[k];       // -c s P_c + (1 - d) s P
+        if (l > 0) q[k + 2] += l * p[k];
+        q[k] += (1 - d - k) * p[k];
       }
     }
-    ++d;
-    for (int k = 0; k <= d; ++k) p[k] = q[k];
-  };
-  const int start = i == 0 ? 0 : 1;
-  for (int k = start; k < i; ++k) raise(true);
-  for (int k = i == 0 ? 1 : 0; k < j; ++k) raise(false);
-  const Scaled t = scalePair(a, b);
-  const V h = sqrt(fma(t.a, t.a, t.b * t.b));
-  const V c = t.a / h, s = t.b / h;
-  V r = V{};
+    for (int k = 0; k <= d + 1; ++k) p[k] = q[k];
+  }
+}
+
+/// d^i/da^i d^j/db^j hypot = P(c, s) h^(1-i-j), c = a/h, s = b/h, P homogeneous of degree i + j,
+/// from c or s: d/da takes P to s^2 P_c - c s P_s + (1 - degree) c P, d/db the same with c and s
+/// exchanged.
+inline V hypotDerivative(V a, V b, const double* p, int degree) {
+  const Polar t = polar(a, b);
+  const Wide c = cosine(t.a, t), s = cosine(t.b, t);
+  Wide r = {V{}, V{}};
   for (int k = degree; k >= 0; --k) {
-    V term = splat(p[k]);
+    if (p[k] == 0) continue;
+    Wide term = {splat(p[k]), V{}};
     for (int u = 0; u < k; ++u) term = term * c;
     for (int u = k; u < degree; ++u) term = term * s;
-    r = p[k] == 0 ? r : r + term;
+    r = degree < 3 ? term : r + term;
   }
-  for (int k = 1; k < degree; ++k) r = r / h;
-  r = scale(r, (1.0 - degree) * t.exponent);
-  // The norm's subgradient of least norm.
-  return select((a == 0.0) & (b == 0.0), 0.0, r);
+  for (int k = 1; k < degree; ++k) r = overLength(r, t);
+  // At the origin, the norm's subgradient of least norm.
+  return select((a == 0.0) & (b == 0.0), 0.0, value(r));
 }
 
 /// Real (part 0) or imaginary (part 1) part of d^n/dz^n log z = (-1)^(n-1) (n-1)! / z^n, z = b + i
 /// a.
 inline V atan2Derivative(V a, V b, int n, int part) {
-  const Scaled t = scalePair(a, b);
-  const V d = fma(t.a, t.a, t.b * t.b);
-  const V re = t.b / d, im = -t.a / d;
-  V x = re, y = im;
+  const Polar t = polar(a, b);
+  // 1/z = (c - i s) / h.
+  const Wide re = overLength(cosine(t.b, t), t);
+  Wide im = overLength(cosine(t.a, t), t);
+  im.mantissa = -im.mantissa;
+  Wide x = re, y = im;
   for (int k = 1; k < n; ++k) {
-    const V f = splat(static_cast<double>(-k));
-    const V u = f * fma(x, re, -(y * im));
-    y = f * fma(x, im, y * re);
-    x = u;
+    const Wide f = {splat(static_cast<double>(-k)), V{}};
+    const Wide u = x * re, v = y * im;
+    // The difference of products exactly where they meet (Kahan), since equal ones must cancel.
+    const V e =
+        fma(x.mantissa, re.mantissa, -u.mantissa) - fma(y.mantissa, im.mantissa, -v.mantissa);
+    Wide difference = u + Wide{-v.mantissa, v.exponent};
+    difference.mantissa =
+        select(u.exponent == v.exponent, difference.mantissa + e, difference.mantissa);
+    const Wide sum = x * im + y * re;
+    x = f * difference;
+    y = f * sum;
   }
-  const V r = scale(part == 0 ? x : y, -static_cast<double>(n) * t.exponent);
+  const V r = value(part == 0 ? x : y);
   const M far = ((abs(a) == kInf) | (abs(b) == kInf)) & ~isNaN(a) & ~isNaN(b);
   return select(far, 0.0, r);
 }
@@ -137,21 +178,31 @@ inline V sinc(V a) {
   return select(abs(a) < 1e-9, 1.0, r);
 }
 
-/// d^n/du^n sin(u)/u by the series sum_k (-1)^k u^(2k-n) / ((2k+1) (2k-n)!), in double-double for
-/// the cancellation among its terms.
-inline V sincSeries(DD u, int n, int terms) {
+/// pi^n.
+inline DD powerOfPi(int n) {
+  DD r = constantDD(1.0, 0.0);
+  for (int i = 0; i < n; ++i) r = r * constantDD(kPi, kPiLow);
+  return r;
+}
+
+/// n-th derivative of sinc near 0: with u = pi a, pi^n sum_k (-1)^k u^(2k-n) / ((2k+1) (2k-n)!), in
+/// double-double for the cancellation among its terms. An odd power of a is multiplied last, so
+/// that it may be subnormal.
+inline V sincSeries(V a, int n, int terms) {
   const int first = (n + 1) / 2;
-  // Term k: sign (-1)^k, power u^(2k-n).
+  const bool odd = 2 * first != n;
+  const DD u = constantDD(kPi, kPiLow) * a;
   const DD u2 = u * u;
-  DD power = 2 * first == n ? constantDD(1.0, 0.0) : u;
+  DD power = constantDD(1.0, 0.0);
   DD sum = {V{}, V{}};
   for (int k = first; k < first + terms; ++k) {
-    const V odd = splat(k % 2 == 0 ? 2.0 * k + 1 : -(2.0 * k + 1));
-    sum = sum + power * reciprocal(DD{odd, V{}});
+    const double sign = k % 2 == 0 ? 1 : -1;
+    sum = sum + power * reciprocal(DD{splat(sign * (2.0 * k + 1)), V{}});
     const double i = 2 * k - n;
     power = (power * u2) * reciprocal(DD{splat((i + 1) * (i + 2)), V{}});
   }
-  return sum.hi;
+  const DD r = sum * powerOfPi(odd ? n + 1 : n);
+  return odd ? r.hi * a : r.hi;
 }
 
 /// n-th derivative of sinc(a) = sin(pi a) / (pi a). With f the unnormalized sinc and u = pi a:
@@ -162,24 +213,21 @@ inline V sincDerivative(V a, int n) {
   const V u = kPi * a;
   const V trig[4] = {s, c, -s, -c};
   V f = s / u;
-  double scalePi = 1;
   for (int k = 1; k <= n; ++k) {
     const V g = fma(splat(static_cast<double>(-k)), f, trig[k & 3]);
-    // The last division is by a itself: pi / (pi a), which also keeps pi a from overflowing.
-    f = k < n ? g / u : g / a;
-    scalePi = k < n ? scalePi * kPi : scalePi;
+    // The last factor is pi / (pi a) = 1 / a, times the other powers of pi.
+    if (k < n) {
+      f = g / u;
+    } else {
+      const DD scaled = powerOfPi(n - 1) * g;
+      f = scaled.hi / a;
+    }
   }
-  f = f * scalePi;
   const double reach = n == 1 ? 0.75 : (n + 6) / 3.0;
   const M near = abs(a) < reach;
   if (any(near)) {
-    const DD ua = twoProd(a, splat(kPi));
-    const DD up = quickTwoSum(ua.hi, fma(a, 0x1.1a62633145c07p-53, ua.lo));
     const int terms = n == 1 ? 12 : 20 + 3 * n;
-    double piPower = 1;
-    for (int k = 0; k < n; ++k) piPower *= kPi;
-    const DD clean = {select(near, up.hi, 0.0), select(near, up.lo, 0.0)};
-    f = select(near, sincSeries(clean, n, terms) * piPower, f);
+    f = select(near, sincSeries(select(near, a, 0.0), n, terms), f);
   }
   return f;
 }
@@ -191,7 +239,7 @@ namespace adjoint::kernel {
 
 ADJOINT_KERNEL1(sin, sleef::sin(x))
 ADJOINT_KERNEL1(cos, sleef::cos(x))
-ADJOINT_KERNEL1(tan, sleef::tan(x))
+ADJOINT_KERNEL1(tan, nearZero(x, sleef::tan(x)))
 ADJOINT_KERNEL1(asin, sleef::asin(x))
 ADJOINT_KERNEL1(acos, sleef::acos(x))
 ADJOINT_KERNEL1(atan, sleef::atan(x))
@@ -199,13 +247,20 @@ ADJOINT_KERNEL1(cauchy, simd::cauchy(x))
 ADJOINT_KERNEL2(atan2, sleef::atan2(x, y))
 ADJOINT_KERNEL2(atan2Deriv, atan2Derivative(x, y, attr >> 1, attr & 1))
 ADJOINT_KERNEL2(hypot, sleef::hypot(x, y))
-ADJOINT_KERNEL2(hypotDeriv, hypotDerivative(x, y, attr & 15, attr >> 4))
+void hypotDeriv(double* out, const double* a, const double* b, const double*, std::size_t n,
+                int attr) {
+  using namespace simd;
+  const int i = attr & 15, j = attr >> 4;
+  double p[kMaxDegree + 3] = {};
+  hypotPolynomial(p, i, j);
+  map2(out, a, b, n, [&](V x, V y) { return hypotDerivative(x, y, p, i + j); });
+}
 ADJOINT_KERNEL1(sinh, simd::sinh(x))
 ADJOINT_KERNEL1(cosh, simd::cosh(x))
 ADJOINT_KERNEL1(tanh, sleef::tanh(x))
 ADJOINT_KERNEL1(asinh, simd::asinh(x))
 ADJOINT_KERNEL1(acosh, simd::acosh(x))
-ADJOINT_KERNEL1(atanh, sleef::atanh(x))
+ADJOINT_KERNEL1(atanh, nearZero(x, sleef::atanh(x)))
 ADJOINT_KERNEL1(sinc, simd::sinc(x))
 ADJOINT_KERNEL1(sincDeriv, sincDerivative(x, attr))
 

@@ -146,6 +146,10 @@ inline V clamp(V a, double lo, double hi) {
   return select(a > hi, hi, a);
 }
 
+/// r, or a itself where it is so small that an odd function with derivative 1 at 0 rounds to it;
+/// SLEEF loses the last bits of subnormals there.
+inline V nearZero(V a, V r) { return select(abs(a) < 0x1p-28, a, r); }
+
 // Integers of less than 2^51 in magnitude, between their two forms, by the bits of 1.5 * 2^52.
 constexpr double kIntMagic = 0x1.8p52;
 inline V intToDouble(M i) { return fromBits(i + bits(splat(kIntMagic))) - kIntMagic; }
