@@ -156,6 +156,12 @@ napi_value callTape(Call& call) {
   return makeNumbers(call.env, outputs);
 }
 
+// Tangents and cotangents are numbers, those of booleans too.
+std::vector<Signature> derivatives(std::vector<Signature> ports) {
+  for (Signature& port : ports) port.dtype = DType::F64;
+  return ports;
+}
+
 std::vector<Signature> join(std::initializer_list<const std::vector<Signature>*> lists) {
   std::vector<Signature> all;
   for (const std::vector<Signature>* list : lists)
@@ -176,22 +182,28 @@ napi_value custom(Call& call) {
   Builder& builder = *handle.builder;
   const std::vector<Signature> x = portsOf(*primal, primal->inputs());
   const std::vector<Signature> y = portsOf(*primal, primal->outputs());
+  const std::vector<Signature> dx = derivatives(x);
+  const std::vector<Signature> dy = derivatives(y);
   checkSignature(name + ": argument", x, operandPorts(builder, operands));
   if (rules[0]) {
-    checkSignature(name + ": input of jvp", join({&x, &x}), portsOf(*rules[0], rules[0]->inputs()));
-    checkSignature(name + ": output of jvp", y, portsOf(*rules[0], rules[0]->outputs()));
+    checkSignature(name + ": input of jvp", join({&x, &dx}),
+                   portsOf(*rules[0], rules[0]->inputs()));
+    checkSignature(name + ": output of jvp", dy, portsOf(*rules[0], rules[0]->outputs()));
   }
   if (rules[1]) {
-    checkSignature(name + ": input of vjp", join({&x, &y, &y}),
+    checkSignature(name + ": input of vjp", join({&x, &y, &dy}),
                    portsOf(*rules[1], rules[1]->inputs()));
-    checkSignature(name + ": output of vjp", x, portsOf(*rules[1], rules[1]->outputs()));
+    checkSignature(name + ": output of vjp", dx, portsOf(*rules[1], rules[1]->outputs()));
   }
   auto rule = std::make_shared<CustomRule>(CustomRule{name, primal, rules[0], rules[1]});
   const std::int64_t index = static_cast<std::int64_t>(builder.addRule(std::move(rule)));
-  const NodeId function = apply(builder, Op::Custom, operands, std::span(&index, 1));
+  const NodeId function =
+      builder.append(code(Op::Custom), DType::F64, {}, operands, std::span(&index, 1));
   std::vector<NodeId> outputs;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.size()); ++i) {
-    outputs.push_back(apply(builder, Op::Item, std::span(&function, 1), std::span(&i, 1)));
+    const Signature& port = y[static_cast<std::size_t>(i)];
+    outputs.push_back(builder.append(code(Op::Item), port.dtype, port.shape,
+                                     std::span(&function, 1), std::span(&i, 1)));
   }
   handle.grown();
   return makeNumbers(call.env, outputs);

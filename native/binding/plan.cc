@@ -113,10 +113,9 @@ napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> 
 }
 
 napi_value compileTape(Call& call) {
-  const TapePtr tape = expandCalls(tapeOf(call));
   auto shared = std::make_shared<SharedPlan>();
-  shared->flops = estimateCost(*tape);
-  shared->executable = makeInterpreter(makePlan(tape));
+  shared->executable = makeInterpreter(makePlan(tapeOf(call)));
+  shared->flops = estimateCost(*shared->plan().tape);
   return wrapPlan(*call.environment, std::move(shared));
 }
 
