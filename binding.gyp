@@ -27,6 +27,7 @@
         "-fno-trapping-math",
         "-Wall",
         "-Wextra",
+        "-Wno-restrict",
         "-fvisibility=hidden",
         "-fvisibility-inlines-hidden",
         "-isystem", "/usr/include/eigen3",
