@@ -327,6 +327,7 @@ class Compiler {
       case InstrKind::Gather: {
         const adjoint::Gather& gather = kernel_.gathers.at(extra);
         const Access& from = access(gather.access);
+        if (gather.limit > kMaxElements) bug("a gather past the largest value");
         out_->gathers.push_back(
             {addWalk(from.map, placeOf(plan_, from)), gather.stride, gather.limit, gather.node});
         code.kind = BlockKind::Gather;

@@ -71,6 +71,7 @@ inline void storeRows(double* out, const double* in, std::int64_t rows, std::int
 Pattern makePattern(const IndexMap& map, const std::vector<std::int64_t>& extents,
                     std::uint32_t skip) {
   if (map.stride.size() != extents.size()) bug("a map does not fit the nest");
+  if (extents.size() > kMaxRank) bug("too many loops");
   Pattern pattern;
   pattern.fill = map.fill;
   for (std::size_t l = extents.size(); l-- > 0;) {
@@ -234,11 +235,12 @@ std::int64_t gatherWalk(const Pattern& pattern, PatternState& state, const doubl
         }
         const double* in = memory + offset;
         double* to = out + lane;
+        // Indices are below 2^31, and 32-bit conversions have vector instructions everywhere.
         if (laneStep == 1 && step == 0 && stride == 1) {
-          for (std::int64_t i = 0; i < count; ++i) to[i] = in[static_cast<std::int64_t>(at[i])];
+          for (std::int64_t i = 0; i < count; ++i) to[i] = in[static_cast<std::int32_t>(at[i])];
         } else {
           for (std::int64_t i = 0; i < count; ++i)
-            to[i * laneStep] = in[i * step + stride * static_cast<std::int64_t>(at[i * laneStep])];
+            to[i * laneStep] = in[i * step + stride * static_cast<std::int32_t>(at[i * laneStep])];
         }
       },
       [&](std::int64_t lane, std::int64_t count) { splat(out + lane, pattern.fill, count); });

@@ -1,5 +1,6 @@
 #include "exec/reduce.h"
 
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -9,12 +10,20 @@ namespace {
 struct SumOp {
   static double apply(double acc, double x) { return acc + x; }
 };
-// The first of equals stays (-0 and +0 are equal), a NaN replaces everything and stays.
+// As the elementwise max and min: +0 > -0, a NaN replaces everything and stays. So the order of the
+// terms shows in a NaN's payload at most.
 struct MaxOp {
-  static double apply(double acc, double x) { return (x > acc) | (x != x) ? x : acc; }
+  static double apply(double acc, double x) {
+    const double larger = (x > acc) | (x != x) ? x : acc;
+    return x == acc ? std::bit_cast<double>(bits(acc) & bits(x)) : larger;
+  }
+  static std::uint64_t bits(double x) { return std::bit_cast<std::uint64_t>(x); }
 };
 struct MinOp {
-  static double apply(double acc, double x) { return (x < acc) | (x != x) ? x : acc; }
+  static double apply(double acc, double x) {
+    const double smaller = (x < acc) | (x != x) ? x : acc;
+    return x == acc ? std::bit_cast<double>(MaxOp::bits(acc) | MaxOp::bits(x)) : smaller;
+  }
 };
 
 std::int64_t termsAt(const ReduceShape& shape, int level) {

@@ -109,11 +109,12 @@ class Compiler {
   void schedule() {
     order_.reserve(size_);
     std::vector<std::uint32_t> depth(size_, 0);
-    std::vector<std::uint64_t> keys;
-    keys.reserve(kWindow);
+    std::vector<Item> items, sorted;
+    items.reserve(kWindow);
+    sorted.reserve(kWindow);
     for (std::size_t from = 0; from < size_; from += kWindow) {
       const std::size_t to = std::min(size_, from + kWindow);
-      keys.clear();
+      items.clear();
       std::uint32_t afterStores = 0;  // depth that a load must have
       std::uint32_t afterLoads = 0;   // depth that a store must have
       for (std::size_t i = from; i < to; ++i) {
@@ -133,13 +134,31 @@ class Compiler {
           afterStores = d + 1;
         }
         depth[i] = d;
-        const std::uint64_t kind = static_cast<std::uint64_t>(instr.kind) << 16 | instr.op;
-        keys.push_back(static_cast<std::uint64_t>(d) << 40 | (kind & 0xffffffu) << 16 | (i - from));
+        // Codes past the last bucket share some: they are grouped less well, no more.
+        const std::uint32_t kind = instr.kind == InstrKind::Compute
+                                       ? 8 + instr.op % (kKinds - 8)
+                                       : static_cast<std::uint32_t>(instr.kind);
+        items.push_back({static_cast<std::uint32_t>(i), kind, d});
       }
-      std::sort(keys.begin(), keys.end());
-      for (const std::uint64_t key : keys)
-        order_.push_back(static_cast<std::uint32_t>(from + (key & 0xffffu)));
+      bucketSort(items, sorted, kKinds, [](const Item& item) { return item.kind; });
+      bucketSort(sorted, items, kWindow + 1, [](const Item& item) { return item.depth; });
+      for (const Item& item : items) order_.push_back(item.index);
     }
+  }
+
+  struct Item {
+    std::uint32_t index, kind, depth;
+  };
+
+  /// Stable and linear.
+  template <class Key>
+  void bucketSort(const std::vector<Item>& from, std::vector<Item>& to, std::size_t buckets,
+                  Key key) {
+    start_.assign(buckets + 1, 0);
+    for (const Item& item : from) ++start_[key(item) + 1];
+    for (std::size_t b = 1; b < buckets; ++b) start_[b] += start_[b - 1];
+    to.resize(from.size());
+    for (const Item& item : from) to[start_[key(item)]++] = item;
   }
 
   Point point(std::size_t i, std::uint32_t skip) const {
@@ -253,6 +272,7 @@ class Compiler {
           appendConst(d, p.fill);
           break;
         }
+        if (gather.limit > kMaxElements) bug("a gather past the largest value");
         append(ScalarOp::Gather, d, from[0], static_cast<std::uint32_t>(out_->gathers.size()));
         out_->gathers.push_back({p.place, gather.stride, gather.limit, gather.node});
         break;
@@ -276,6 +296,7 @@ class Compiler {
   }
 
   static constexpr std::size_t kWindow = 1024;
+  static constexpr std::uint32_t kKinds = 512;
 
   const Plan& plan_;
   const Kernel& kernel_;
@@ -286,6 +307,7 @@ class Compiler {
   OpCode lastOp_ = 0xffff;
   int lastArity_ = 0;
   std::vector<std::uint8_t> live_;
+  std::vector<std::uint32_t> start_;  ///< of buckets
   std::vector<std::uint32_t> order_;
   std::vector<std::uint32_t> register_;
   std::vector<std::uint32_t> free_;

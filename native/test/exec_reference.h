@@ -121,8 +121,10 @@ struct KernelMaker {
 
 inline double apply(ReduceOp op, double acc, double x) {
   if (op == ReduceOp::Sum) return acc + x;
-  if (op == ReduceOp::Max) return x > acc || x != x ? x : acc;
-  return x < acc || x != x ? x : acc;
+  if (acc != acc || x != x) return std::nan("");
+  const bool larger = op == ReduceOp::Max;
+  if (acc == x) return std::signbit(acc) == larger ? x : acc;
+  return (x > acc) == larger ? x : acc;
 }
 
 /// The order of sums, word for word.
