@@ -18,7 +18,7 @@ const variants = {
   // Valgrind knows AVX2 and no AVX-512.
   valgrind: {
     CMAKE_BUILD_TYPE: "RelWithDebInfo",
-    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O2 -g1",
+    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O1 -g1",
     ADJOINT_MARCH: "x86-64-v3",
     ADJOINT_ADDON: "OFF",
     ADJOINT_WERROR: "OFF",
