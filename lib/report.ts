@@ -1,0 +1,178 @@
+/** What functions say about themselves: the plan, and the table of a textbook. */
+import type { Core } from "./core.js";
+import { convertedHere, here } from "./fail.js";
+import { ArgumentError } from "./generated/errors.js";
+import { describe } from "./numbers.js";
+import { packLeaf } from "./pack.js";
+import { type Leaf, leavesOf, match } from "./tree.js";
+
+/** What a function will run. */
+export interface Explanation {
+  readonly name: string;
+  /** Nodes of the tape. */
+  readonly nodes: number;
+  /** Steps of the plan: kernels and library calls. */
+  readonly steps: number;
+  /** Loops over straight-line bodies that operations were fused into. */
+  readonly kernels: number;
+  /** Bytes of native memory that tape and plan hold. */
+  readonly bytes: number;
+  /** Bytes of scratch memory a run needs. */
+  readonly workspaceBytes: number;
+  /** Estimated arithmetic operations of one run. */
+  readonly flops: number;
+  /** What was chosen (forward or reverse, lanes) and why. */
+  readonly notes: readonly string[];
+  /** The steps of the plan, for people. */
+  readonly plan: string;
+  /** All of it as text. */
+  toString(): string;
+}
+
+export function explain(core: Core): Explanation {
+  const { plan } = core.compiled;
+  const stats = plan.stats();
+  const text = plan.toString();
+  const explanation = {
+    name: core.name,
+    nodes: stats.nodes,
+    steps: stats.steps,
+    kernels: stats.kernels,
+    bytes: stats.bytes,
+    workspaceBytes: stats.workspaceBytes,
+    flops: stats.flops,
+    notes: core.notes,
+    plan: text,
+  };
+  return Object.defineProperty(explanation, "toString", {
+    value: () =>
+      [
+        `${core.name}: ${stats.nodes} nodes, ${stats.steps} steps (${stats.kernels} kernels), ` +
+          `${stats.flops} flops, ${stats.bytes} bytes, ${stats.workspaceBytes} bytes of workspace`,
+        ...core.notes.map((note) => `  ${note}`),
+        text,
+      ].join("\n"),
+  }) as Explanation;
+}
+
+/** One step of a computation. */
+export interface TraceRow {
+  /** "v1", "v2", ... in the order of computation. */
+  readonly name: string;
+  /** What it computes, in terms of the names before it: "v1 * v2". */
+  readonly text: string;
+  readonly shape: readonly number[];
+  /** Its value, row-major. */
+  readonly primal: Float64Array;
+  /** Its derivative along the seed. */
+  readonly tangent: Float64Array;
+  /** The derivative of the result by it; empty unless the result is one scalar. */
+  readonly adjoint: Float64Array;
+}
+
+/** The primal, tangent and adjoint of every step. */
+export interface TraceTable {
+  readonly rows: readonly TraceRow[];
+  /** The table as text; numbers with 6 digits, long tensors cut. */
+  toString(): string;
+}
+
+const signs: Readonly<Record<string, string>> = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+};
+
+/** "mul(v0, v1)", numbered as the tape is, with the names of this table and signs: "v1 * v2". */
+function readable(text: string, names: ReadonlyMap<string, string>): string {
+  const [, operation, inside = "", attributes] = /^(\w+)\((v\d.*?)(?:; (.*))?\)$/.exec(text) ?? [];
+  if (operation === undefined) return text;
+  const operands = inside.split(", ").map((operand) => names.get(operand) ?? operand);
+  const sign = signs[operation];
+  if (sign !== undefined && operands.length === 2) return operands.join(` ${sign} `);
+  if (operation === "neg") return `-${operands.join("")}`;
+  return `${operation}(${operands.join(", ")}${attributes === undefined ? "" : `; ${attributes}`})`;
+}
+
+function formatNumbers(values: Float64Array): string {
+  const shown = Array.from(values.subarray(0, 4), (value) => String(Number(value.toPrecision(6))));
+  if (values.length === 0) return "";
+  if (values.length === 1) return shown[0]!;
+  return `[${shown.join(", ")}${values.length > 4 ? `, ... ${values.length}` : ""}]`;
+}
+
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd();
+  return [
+    line(header),
+    widths.map((width) => "-".repeat(width)).join("  "),
+    ...rows.map(line),
+  ].join("\n");
+}
+
+/** The plain numbers given for the first argument, one array for each input. */
+function listsOf(core: Core, given: unknown): Float64Array[] {
+  const lists: Float64Array[] = [];
+  match(core.args[0]!, given, (leaf, value) => {
+    const list = new Float64Array(leaf.count);
+    packLeaf(leaf, value, list, 0);
+    lists.push(list);
+  });
+  return lists;
+}
+
+function firstSeed(leaves: readonly Leaf[]): Float64Array[] {
+  const lists = leaves.map(({ count }) => new Float64Array(count));
+  const first = lists.find((list) => list.length > 0);
+  if (first !== undefined) first[0] = 1;
+  return lists;
+}
+
+export function traceTable(core: Core, inputs: unknown, seed: unknown): TraceTable {
+  const { tape } = core;
+  if (core.args.length !== 1) {
+    throw new ArgumentError(`${core.name}: trace takes functions of one argument`, here());
+  }
+  if (seed !== undefined && (typeof seed !== "object" || seed === null)) {
+    throw new ArgumentError(`trace: the seed is a record like the inputs, got ${describe(seed)}`);
+  }
+  const lists = listsOf(core, inputs);
+  const seeds = seed === undefined ? firstSeed(leavesOf(core.args[0]!)) : listsOf(core, seed);
+  try {
+    const found = tape.trace(lists, seeds);
+    const names = new Map(found.map(({ node }, i) => [`v${node}`, `v${i + 1}`]));
+    const rows = found.map(({ text, shape, primal, tangent, adjoint }, i) => ({
+      name: `v${i + 1}`,
+      text: readable(text, names),
+      shape,
+      primal,
+      tangent,
+      adjoint,
+    }));
+    const print = () =>
+      formatTable(
+        ["step", "is", "primal", "tangent", "adjoint"],
+        rows.map((row) => [
+          row.name,
+          row.text,
+          formatNumbers(row.primal),
+          formatNumbers(row.tangent),
+          formatNumbers(row.adjoint),
+        ]),
+      );
+    return Object.defineProperty({ rows }, "toString", { value: print }) as TraceTable;
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * A function while its body runs: every operation on its values is recorded on one builder.
+ * This file makes values but does not know their class, which extends generated code that calls it.
+ */
+import type { SourceLocation } from "./error.js";
+import { convertedHere, here } from "./fail.js";
+import { ArgumentError, TraceError } from "./generated/errors.js";
+import { currentLocation } from "./location.js";
+import { type NativeBuilder, type NodeId, native } from "./native.js";
+import type { AnyValue, BoolOperand, Dims, Operand } from "./types.js";
+
+/** Thrown through the user's body to end a trace that only looks for one line. Never seen by users. */
+export class Located {
+  constructor(readonly location: SourceLocation | undefined) {}
+}
+
+/** What a trace that looks for a line waits for. */
+export interface Watch {
+  /** The node that is made when the builder's size passes this number. */
+  readonly node?: number;
+  /** The comparison with this number, counted from 0. */
+  readonly comparison?: number;
+}
+
+type ValueClass = new (trace: Trace, id: NodeId) => AnyValue;
+
+const stack: Trace[] = [];
+
+/** Set by value.ts, which can not be imported from here: its class extends code that imports this file. */
+let ValueOf: ValueClass | undefined;
+export function setValueClass(value: ValueClass): void {
+  ValueOf = value;
+}
+
+export class Trace {
+  readonly builder: NativeBuilder;
+  /** False when the body has returned: its values are of no use any more. */
+  open = true;
+  /** Results of comparisons that nothing has used yet, with their numbers. */
+  readonly unused = new Map<AnyValue, number>();
+  private comparisons = 0;
+
+  constructor(private readonly watch?: Watch) {
+    this.builder = new native.Builder();
+  }
+
+  /**
+   * The traced value of a node of this trace. Its shape and kind are what the caller's operation says
+   * they are: the one place where the types of shapes are taken on trust.
+   */
+  make<T extends AnyValue>(id: NodeId): T {
+    const node = this.watch?.node;
+    if (node !== undefined && this.builder.size() > node) throw new Located(currentLocation());
+    return new ValueOf!(this, id) as T;
+  }
+
+  /** The same for a comparison: whether it is ever used tells a branch (`if (x.gt(0))`) from a graph. */
+  makeComparison<T extends AnyValue>(id: NodeId): T {
+    const number = this.comparisons++;
+    if (this.watch?.comparison === number) throw new Located(currentLocation());
+    const value = this.make<T>(id);
+    this.unused.set(value, number);
+    return value;
+  }
+
+  /** The node of a value, which must be of this trace. */
+  own(value: AnyValue): NodeId {
+    if (value.trace !== this) traceOf(value);
+    this.unused.delete(value);
+    return value.id;
+  }
+
+  /** Runs `body` with this as the innermost trace. */
+  run<T>(body: () => T): T {
+    stack.push(this);
+    try {
+      return body();
+    } finally {
+      stack.pop();
+    }
+  }
+
+  close(): void {
+    this.open = false;
+    this.unused.clear();
+    this.builder.dispose();
+  }
+}
+
+/** The innermost function being traced, or undefined. */
+export function currentTrace(): Trace | undefined {
+  return stack[stack.length - 1];
+}
+
+function closed(): TraceError {
+  return new TraceError(
+    "a traced value is used outside the function it belongs to; return it from the body, or pass it as an input",
+    here(),
+  );
+}
+
+/** The trace that an operation without traced operands goes to. */
+export function requireTrace(operation: string): Trace {
+  const trace = currentTrace();
+  if (trace !== undefined) return trace;
+  throw new TraceError(
+    `${operation}: no function is being traced; use it in the body of fn, or give it a traced value`,
+    here(),
+  );
+}
+
+/** Whether this is a traced value. */
+export function isValue(operand: unknown): operand is AnyValue {
+  return ValueOf !== undefined && operand instanceof ValueOf;
+}
+
+/** The trace of a value, which must be the innermost one. */
+function traceOf(value: AnyValue): Trace {
+  const { trace } = value;
+  if (trace === stack[stack.length - 1]) return trace;
+  if (!trace.open) throw closed();
+  throw new TraceError(
+    "a traced value of one function is used in the body of another; pass it as an input",
+    here(),
+  );
+}
+
+function kindOf(operand: unknown): string {
+  if (operand === null) return "null";
+  if (Array.isArray(operand)) return "an array (use constant)";
+  if (ArrayBuffer.isView(operand)) return "a typed array (use constant)";
+  if (typeof operand === "function") return "a function";
+  if (typeof operand === "object") return "an object";
+  return typeof operand === "undefined" ? "undefined" : `a ${typeof operand}`;
+}
+
+/** Throws the error of an operand that is neither a value nor a number. */
+export function badOperand(operand: unknown, operation = "an operation"): never {
+  throw new ArgumentError(`${operation} takes values and numbers, got ${kindOf(operand)}`, here());
+}
+
+/** The node of an operand on this trace: numbers and booleans become constants. */
+function nodeOf(trace: Trace, operand: AnyValue | number | boolean): NodeId {
+  if (typeof operand === "number") return trace.builder.constant(operand);
+  if (isValue(operand)) {
+    if (operand.trace !== trace) traceOf(operand);
+    return operand.id;
+  }
+  if (typeof operand === "boolean") {
+    return trace.builder.data(new Float64Array([operand ? 1 : 0]), [], true);
+  }
+  return badOperand(operand);
+}
+
+function traceOfAny(operation: string, operands: readonly unknown[]): Trace {
+  for (const operand of operands) {
+    if (isValue(operand)) return traceOf(operand);
+  }
+  return requireTrace(operation);
+}
+
+function used(trace: Trace, operands: readonly unknown[]): void {
+  if (trace.unused.size === 0) return;
+  for (const operand of operands) trace.unused.delete(operand as AnyValue);
+}
+
+/** A unary elementwise operation on numbers. */
+export function op1<T extends AnyValue>(op: number, a: Operand): T {
+  const trace = isValue(a) ? traceOf(a) : requireTrace("an operation on a number");
+  try {
+    return trace.make(trace.builder.op1(op, nodeOf(trace, a)));
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
+
+/** A binary elementwise operation on numbers. */
+export function op2<T extends AnyValue>(op: number, a: Operand, b: Operand): T {
+  const trace = isValue(a)
+    ? traceOf(a)
+    : isValue(b)
+      ? traceOf(b)
+      : requireTrace("an operation on numbers");
+  try {
+    return trace.make(trace.builder.op2(op, nodeOf(trace, a), nodeOf(trace, b)));
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
+
+/** A ternary elementwise operation. */
+export function op3<T extends AnyValue>(
+  op: number,
+  a: Operand | BoolOperand,
+  b: Operand | BoolOperand,
+  c: Operand | BoolOperand,
+): T {
+  const operands = [a, b, c];
+  const trace = traceOfAny("an operation on numbers", operands);
+  used(trace, operands);
+  try {
+    return trace.make(trace.builder.op3(op, nodeOf(trace, a), nodeOf(trace, b), nodeOf(trace, c)));
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
+
+/** An elementwise operation that takes or gives booleans. */
+export function opBool<T extends AnyValue>(
+  op: number,
+  ...operands: readonly (Operand | BoolOperand)[]
+): T {
+  const trace = traceOfAny("an operation on numbers", operands);
+  used(trace, operands);
+  try {
+    const id = trace.builder.op(
+      op,
+      operands.map((operand) => nodeOf(trace, operand)),
+      [],
+    );
+    return trace.builder.isBool(id) ? trace.makeComparison(id) : trace.make(id);
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
+
+/** Any operation with integer attributes. `name` is for messages only. */
+export function opN<T extends AnyValue>(
+  name: string,
+  op: number,
+  operands: readonly (Operand | BoolOperand | AnyValue)[],
+  attrs: readonly number[] = [],
+): T {
+  const trace = traceOfAny(name, operands);
+  used(trace, operands);
+  for (const attr of attrs) {
+    if (!Number.isSafeInteger(attr)) {
+      throw new ArgumentError(`${name}: ${String(attr)} is not an integer`, here());
+    }
+  }
+  try {
+    const ids: NodeId[] = [];
+    for (const operand of operands) ids.push(nodeOf(trace, operand));
+    return trace.make(trace.builder.op(op, ids, attrs));
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
+
+/** A dense constant on the innermost trace. */
+export function dataOn<T extends AnyValue>(trace: Trace, values: Float64Array, shape: Dims): T {
+  try {
+    return trace.make(trace.builder.data(values, shape, false));
+  } catch (error) {
+    throw convertedHere(error);
+  }
+}
