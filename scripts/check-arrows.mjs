@@ -23,9 +23,16 @@ const nodeHeader = /^(napi|node|node_api|js_native_api|uv|v8)(-\w+|_\w+)?\.h$/;
 // pattern names is in the layer "rest". To put a file into a layer, add a pattern.
 
 const layers = [
-  [/^errors\.ts$/, /^loader\.ts$/, /^generated\//],
-  [/^native\.ts$/],
+  // What may fail, and where.
+  [/^(error|location|loader)\.ts$/, /^generated\/errors\.ts$/],
+  [/^(native|fail)\.ts$/],
+  // Values on a tape and their operations; types name values, so these are one layer.
+  [/^(types|numbers|trace|value|structural)\.ts$/, /^generated\/operations\.ts$/],
+  // Ways to write a function down.
+  [/^(spec|formula|ex)\.ts$/],
+  // Functions, their transforms and what runs them.
   "rest",
+  [/^fit\//],
   [/^index\.ts$/],
   [/^cli\//],
 ];
