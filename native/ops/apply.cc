@@ -157,10 +157,6 @@ NodeId hoistBroadcast(Builder& builder, Op op, const Shape& shape, std::span<con
   return ex::broadcastTo({&builder, result}, shape).id;
 }
 
-bool isCommutative(Op op) {
-  return op == Op::Add || op == Op::Mul || op == Op::LogicalAnd || op == Op::LogicalOr;
-}
-
 NodeId applyElementwise(Builder& builder, const Row& row, std::span<const NodeId> given,
                         std::span<const std::int64_t> attrs) {
   if (attrs.size() > 1) {
@@ -207,13 +203,6 @@ NodeId applyElementwise(Builder& builder, const Row& row, std::span<const NodeId
     if (hoisted != kNoNode) return hoisted;
   }
   const AttrId attrId = attr == 0 ? 0 : builder.internAttrs(attrs);
-  if (isCommutative(op) && v[0] != v[1]) {
-    // b + a is a + b where that exists; otherwise the order as written stays (it decides which
-    // multiply is fused, so it must not depend on node numbers).
-    const NodeId swapped[2] = {v[1], v[0]};
-    const NodeId found = builder.find(code(op), type, shapeId, attrId, swapped);
-    if (found != kNoNode) return found;
-  }
   return builder.appendInterned(code(op), type, shapeId, attrId, v);
 }
 

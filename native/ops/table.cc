@@ -63,8 +63,13 @@ const std::array<const Row*, kCodes>& byCode() {
   return index;
 }
 
-const bool namesInstalled = [] {
-  setOpNames({[](OpCode op) { return rowOf(static_cast<Op>(op)).name; }});
+bool isCommutativeOp(OpCode code) {
+  const auto op = static_cast<Op>(code);
+  return op == Op::Add || op == Op::Mul || op == Op::LogicalAnd || op == Op::LogicalOr;
+}
+
+[[maybe_unused]] const bool traitsInstalled = [] {
+  setOpTraits({[](OpCode op) { return rowOf(static_cast<Op>(op)).name; }, isCommutativeOp});
   return true;
 }();
 

@@ -29,6 +29,7 @@ bool hasContractions(const Tape& t) {
 TapePtr contractMultiplyAdds(const TapePtr& t) {
   if (!hasContractions(*t)) return t;
   Builder builder;
+  builder.setSharing(false);
   Copier copier(builder, *t);
   std::vector<NodeId> map(t->size(), kNoNode);
   for (NodeId id = 0; id < t->size(); ++id) {

@@ -8,9 +8,10 @@ namespace adjoint {
 
 namespace {
 
-std::uint64_t mix(std::uint64_t h, std::uint64_t v) {
-  h ^= v + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2);
-  return h * 0xff51afd7ed558ccdull;
+/// Folds the 128-bit product of two words: every bit of both reaches every bit of the result.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 std::string keyOf(std::span<const std::int64_t> values) {
@@ -30,7 +31,7 @@ bool sameBits(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
-Builder::Builder() : tape_(std::make_shared<Tape>()), table_(64, kNoNode) {
+Builder::Builder() : tape_(std::make_shared<Tape>()), table_(64) {
   intern({});
   internAttrs({});
 }
@@ -150,54 +151,53 @@ std::size_t Builder::addRule(std::shared_ptr<const CustomRule> rule) {
   return tape_->rules_.size() - 1;
 }
 
-std::uint64_t Builder::hash(const Node& node, std::span<const NodeId> variadic) const {
-  std::uint64_t h = node.op | static_cast<std::uint64_t>(node.dtype) << 16 |
-                    static_cast<std::uint64_t>(node.shape) << 32;
-  h = mix(h, node.attr);
+std::uint32_t Builder::hash(const Node& node, std::span<const NodeId> variadic) {
+  std::uint64_t h = mix(node.op | static_cast<std::uint64_t>(node.dtype) << 16 | static_cast<std::uint64_t>(node.shape) << 32, node.attr);
   if (node.arity == Node::kVariadic) {
     for (const NodeId id : variadic) h = mix(h, id);
   } else {
-    h = mix(h, node.operand[0] | static_cast<std::uint64_t>(node.operand[1]) << 32);
-    h = mix(h, node.operand[2]);
+    std::uint64_t first = node.operand[0];
+    std::uint64_t second = node.operand[1];
+    if (first > second && isCommutative(node.op)) std::swap(first, second);
+    h = mix(h ^ node.operand[2], first | second << 32);
   }
-  return h ^ (h >> 29);
+  return static_cast<std::uint32_t>(h);
 }
 
-std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic) const {
+std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic, std::uint32_t h) const {
   const std::size_t mask = table_.size() - 1;
-  std::size_t slot = hash(node, variadic) & mask;
-  for (; table_[slot] != kNoNode; slot = (slot + 1) & mask) {
-    const Node& other = tape_->nodes_[table_[slot]];
+  std::size_t slot = h & mask;
+  for (; table_[slot].id != kNoNode; slot = (slot + 1) & mask) {
+    if (table_[slot].hash != h) continue;
+    const Node& other = tape_->nodes_[table_[slot].id];
     if (other.op != node.op || other.dtype != node.dtype || other.arity != node.arity ||
         other.shape != node.shape || other.attr != node.attr) {
       continue;
     }
     if (node.arity == Node::kVariadic) {
-      const auto theirs = tape_->operands(other);
-      if (std::ranges::equal(theirs, variadic)) return slot;
+      if (std::ranges::equal(tape_->operands(other), variadic)) return slot;
     } else if (std::memcmp(other.operand, node.operand, sizeof(node.operand)) == 0) {
+      return slot;
+    } else if (other.operand[0] == node.operand[1] && other.operand[1] == node.operand[0] && isCommutative(node.op)) {
       return slot;
     }
   }
   return slot;
 }
 
-NodeId Builder::find(OpCode op, DType dtype, ShapeId shape, AttrId attr,
-                     std::span<const NodeId> operands) const {
-  Node node;
-  node.op = op;
-  node.dtype = dtype;
-  node.shape = shape;
-  node.attr = attr;
-  node.arity = static_cast<std::uint8_t>(operands.size());
-  for (std::size_t i = 0; i < operands.size(); ++i) node.operand[i] = operands[i];
-  return table_[findSlot(node, {})];
+NodeId Builder::cons(const Node& node, std::span<const NodeId> variadic) {
+  if (!sharing_) return push(node, variadic);
+  const std::uint32_t h = hash(node, variadic);
+  const std::size_t slot = findSlot(node, variadic, h);
+  if (table_[slot].id != kNoNode) return table_[slot].id;
+  const NodeId id = push(node, variadic);
+  table_[slot] = {id, h};
+  if (tape_->nodes_.size() * 3 > table_.size() * 2) grow();
+  return id;
 }
 
-NodeId Builder::cons(const Node& node, std::span<const NodeId> variadic) {
+NodeId Builder::push(const Node& node, std::span<const NodeId> variadic) {
   Tape& tape = *tape_;
-  const std::size_t slot = findSlot(node, variadic);
-  if (table_[slot] != kNoNode) return table_[slot];
   if (tape.nodes_.size() >= kNoNode - 1) {
     throw Error(ErrorCode::Limit, "a tape has at most 4294967294 nodes");
   }
@@ -207,19 +207,17 @@ NodeId Builder::cons(const Node& node, std::span<const NodeId> variadic) {
   if (node.arity == Node::kVariadic) {
     tape.pool_.insert(tape.pool_.end(), variadic.begin(), variadic.end());
   }
-  table_[slot] = id;
-  if (tape.nodes_.size() * 3 > table_.size() * 2) grow();
   return id;
 }
 
 void Builder::grow() {
-  std::vector<NodeId> table(table_.size() * 2, kNoNode);
+  std::vector<Slot> table(table_.size() * 2);
   const std::size_t mask = table.size() - 1;
-  for (NodeId id = 0; id < tape_->nodes_.size(); ++id) {
-    const Node& node = tape_->nodes_[id];
-    std::size_t slot = hash(node, tape_->operands(node)) & mask;
-    while (table[slot] != kNoNode) slot = (slot + 1) & mask;
-    table[slot] = id;
+  for (const Slot& old : table_) {
+    if (old.id == kNoNode) continue;
+    std::size_t slot = old.hash & mask;
+    while (table[slot].id != kNoNode) slot = (slot + 1) & mask;
+    table[slot] = old;
   }
   table_ = std::move(table);
 }
@@ -261,6 +259,6 @@ TapePtr Builder::finish(std::vector<Port> outputs) {
   return result;
 }
 
-std::size_t Builder::bytes() const { return tape_->bytes() + table_.capacity() * sizeof(NodeId); }
+std::size_t Builder::bytes() const { return tape_->bytes() + table_.capacity() * sizeof(Slot); }
 
 }  // namespace adjoint

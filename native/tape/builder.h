@@ -10,13 +10,15 @@
 
 namespace adjoint {
 
-/// What ops/ tells tape/ about its rows: names for printing.
-/// Set once, before the first tape is made.
-struct OpNames {
+/// What ops/ tells tape/ about its rows; set once, before the first tape is made.
+struct OpTraits {
   const char* (*name)(OpCode) = nullptr;
+  /// f(a, b) and f(b, a) have the same bits: they are one node, in the order first written.
+  bool (*isCommutative)(OpCode) = nullptr;
 };
-void setOpNames(OpNames names);
+void setOpTraits(OpTraits traits);
 const char* opName(OpCode op);
+bool isCommutative(OpCode op);
 
 /// Grows a tape. Nodes are hash-consed: asking twice for the same operation on the same operands
 /// gives the same node. The builder checks nothing about an operation; ops/ does, before it asks.
@@ -34,9 +36,6 @@ class Builder {
   /// append for callers that have the shape and attribute already interned in this builder.
   NodeId appendInterned(OpCode op, DType dtype, ShapeId shape, AttrId attr,
                         std::span<const NodeId> operands);
-  /// The node append would give if it exists already, else kNoNode. At most three operands.
-  NodeId find(OpCode op, DType dtype, ShapeId shape, AttrId attr,
-              std::span<const NodeId> operands) const;
   std::size_t addRule(std::shared_ptr<const CustomRule> rule);
 
   const Tape& tape() const { return *tape_; }
@@ -48,6 +47,9 @@ class Builder {
   ShapeId intern(const Shape& shape);
   AttrId internAttrs(std::span<const std::int64_t> attrs);
 
+  /// For copies of a tape whose nodes are known to differ: appends without looking for equal nodes.
+  void setSharing(bool sharing) { sharing_ = sharing; }
+
   /// New nodes get this origin until it is set again (kNoNode: they are their own).
   void setOrigin(NodeId origin) { origin_ = origin; }
 
@@ -58,14 +60,22 @@ class Builder {
   std::size_t bytes() const;
 
  private:
+  /// An entry of the table of nodes: open addressing, a power of two of them.
+  struct Slot {
+    NodeId id = kNoNode;
+    std::uint32_t hash = 0;
+  };
+
   NodeId cons(const Node& node, std::span<const NodeId> variadic);
-  /// Slot of the table that holds an equal node, or the free one where it belongs.
-  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic) const;
+  NodeId push(const Node& node, std::span<const NodeId> variadic);
+  /// Slot that holds an equal node, or the free one where it belongs.
+  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic, std::uint32_t hash) const;
   void grow();
-  std::uint64_t hash(const Node& node, std::span<const NodeId> variadic) const;
+  static std::uint32_t hash(const Node& node, std::span<const NodeId> variadic);
 
   std::shared_ptr<Tape> tape_;
-  std::vector<NodeId> table_;  // open addressing, power of two
+  std::vector<Slot> table_;
+  bool sharing_ = true;
   std::unordered_map<std::string, ShapeId> shapeIds_;
   std::unordered_map<std::string, AttrId> attrIds_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> dataIds_;

@@ -10,7 +10,7 @@ namespace adjoint {
 
 namespace {
 
-OpNames installedNames;
+OpTraits installed;
 
 /// Dense constants longer than this print as a 128-bit digest of their content.
 constexpr std::size_t kMaxPrintedValues = 1024;
@@ -39,7 +39,9 @@ std::string digest(const std::vector<double>& values) {
 
 }  // namespace
 
-void setOpNames(OpNames names) { installedNames = names; }
+void setOpTraits(OpTraits traits) { installed = traits; }
+
+bool isCommutative(OpCode op) { return installed.isCommutative && installed.isCommutative(op); }
 
 const char* opName(OpCode op) {
   switch (op) {
@@ -50,7 +52,7 @@ const char* opName(OpCode op) {
     case tapeop::kData:
       return "data";
     default:
-      return installedNames.name ? installedNames.name(op) : "?";
+      return installed.name ? installed.name(op) : "?";
   }
 }
 
