@@ -37,7 +37,11 @@ double referenceDot(const double* a, std::int64_t aStep, const double* b, std::i
   for (std::int64_t from = 0; from < k; from += 128) {
     double chain = 0;
     for (std::int64_t t = from; t < std::min(k, from + 128); ++t)
+#if defined(__FMA__) || defined(__aarch64__)
       chain = std::fma(a[t * aStep], b[t * bStep], chain);
+#else
+      chain = a[t * aStep] * b[t * bStep] + chain;
+#endif
     sum = from == 0 ? chain : sum + chain;
   }
   return sum;
