@@ -8,6 +8,7 @@
 
 #include "ops/expr.h"
 #include "ops/op.h"
+#include "tape/inline_vector.h"
 
 namespace adjoint {
 
@@ -51,7 +52,7 @@ struct RowArgs {
   Expr a, b, c, y;
   int n = 0;
 };
-using Partials = std::vector<Expr>;
+using Partials = InlineVector<Expr, 3>;
 
 /// out[i] = f(a[i], b[i], c[i]). Buffers are padded to multiples of 8 doubles, and a kernel may read and write
 /// up to that padding; `out` may be the same buffer as an operand. The bits of out[i] depend on operand i alone,

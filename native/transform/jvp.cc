@@ -48,15 +48,15 @@ class Pusher {
       tangents_[id] = tuples_.at(node.operand[0])[static_cast<std::size_t>(tape_.attrs(node)[0])];
       return;
     }
-    RuleSite site{tape_, node, builder_, {}, {&builder_, map_[id]}};
+    std::vector<Expr> x;
     std::vector<Masked> dx;
     bool any = false;
     for (const NodeId operand : tape_.operands(node)) {
-      site.x.push_back({&builder_, map_[operand]});
+      x.push_back({&builder_, map_[operand]});
       dx.push_back(tangents_[operand]);
       any = any || dx.back().present();
     }
-    if (any) tangents_[id] = pushForward(site, dx);
+    if (any) tangents_[id] = pushForward({tape_, node, builder_, x, {&builder_, map_[id]}}, dx);
   }
 
   void pushCustom(NodeId id, const Node& node) {

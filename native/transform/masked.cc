@@ -39,27 +39,32 @@ Masked restrict(const Masked& m, Expr condition) {
 
 void MaskedSum::add(const Masked& term) {
   if (!term.present()) return;
-  for (Masked& other : terms_) {
-    if (other.mask.id != term.mask.id) continue;
+  const auto joins = [&](Masked& other) {
+    if (!other.present() || other.mask.id != term.mask.id) return false;
     other.value = other.value + term.value;
     other.clean = other.clean && term.clean;
+    return true;
+  };
+  if (!first_.present()) {
+    first_ = term;
     return;
   }
-  terms_.push_back(term);
+  if (joins(first_)) return;
+  for (Masked& other : others_) {
+    if (joins(other)) return;
+  }
+  others_.push_back(term);
 }
 
 Masked MaskedSum::total() const {
-  if (terms_.empty()) return {};
-  if (terms_.size() == 1) return terms_[0];
-  Masked result{settle(terms_[0]), terms_[0].mask, true, terms_[0].structural};
-  bool structural = terms_[0].structural;
-  for (std::size_t i = 1; i < terms_.size(); ++i) {
-    result.value = result.value + settle(terms_[i]);
-    structural = structural && terms_[i].structural;
+  if (others_.empty()) return first_;
+  Masked result{settle(first_), first_.mask, true, first_.structural};
+  for (const Masked& term : others_) {
+    result.value = result.value + settle(term);
+    result.structural = result.structural && term.structural;
     // The union of where elements were placed is still known; a union of data-dependent masks is not worth its cost.
-    result.mask = structural ? apply(Op::LogicalOr, {result.mask, terms_[i].mask}) : Expr{};
+    result.mask = result.structural ? apply(Op::LogicalOr, {result.mask, term.mask}) : Expr{};
   }
-  result.structural = structural;
   return result;
 }
 

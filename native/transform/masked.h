@@ -36,12 +36,13 @@ Masked restrict(const Masked& m, Expr condition);
 class MaskedSum {
  public:
   void add(const Masked& term);
-  bool empty() const { return terms_.empty(); }
   /// Absent when nothing was added.
   Masked total() const;
 
  private:
-  std::vector<Masked> terms_;  // one a mask
+  // One term a mask; nearly always one.
+  Masked first_;
+  std::vector<Masked> others_;
 };
 
 /// The same data movement on value and mask: `move` takes a value and gives a value.

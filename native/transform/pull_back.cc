@@ -6,13 +6,11 @@ using namespace ex;
 
 namespace {
 
-std::vector<Masked> pullElementwise(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+void pullElementwise(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result) {
   const Partials partials = partialsOf(site);
-  std::vector<Masked> result(partials.size());
   for (std::size_t i = 0; i < partials.size(); ++i) {
     if (wanted[i]) result[i] = scale(yBar, site.row(), partials[i]);
   }
-  return result;
 }
 
 std::vector<Masked> pullConcat(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
@@ -62,9 +60,8 @@ Expr matrixTranspose(Expr x) {
   return transpose(x, axes);
 }
 
-}  // namespace
-
-std::vector<Masked> pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+/// Cotangents of the operands of a node that is not elementwise.
+std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
   const auto& attrs = site.attrs();
   const auto settled = [&](auto rule) {
     return std::vector<Masked>{{rule(settle(yBar)), {}, true, false}};
@@ -122,7 +119,18 @@ std::vector<Masked> pullBack(const RuleSite& site, const Masked& yBar, const std
       return result;
     }
     default:
-      return pullElementwise(site, yBar, wanted);
+      throw Error(ErrorCode::NotDifferentiable, std::string(site.row().name) + " has no derivative rule");
+  }
+}
+
+}  // namespace
+
+void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result) {
+  result.assign(site.x.size(), {});
+  if (site.row().family == Family::Elementwise) {
+    pullElementwise(site, yBar, wanted, result);
+  } else {
+    result = pullStructural(site, yBar, wanted);
   }
 }
 

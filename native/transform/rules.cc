@@ -15,7 +15,9 @@ Partials partialsOf(const RuleSite& site) {
   args.n = site.attrs().empty() ? 0 : static_cast<int>(site.attrs()[0]);
   Partials partials = site.row().partials(args);
   // A constant partial is a scalar until it meets its tangent.
-  for (Expr& p : partials) p = broadcastTo(p, site.shape());
+  for (Expr& p : partials) {
+    if (p.shape() != site.shape()) p = broadcastTo(p, site.shape());
+  }
   return partials;
 }
 

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include <span>
+
 #include "transform/masked.h"
 
 namespace adjoint {
@@ -11,8 +13,8 @@ struct RuleSite {
   const Tape& tape;
   const Node& node;
   Builder& builder;
-  std::vector<Expr> x;  ///< operands
-  Expr y;               ///< the value
+  std::span<const Expr> x;  ///< operands
+  Expr y;                   ///< the value
 
   const Row& row() const { return rowOf(node); }
   const std::vector<std::int64_t>& attrs() const { return tape.attrs(node); }
@@ -40,8 +42,7 @@ Expr previous(Expr x, std::int64_t axis, bool reverse);
 Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx);
 
 /// Cotangents of the operands of such a node; those where `wanted` is false stay absent.
-/// Slices are the caller's affair (it assembles them).
-std::vector<Masked> pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted);
+void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result);
 
 /// Rules of a custom function in the form the transforms use, made from the ones given.
 TapePtr customJvp(const CustomRule& rule);

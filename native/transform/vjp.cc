@@ -86,13 +86,14 @@ class Puller {
       tuple[static_cast<std::size_t>(tape_.attrs(node)[0])].add(yBar);
       return;
     }
-    RuleSite site{tape_, node, builder_, {}, {&builder_, map_[id]}};
-    std::vector<bool> wanted;
     const auto operands = tape_.operands(node);
+    x_.clear();
+    wanted_.clear();
     for (const NodeId operand : operands) {
-      site.x.push_back({&builder_, map_[operand]});
-      wanted.push_back(active_[operand]);
+      x_.push_back({&builder_, map_[operand]});
+      wanted_.push_back(active_[operand]);
     }
+    const RuleSite site{tape_, node, builder_, x_, {&builder_, map_[id]}};
     if (opOf(node) == Op::Slice) {
       const auto run = SliceAssembly::flatRun(tape_.shape(operands[0]), rangesOf(site));
       if (run) {
@@ -100,9 +101,9 @@ class Puller {
         return;
       }
     }
-    const std::vector<Masked> bars = pullBack(site, yBar, wanted);
-    for (std::size_t i = 0; i < bars.size(); ++i) {
-      if (active_[operands[i]]) sums_[operands[i]].add(bars[i]);
+    pullBack(site, yBar, wanted_, bars_);
+    for (std::size_t i = 0; i < bars_.size(); ++i) {
+      if (active_[operands[i]]) sums_[operands[i]].add(bars_[i]);
     }
   }
 
@@ -137,6 +138,10 @@ class Puller {
   std::vector<bool> active_;
   std::vector<NodeId> map_;
   std::vector<MaskedSum> sums_;
+  // Of the node at hand, kept for their memory.
+  std::vector<Expr> x_;
+  std::vector<bool> wanted_;
+  std::vector<Masked> bars_;
   std::unordered_map<NodeId, SliceAssembly> slices_;
   std::unordered_map<NodeId, std::vector<MaskedSum>> tuples_;
 };
