@@ -12,7 +12,7 @@ constexpr std::int64_t kCacheDoubles = 32 * 1024 / 8;  ///< about the first-leve
 constexpr std::int64_t kMaxLanes = 512;
 constexpr std::int64_t kMaxPeriod = 1024;
 constexpr std::size_t kMaxPeriodics = 16;
-constexpr std::uint32_t kMaxInvariant = 48;
+constexpr std::uint32_t kMaxInvariant = 16;
 constexpr std::uint32_t kNone = 0xffffffffu;
 
 [[noreturn]] void bug(const char* what) {
@@ -133,7 +133,10 @@ class Compiler {
       if (shape.outer != first.outer || shape.terms != first.terms) return;
       rows += shape.accumulators(8) / 8;
     }
-    if (first.terms == 1 || rows * first.inner <= kCacheDoubles / 2) return;
+    // A tile is as wide as the kept inner extent at most: narrow ones would be all overhead.
+    constexpr std::int64_t kMinTile = 32;
+    if (first.terms == 1 || first.inner < kMinTile) return;
+    if (rows * first.inner <= kCacheDoubles / 2) return;
     out_->tileOuter = first.outer;
     out_->tileTerms = first.terms;
     out_->tileInner = first.inner;
