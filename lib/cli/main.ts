@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The command `adjoint`. Exit codes: 0 done, 1 an error of the data, the model or the fit, 2 a wrong call.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { fitCommand } from "./fit.js";
+
+const version = (): string => {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+};
+
+async function main(): Promise<number> {
+  const program = new Command("adjoint")
+    .description("Exact derivatives at native speed: fits formulas to data.")
+    .version(version())
+    .addCommand(fitCommand())
+    .exitOverride();
+  for (const command of program.commands) command.exitOverride();
+  if (process.argv.length < 3) {
+    program.outputHelp({ error: true });
+    return 2;
+  }
+  try {
+    await program.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { message, code, stack } = error as Error & { code?: string };
+    const isDebug = process.argv.includes("--debug");
+    process.stderr.write(
+      isDebug ? `${stack ?? message}\n` : `adjoint: ${code ?? "error"}: ${message.trimEnd()}\n`,
+    );
+    return 1;
+  }
+}
+
+// Output to a pipe whose reader is gone, as of `| head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+process.exitCode = await main();

@@ -1,0 +1,191 @@
+/** Named columns of numbers, from a file, from a text, or from arrays. */
+import { readFileSync } from "node:fs";
+import { DataError, NameError } from "../generated/errors.js";
+import { isNumber, parseCsv } from "./csv.js";
+import { decimalYear } from "./dates.js";
+
+/** A column as numbers; missing entries are NaN. */
+export interface NumberColumn {
+  readonly values: Float64Array;
+  /** Dates are decimal years. */
+  readonly isDate: boolean;
+}
+
+const missing = new Set(["", "na", "n/a", "nan", "null", "none", ".", "-"]);
+
+const isMissing = (cell: string) => missing.has(cell.toLowerCase());
+
+const decimalComma = /^[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?$/;
+
+/** Readers of a column's cells, tried in order: the first that reads them all is the column's. */
+const readers: readonly { isDate: boolean; read(cell: string, semicolons: boolean): number }[] = [
+  { isDate: false, read: (cell) => (isNumber(cell) ? Number(cell) : Number.NaN) },
+  { isDate: true, read: decimalYear },
+  {
+    isDate: false,
+    read: (cell, semicolons) =>
+      semicolons && (decimalComma.test(cell) || isNumber(cell))
+        ? Number(cell.replace(",", "."))
+        : Number.NaN,
+  },
+];
+
+/** How a text or file is read. */
+export interface TableOptions {
+  /** What messages call it. */
+  readonly source?: string;
+  /** The delimiter; detected when not given. */
+  readonly delimiter?: string;
+}
+
+type Cells = readonly string[] | Float64Array;
+
+export class Table {
+  private readonly numbers = new Map<string, NumberColumn>();
+
+  private constructor(
+    /** What messages call it. */
+    readonly source: string,
+    readonly names: readonly string[],
+    readonly rows: number,
+    private readonly cells: ReadonlyMap<string, () => Cells>,
+    private readonly lines: readonly number[] | undefined,
+    private readonly semicolons: boolean,
+  ) {}
+
+  /**
+   * A text with a header line and one record a line, delimited by commas, semicolons or tabs.
+   * @throws DataError naming the line of what is not well formed
+   */
+  static parse(text: string, options: TableOptions = {}): Table {
+    const source = options.source ?? "data";
+    const { header, records, lines, delimiter } = parseCsv(text, source, options.delimiter);
+    const cells = new Map(
+      header.map((name, k) => [name, () => records.map((record) => record[k]!)] as const),
+    );
+    return new Table(source, header, records.length, cells, lines, delimiter === ";");
+  }
+
+  /**
+   * The same from a file in UTF-8.
+   * @throws DataError when it can not be read or is not well formed
+   */
+  static read(file: string, options: TableOptions = {}): Table {
+    return Table.parse(readText(file), { source: file, ...options });
+  }
+
+  /**
+   * Columns of numbers; NaN is missing.
+   * @throws DataError when their lengths differ
+   */
+  static of(columns: Readonly<Record<string, ArrayLike<number>>>, source = "columns"): Table {
+    const names = Object.keys(columns);
+    if (names.length === 0) throw new DataError(`${source}: no columns`);
+    let rows = -1;
+    const cells = new Map<string, () => Cells>();
+    for (const name of names) {
+      const values = columns[name] as ArrayLike<number> | undefined | null;
+      if (typeof values !== "object" || values === null || typeof values.length !== "number") {
+        throw new DataError(`${source}: ${name} is not an array of numbers`);
+      }
+      const column = Float64Array.from(values);
+      if (rows < 0) rows = column.length;
+      if (column.length !== rows) {
+        throw new DataError(
+          `${source}: ${name} has ${column.length} rows where ${names[0]} has ${rows}`,
+        );
+      }
+      cells.set(name, () => column);
+    }
+    if (rows === 0) throw new DataError(`${source}: no rows`);
+    return new Table(source, names, rows, cells, undefined, false);
+  }
+
+  has(name: string): boolean {
+    return this.cells.has(name);
+  }
+
+  /** Where a row is, for messages: "data.csv, line 17". */
+  place(row: number): string {
+    const line = this.lines?.[row];
+    return line === undefined ? `${this.source}, row ${row}` : `${this.source}, line ${line}`;
+  }
+
+  /**
+   * A column as numbers: of decimal numbers, or of dates all through, or, between semicolons, of numbers
+   * with decimal commas. Empty cells, NA, NaN, null and a lone dot are missing.
+   * @throws NameError when there is no such column; DataError naming the line of another cell
+   */
+  column(name: string): NumberColumn {
+    const known = this.numbers.get(name);
+    if (known !== undefined) return known;
+    const cells = this.cells.get(name)?.();
+    if (cells === undefined) {
+      throw new NameError(
+        `${this.source} has no column ${JSON.stringify(name)}; its columns are ` +
+          this.names.map((each) => JSON.stringify(each)).join(", "),
+      );
+    }
+    const column =
+      cells instanceof Float64Array ? { values: cells, isDate: false } : this.convert(name, cells);
+    this.numbers.set(name, column);
+    return column;
+  }
+
+  private convert(name: string, cells: readonly string[]): NumberColumn {
+    let furthest = { row: -1, isDate: false };
+    for (const { isDate, read } of readers) {
+      const values = new Float64Array(cells.length).fill(Number.NaN);
+      let row = 0;
+      for (; row < cells.length; row++) {
+        const cell = cells[row]!;
+        if (isMissing(cell)) continue;
+        const value = read(cell, this.semicolons);
+        if (!Number.isFinite(value)) break;
+        values[row] = value;
+      }
+      if (row === cells.length) return { values, isDate };
+      if (row > furthest.row) furthest = { row, isDate };
+    }
+    const cell = cells[furthest.row]!;
+    const shown = JSON.stringify(cell.length > 40 ? `${cell.slice(0, 40)}...` : cell);
+    const kind = furthest.isDate ? "a date like those before it" : "a number or a date";
+    throw new DataError(`${this.place(furthest.row)}: ${name} is ${shown}, which is not ${kind}`);
+  }
+}
+
+const maxBytes = 1 << 29; // a string's limit in V8 is a little less
+
+function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const known: Readonly<Record<string, string>> = {
+      ENOENT: "there is no such file",
+      EISDIR: "it is a folder, not a file",
+      EACCES: "it may not be read",
+    };
+    throw new DataError(`${file}: ${known[code ?? ""] ?? message}`, { cause: error });
+  }
+  if (bytes.length >= maxBytes) {
+    throw new DataError(`${file}: ${bytes.length} bytes are more than can be read at once`);
+  }
+  if (bytes[0] === 0xff || bytes[0] === 0xfe) {
+    throw new DataError(`${file}: it is not in UTF-8 (it looks like UTF-16)`);
+  }
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) {
+    throw new DataError(
+      `${file}, line ${lineAt(bytes, zero)}: a zero byte: this is not a text file`,
+    );
+  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+function lineAt(bytes: Buffer, position: number): number {
+  let line = 1;
+  for (let i = bytes.indexOf(10); i >= 0 && i < position; i = bytes.indexOf(10, i + 1)) line++;
+  return line;
+}
