@@ -26,7 +26,8 @@ Real withPrecision(mpfr_prec_t bits, F f) {
 Real floorMod(const Real& a, const Real& b) {
   return withPrecision(2400, [&] {
     const Real r = fmod(a, b);
-    return !r.isZero() && (r.sign() < 0) != (b.sign() < 0) ? r + b : r;
+    if (r.isZero()) return b.sign() < 0 ? -abs(r) : abs(r);
+    return (r.sign() < 0) != (b.sign() < 0) ? r + b : r;
   });
 }
 
@@ -37,6 +38,8 @@ Real extreme(const Real& a, const Real& b, bool larger, bool ignoreNaN) {
     if (!ignoreNaN) return notANumber();
     return a.isNaN() ? b : a;
   }
+  // +0 > -0.
+  if (a == b) return (mpfr_signbit(a.get()) != 0) == larger ? b : a;
   return (a > b) == larger ? a : b;
 }
 
@@ -147,13 +150,14 @@ Real reference(Op op, const Real* x, int n) {
     case Op::Logaddexp:
       // The sum of top and a small term must not lose the latter's share of a zero.
       return withPrecision(2400, [&] {
+        if (a == b) return a + ln2();
         const Real top = a > b ? a : b, gap = abs(a - b);
         return gap > 3000.0 ? top + exp(-gap) : top + log1p(exp(-gap));
       });
     case Op::Xlogy:
-      return a.isZero() ? Real(0.0) : a * log(b);
+      return a.isZero() && !b.isNaN() ? Real(0.0) : a * log(b);
     case Op::Xlog1py:
-      return a.isZero() ? Real(0.0) : a * log1p(b);
+      return a.isZero() && !b.isNaN() ? Real(0.0) : a * log1p(b);
     case Op::Xlogx:
       return a.isZero() ? Real(0.0) : a * log(a);
     case Op::Floor:

@@ -107,7 +107,15 @@ inline V powDerivative(V x, V y, int n, int m) {
   return r;
 }
 
-/// 1 / sqrt and friends need e^-|t| for a difference t = hi + lo of two operands.
+inline V pow(V x, V y) {
+  V r = sleef::pow(x, y);
+  // SLEEF gives infinity a little before the largest double.
+  const M edge = (abs(r) == kInf) & (x != 0.0) & (abs(x) < kInf) & (abs(y) < kInf);
+  if (__builtin_expect(any(edge), 0)) r = select(edge, powDerivative(x, y, 0, 0), r);
+  return r;
+}
+
+/// t = a - b = hi + lo, for functions of e^-|t|.
 struct Difference {
   V hi, lo;
 };
@@ -155,7 +163,7 @@ inline V logAddExp(V a, V b) {
   return select(isNaN(a) | isNaN(b), a + b, r);
 }
 
-inline V xLogY(V a, V logB) { return select((a == 0.0) & ~isNaN(logB), a, a * logB); }
+inline V xLogY(V a, V b, V logarithm) { return select((a == 0.0) & ~isNaN(b), 0.0, a * logarithm); }
 
 }  // namespace
 }  // namespace adjoint::simd
@@ -170,7 +178,7 @@ ADJOINT_KERNEL1(log, sleef::log(x))
 ADJOINT_KERNEL1(log2, sleef::log2(x))
 ADJOINT_KERNEL1(log10, sleef::log10(x))
 ADJOINT_KERNEL1(log1p, simd::log1p(x))
-ADJOINT_KERNEL2(pow, sleef::pow(x, y))
+ADJOINT_KERNEL2(pow, simd::pow(x, y))
 ADJOINT_KERNEL2(powDeriv, powDerivative(x, y, attr & 15, attr >> 4))
 ADJOINT_KERNEL1(cbrt, sleef::cbrt(x))
 
@@ -182,8 +190,8 @@ ADJOINT_KERNEL1(sech2, simd::sech2(x))
 ADJOINT_KERNEL1(softplus, simd::softplus(x))
 ADJOINT_KERNEL1(logsigmoid, -simd::softplus(-x))
 ADJOINT_KERNEL2(logaddexp, logAddExp(x, y))
-ADJOINT_KERNEL2(xlogy, xLogY(x, sleef::log(y)))
-ADJOINT_KERNEL2(xlog1py, xLogY(x, simd::log1p(y)))
-ADJOINT_KERNEL1(xlogx, xLogY(x, sleef::log(x)))
+ADJOINT_KERNEL2(xlogy, xLogY(x, y, sleef::log(y)))
+ADJOINT_KERNEL2(xlog1py, xLogY(x, y, simd::log1p(y)))
+ADJOINT_KERNEL1(xlogx, xLogY(x, x, sleef::log(x)))
 
 }  // namespace adjoint::kernel
