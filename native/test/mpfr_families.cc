@@ -11,7 +11,8 @@ double factorial(int n) { return n < 2 ? 1.0 : n * factorial(n - 1); }
 Real larger(const Real& a, const Real& b) { return a > b ? a : b; }
 
 /// Terms x^(y-i) C(j,k) F^(k)(y) log(x)^(j-k) of the derivative, F(y) = y (y-1) ... (y-i+1).
-std::vector<Real> powTerms(const Real& a, const Real& b, int i, int j) {
+/// With `sizes`, the products that make up F^(k) count by their magnitudes.
+std::vector<Real> powTerms(const Real& a, const Real& b, int i, int j, bool sizes = false) {
   // Derivatives of F by the product rule, exactly as sums over which factors are left out.
   std::vector<Real> derivative(static_cast<std::size_t>(j) + 1, Real(0.0));
   for (int mask = 0; mask < (1 << i); ++mask) {
@@ -21,6 +22,7 @@ std::vector<Real> powTerms(const Real& a, const Real& b, int i, int j) {
     for (int f = 0; f < i; ++f) {
       if (!(mask >> f & 1)) product = product * (b - static_cast<double>(f));
     }
+    if (sizes) product = abs(product);
     derivative[static_cast<std::size_t>(left)] =
         derivative[static_cast<std::size_t>(left)] + product;
   }
@@ -110,7 +112,7 @@ Real powFamily(const Real& a, const Real& b, int i, int j) {
 }
 Real powLargestTerm(const Real& a, const Real& b, int i, int j) {
   Real most = 0.0;
-  for (const Real& t : powTerms(a, b, i, j)) most = larger(most, abs(t));
+  for (const Real& t : powTerms(a, b, i, j, true)) most = larger(most, abs(t));
   return most;
 }
 

@@ -205,6 +205,22 @@ inline V sincSeries(V a, int n, int terms) {
   return odd ? r.hi * a : r.hi;
 }
 
+/// sinc' for |a| <= 1/2: pi^2 a sum_k (-1)^k 2k/(2k+1)! (pi a)^(2k-2), whose terms fall fast enough
+/// for doubles.
+inline V sincSlopeNearZero(V a) {
+  constexpr int kTerms = 13;
+  const V u = kPi * a, t = u * u;
+  double c[kTerms + 1];
+  double factorial = 1;  // (2k+1)!
+  for (int k = 1; k <= kTerms; ++k) {
+    factorial *= 2.0 * k * (2 * k + 1);
+    c[k] = (k % 2 == 0 ? 2.0 : -2.0) * k / factorial;
+  }
+  V sum = splat(c[kTerms]);
+  for (int k = kTerms - 1; k > 0; --k) sum = fma(sum, t, c[k]);
+  return (sum * (kPi * kPi)) * a;
+}
+
 /// n-th derivative of sinc(a) = sin(pi a) / (pi a). With f the unnormalized sinc and u = pi a:
 /// u f^(n)(u) = sin(u + n pi/2) - n f^(n-1)(u) going up, stable for u > n; the series below that.
 inline V sincDerivative(V a, int n) {
@@ -223,10 +239,11 @@ inline V sincDerivative(V a, int n) {
       f = scaled.hi / a;
     }
   }
-  const double reach = n == 1 ? 0.75 : (n + 6) / 3.0;
+  if (n == 1) return select(abs(a) <= 0.5, sincSlopeNearZero(a), f);
+  const double reach = (n + 6) / 3.0;
   const M near = abs(a) < reach;
   if (any(near)) {
-    const int terms = n == 1 ? 12 : 20 + 3 * n;
+    const int terms = 20 + 3 * n;
     f = select(near, sincSeries(select(near, a, 0.0), n, terms), f);
   }
   return f;
