@@ -1,19 +1,18 @@
 import type { Prepared } from "./protocol.js";
 
-/** What the evals use of a session. */
-interface Session<I, O> {
-  readonly inputs: I;
-  readonly outputs: O;
-  run(): void;
+/** What the evals use of a function: sessions, and of those their views and runs. */
+interface Compiled<I, O> {
+  session(): { readonly inputs: I; readonly outputs: O; run(): void; dispose(): void };
   dispose(): void;
 }
 
-/** A run reads the inputs from where the message left them, into the session, and computes. */
+/** A run reads the inputs from where the message left them, into a session, and computes. */
 export function prepared<I extends Readonly<Record<string, Float64Array>>, O>(
-  session: Session<I, O>,
+  f: Compiled<I, O>,
   inputs: { readonly [K in keyof I]: Float64Array },
   output: (outputs: O) => unknown,
 ): Prepared {
+  const session = f.session();
   const pairs = Object.keys(session.inputs).map(
     (name) => [session.inputs[name]!, inputs[name]!] as const,
   );
@@ -23,6 +22,9 @@ export function prepared<I extends Readonly<Record<string, Float64Array>>, O>(
       session.run();
     },
     output: () => output(session.outputs),
-    dispose: () => session.dispose(),
+    dispose: () => {
+      session.dispose();
+      f.dispose();
+    },
   };
 }

@@ -11,11 +11,11 @@ export function relativeDifference(actual: Numbers, expected: Numbers): number {
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i]!;
     const e = expected[i]!;
+    if (!Number.isNaN(e)) size = Math.max(size, Math.abs(e));
     if (Object.is(a, e)) continue;
     const d = Math.abs(a - e);
     if (Number.isNaN(d)) return Number.POSITIVE_INFINITY;
     difference = Math.max(difference, d);
-    size = Math.max(size, Math.abs(e));
   }
   return difference === 0 ? 0 : difference / Math.max(size, Number.MIN_VALUE);
 }

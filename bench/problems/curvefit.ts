@@ -1,4 +1,4 @@
-import { constant, fn, type Value, valueAndGrad, vector, vmap } from "adjoint";
+import { constant, fn, matrix, type Value, valueAndGrad, vector, vmap } from "adjoint";
 import { adjointContender, byHand } from "../harness/adjoint.js";
 import type { PeerFunction } from "../harness/peers.js";
 import { Random } from "../harness/random.js";
@@ -122,6 +122,24 @@ export const curve = () =>
     return model.sub(y).square().sum();
   });
 
+/** Many instances side by side: the sum of their values, whose gradient has theirs in its rows. */
+export const curves = (instances: number) =>
+  fn({ p: matrix(instances, curveParameters), y: matrix(instances, curvePoints) }, ({ p, y }) => {
+    const t = constant(curveTimes(), [curvePoints, 1]);
+    const columns = p.transpose();
+    let model: Value = columns.at(0);
+    for (let k = 0; k < 3; k++) {
+      const distance = t.sub(columns.at(3 + 3 * k));
+      const bell = distance
+        .square()
+        .mul(columns.at(2 + 3 * k))
+        .neg()
+        .exp();
+      model = model.add(bell.mul(columns.at(1 + 3 * k)));
+    }
+    return model.sub(y.transpose()).square().sum();
+  });
+
 const peer =
   (instances: number, { y }: CurveInput): PeerFunction =>
   (ops) => {
@@ -149,16 +167,23 @@ export function curveProblem(instances: number): Problem {
       const t = curveTimes();
       const values = new Float64Array(instances);
       const gradient = new Float64Array(input.p.length);
-      const derivative = valueAndGrad(curve(), { wrt: ["p"] });
+      const one = valueAndGrad(curve(), { wrt: ["p"] });
+      const many = valueAndGrad(curves(instances), { wrt: ["p"] });
+      const ways = [
+        ["", one],
+        ["instances as columns", many],
+        ["vmap of one", vmap(one, instances)],
+      ] as const;
       return [
         byHand("", gradient, () => curveByHand(t, input, values, gradient)),
-        adjointContender(instances === 1 ? "" : "vmap", ["p"], () => {
-          const session =
-            instances === 1 ? derivative.session() : vmap(derivative, instances).session();
-          session.inputs.p.set(input.p);
-          session.inputs.y.set(input.y);
-          return session;
-        }),
+        ...(instances === 1 ? ways.slice(0, 1) : ways.slice(1)).map(([way, f]) =>
+          adjointContender(way, ["p"], () => {
+            const session = f.session();
+            session.inputs.p.set(input.p);
+            session.inputs.y.set(input.y);
+            return session;
+          }),
+        ),
         ...peers.contenders(peer(instances, input), [
           { values: input.p, shape: [instances, curveParameters] },
         ]),

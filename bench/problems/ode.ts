@@ -84,9 +84,8 @@ export function odeGradientByHand(x: Float64Array, s: number): Float64Array {
 export const ode = (n: number, s: number) =>
   fn({ x: vector(n) }, ({ x }) => {
     const h = 2 / s;
-    const right = (y: Value<[number]>): Value =>
-      n === 1 ? x : x.mul(y.slice([0, n - 1]).pad([[1, 0]], 1));
-    let y: Value<[number]> = constant(new Float64Array(n), [n]);
+    const right = (y: Value): Value => (n === 1 ? x : x.mul(y.slice([0, n - 1]).pad([[1, 0]], 1)));
+    let y: Value = constant(new Float64Array(n), [n]);
     for (let step = 0; step < s; step++) {
       const k1 = right(y);
       const k2 = right(y.add(k1.mul(h / 2)));

@@ -16,10 +16,10 @@ function read(input: unknown) {
 export const det: EvalModule = {
   primal: (input) => {
     const { ell, a } = read(input);
-    return prepared(determinant(ell).session(), { a }, (y) => y[0]);
+    return prepared(determinant(ell), { a }, (y) => y[0]);
   },
   gradient: (input) => {
     const { ell, a } = read(input);
-    return prepared(grad(determinant(ell)).session(), { a }, (g) => Array.from(g.a));
+    return prepared(grad(determinant(ell)), { a }, (g) => Array.from(g.a));
   },
 };

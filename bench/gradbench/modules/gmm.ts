@@ -27,13 +27,13 @@ function read(input: unknown) {
 export const gmm: EvalModule = {
   objective: (input) => {
     const { sizes, values } = read(input);
-    return prepared(posterior(sizes).session(), values, (y) => y[0]);
+    return prepared(posterior(sizes), values, (y) => y[0]);
   },
   jacobian: (input) => {
     const { sizes, values } = read(input);
     const { d, k } = sizes;
     const gradient = grad(posterior(sizes), { wrt: gmmParameters });
-    return prepared(gradient.session(), values, ({ alpha, mu, q, l }) => ({
+    return prepared(gradient, values, ({ alpha, mu, q, l }) => ({
       alpha: Array.from(alpha),
       mu: nested(mu, k, d),
       q: nested(q, k, d),

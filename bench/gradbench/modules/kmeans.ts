@@ -15,11 +15,11 @@ function read(input: unknown) {
 export const kmeans: EvalModule = {
   cost: (input) => {
     const { sizes, values } = read(input);
-    return prepared(kmeansCost(sizes).session(), values, (y) => y[0]);
+    return prepared(kmeansCost(sizes), values, (y) => y[0]);
   },
   dir: (input) => {
     const { sizes, values } = read(input);
-    return prepared(kmeansDirection(sizes).session(), values, (direction) =>
+    return prepared(kmeansDirection(sizes), values, (direction) =>
       nested(direction, sizes.k, sizes.d),
     );
   },

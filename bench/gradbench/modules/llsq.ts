@@ -14,10 +14,10 @@ function read(input: unknown) {
 export const llsq: EvalModule = {
   primal: (input) => {
     const { n, x } = read(input);
-    return prepared(objective(n, x.length).session(), { x }, (y) => y[0]);
+    return prepared(objective(n, x.length), { x }, (y) => y[0]);
   },
   gradient: (input) => {
     const { n, x } = read(input);
-    return prepared(grad(objective(n, x.length)).session(), { x }, (g) => Array.from(g.x));
+    return prepared(grad(objective(n, x.length)), { x }, (g) => Array.from(g.x));
   },
 };

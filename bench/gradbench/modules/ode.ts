@@ -17,13 +17,13 @@ function read(input: unknown) {
 export const ode: EvalModule = {
   primal: (input) => {
     const { s, x } = read(input);
-    return prepared(solution(x.length, s).session(), { x }, (y) => Array.from(y));
+    return prepared(solution(x.length, s), { x }, (y) => Array.from(y));
   },
   gradient: (input) => {
     const { s, x: values } = read(input);
     const n = values.length;
     const all = solution(n, s);
     const last = fn({ x: vectorSpec(n) }, ({ x }) => all({ x }).at(n - 1));
-    return prepared(grad(last).session(), { x: values }, (g) => Array.from(g.x));
+    return prepared(grad(last), { x: values }, (g) => Array.from(g.x));
   },
 };
