@@ -30,6 +30,7 @@ TapePtr contractMultiplyAdds(const TapePtr& t) {
   if (!hasContractions(*t)) return t;
   Builder builder;
   builder.setSharing(false);
+  builder.reserve(t->size());
   Copier copier(builder, *t);
   std::vector<NodeId> map(t->size(), kNoNode);
   for (NodeId id = 0; id < t->size(); ++id) {

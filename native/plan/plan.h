@@ -18,8 +18,8 @@ struct StridedOperand {
   std::vector<std::int64_t> stride;
 };
 
-/// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j], one fused chain in k per element, starting from
-/// fma(a0, b0, 0). Strides are (batch, row, column); a batch stride of 0 shares the operand. c is contiguous.
+/// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j]: fused chains of 128 terms, their results added in order
+/// (docs/design/0003). Strides are (batch, row, column); a batch stride of 0 shares the operand. c is contiguous.
 struct MatMulStep {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
   StridedOperand a, b;

@@ -222,6 +222,11 @@ void Builder::grow() {
   table_ = std::move(table);
 }
 
+void Builder::reserve(std::size_t nodes) {
+  tape_->nodes_.reserve(nodes);
+  while (sharing_ && nodes * 3 > table_.size() * 2) grow();
+}
+
 TapePtr Builder::finish(std::vector<Port> outputs) {
   Tape& tape = *tape_;
   std::vector<bool> live(tape.nodes_.size(), false);

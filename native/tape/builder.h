@@ -47,6 +47,9 @@ class Builder {
   ShapeId intern(const Shape& shape);
   AttrId internAttrs(std::span<const std::int64_t> attrs);
 
+  /// Makes room for this many nodes, so that a large tape is not moved while it grows.
+  void reserve(std::size_t nodes);
+
   /// For copies of a tape whose nodes are known to differ: appends without looking for equal nodes.
   void setSharing(bool sharing) { sharing_ = sharing; }
 

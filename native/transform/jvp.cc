@@ -25,6 +25,7 @@ class Pusher {
   }
 
   TapePtr run() {
+    builder_.reserve(2 * tape_.size());
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       if (node.op == tapeop::kInput) continue;

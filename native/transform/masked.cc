@@ -1,8 +1,19 @@
 #include "transform/masked.h"
 
+#include <cmath>
+
 namespace adjoint {
 
 using namespace ex;
+
+namespace {
+
+bool isFiniteConstant(const Expr& x) {
+  const Node& node = x.builder->node(x.id);
+  return node.op == tapeop::kConstant && std::isfinite(Tape::constantValue(node));
+}
+
+}  // namespace
 
 Masked seed(Expr s) { return {s, apply(Op::NotEqual, {s, constant(s, 0)}), true, false}; }
 
@@ -19,12 +30,10 @@ Masked scale(const Masked& m, const Row& row, Expr partial) {
   Masked result = m;
   result.value = partial * m.value;
   if (m.always()) return result;
-  if (m.clean && row.partial == Partial::Regular) {
-    result.mask = {};
-    result.structural = false;
-  } else {
-    result.clean = false;
-  }
+  const bool constant = isFiniteConstant(partial);
+  result.clean = m.clean && (constant || row.partial == Partial::Regular);
+  // A constant costs the mask nothing; behind any other partial a seed's zeros are numbers.
+  if (result.clean && !constant && !m.structural) result.mask = {};
   return result;
 }
 
@@ -33,7 +42,7 @@ Masked restrict(const Masked& m, Expr condition) {
   const Expr c = broadcastTo(condition, Shape(m.value.shape()));
   result.mask = m.always() ? c : apply(Op::LogicalAnd, {m.mask, c});
   result.clean = false;
-  result.structural = false;
+  result.structural = true;
   return result;
 }
 
@@ -62,7 +71,7 @@ Masked MaskedSum::total() const {
   for (const Masked& term : others_) {
     result.value = result.value + settle(term);
     result.structural = result.structural && term.structural;
-    // The union of where elements were placed is still known; a union of data-dependent masks is not worth its cost.
+    // Where every term is zero by the function's structure, so is the sum; a union of seeds is not worth its cost.
     result.mask = result.structural ? apply(Op::LogicalOr, {result.mask, term.mask}) : Expr{};
   }
   return result;

@@ -12,8 +12,10 @@ namespace adjoint {
 struct Masked {
   Expr value;               ///< absent when it has no node
   Expr mask;                ///< boolean, the shape of value; none: true everywhere
-  bool clean = true;        ///< the value is exactly +0 where the mask is false
-  bool structural = false;  ///< the mask says where elements were placed, and does not depend on data
+  bool clean = true;        ///< the value is exactly 0 where the mask is false
+  /// The mask comes from the function: where elements were placed, or which branch was taken. It then lasts
+  /// through sums and all operations. A mask of seeds alone is dropped where it is not worth its cost.
+  bool structural = false;
 
   bool present() const { return static_cast<bool>(value); }
   bool always() const { return !mask; }

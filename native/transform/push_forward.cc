@@ -26,6 +26,7 @@ Masked pushWhere(const RuleSite& site, const Masked& da, const Masked& db) {
   if (!da.always() || !db.always()) {
     const auto maskOf = [](const Masked& m) { return m.always() ? fullBool(m.value, true) : m.mask; };
     result.mask = apply(Op::Where, {c, maskOf(da), maskOf(db)});
+    result.structural = (da.always() || da.structural) && (db.always() || db.structural);
   }
   return result;
 }

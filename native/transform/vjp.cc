@@ -26,6 +26,7 @@ class Puller {
   }
 
   void copyPrimal() {
+    builder_.reserve(3 * tape_.size());
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       if (node.op == tapeop::kInput) continue;
