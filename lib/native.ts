@@ -104,7 +104,14 @@ export interface NativeTraceRow {
 export interface NativePlan {
   /** Kernels, buffers and estimates, for people. */
   toString(): string;
-  stats(): { nodes: number; steps: number; kernels: number; bytes: number; workspaceBytes: number; flops: number };
+  stats(): {
+    nodes: number;
+    steps: number;
+    kernels: number;
+    bytes: number;
+    workspaceBytes: number;
+    flops: number;
+  };
   /** Places of inputs and outputs in a session's arena: offsets in doubles. */
   layout(): {
     doubles: number;

@@ -119,7 +119,9 @@ describe("what it computes", () => {
   });
 
   test("the version is the package's", () => {
-    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    const { version } = JSON.parse(
+      readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+    );
     expect(native.version()).toBe(version);
   });
 
@@ -131,7 +133,12 @@ describe("what it computes", () => {
     arena["i"]!.set([1, 7]);
     const error = failure(() => native.run(session.handle));
     expect(error).toBeInstanceOf(Error);
-    expect(error).toMatchObject({ adjointCode: "ERR_INDEX", operation: "gather", value: 7, limit: 3 });
+    expect(error).toMatchObject({
+      adjointCode: "ERR_INDEX",
+      operation: "gather",
+      value: 7,
+      limit: 3,
+    });
     expect(error.node).toBe(2);
     arena["i"]!.set([1, 2]);
     native.run(session.handle);
@@ -149,9 +156,13 @@ describe("what it computes", () => {
     const b = new native.Builder();
     const x = b.input("x", []);
     const primal = make(["x"], 1);
-    expect(b.custom("f", primal, make(["x", "dx"], 1), make(["x", "y", "yBar"], 1), [x])).toHaveLength(1);
+    expect(
+      b.custom("f", primal, make(["x", "dx"], 1), make(["x", "y", "yBar"], 1), [x]),
+    ).toHaveLength(1);
     expect(code(() => b.custom("f", primal, make(["x"], 1), null, [x]))).toBe("ERR_ARGUMENT");
-    expect(code(() => b.custom("f", primal, null, make(["x", "y", "yBar"], 2), [x]))).toBe("ERR_ARGUMENT");
+    expect(code(() => b.custom("f", primal, null, make(["x", "y", "yBar"], 2), [x]))).toBe(
+      "ERR_ARGUMENT",
+    );
     expect(code(() => b.custom("f", primal, null, null, [x, x]))).toBe("ERR_ARGUMENT");
     expect(code(() => b.custom("f", primal, null, null, [b.input("v", [2])]))).toBe("ERR_SHAPE");
   });
@@ -164,13 +175,22 @@ describe("arguments", () => {
     b.input("x", [2]);
   });
 
-  test.each([-1, 1, 0.5, Number.NaN, 2 ** 32, Number.POSITIVE_INFINITY, "0", null, undefined, {}, 0n])(
-    "node %s is refused",
-    (node) => {
-      expect(code(() => b.op1(op.sin, node as number))).toBe("ERR_ARGUMENT");
-      expect(code(() => b.finish(["y"], [node as number]))).toBe("ERR_ARGUMENT");
-    },
-  );
+  test.each([
+    -1,
+    1,
+    0.5,
+    Number.NaN,
+    2 ** 32,
+    Number.POSITIVE_INFINITY,
+    "0",
+    null,
+    undefined,
+    {},
+    0n,
+  ])("node %s is refused", (node) => {
+    expect(code(() => b.op1(op.sin, node as number))).toBe("ERR_ARGUMENT");
+    expect(code(() => b.finish(["y"], [node as number]))).toBe("ERR_ARGUMENT");
+  });
 
   test.each([-1, 0, 1, 2, 3, 9, 220, 221, 1023, 1024, 65536 + 17, 1e9, Number.NaN, "17"])(
     "operation %s is refused",
@@ -186,7 +206,9 @@ describe("arguments", () => {
     }
     expect(code(() => b.input("y", [2 ** 20, 2 ** 20]))).toBe("ERR_LIMIT");
     expect(code(() => b.input("y", Array(17).fill(1)))).toBe("ERR_LIMIT");
-    expect(code(() => b.input("y", { length: 1, 0: 2 } as unknown as number[]))).toBe("ERR_ARGUMENT");
+    expect(code(() => b.input("y", { length: 1, 0: 2 } as unknown as number[]))).toBe(
+      "ERR_ARGUMENT",
+    );
     expect(code(() => b.data(new Float64Array(3), [2], false))).toBe("ERR_SHAPE");
     expect(b.shape(b.data(new Float64Array(0), [3, 0], false))).toEqual([3, 0]);
   });
@@ -237,10 +259,12 @@ describe("arguments", () => {
     const gone = new Float64Array(2);
     structuredClone(gone.buffer, { transfer: [gone.buffer] });
     expect(code(() => b.data(gone, [2], false))).toBe("ERR_SHAPE");
-    expect(code(() => b.data(new Float32Array(2) as unknown as Float64Array, [2], false))).toBe("ERR_ARGUMENT");
-    expect(code(() => b.data(new DataView(new ArrayBuffer(16)) as unknown as Float64Array, [2], false))).toBe(
+    expect(code(() => b.data(new Float32Array(2) as unknown as Float64Array, [2], false))).toBe(
       "ERR_ARGUMENT",
     );
+    expect(
+      code(() => b.data(new DataView(new ArrayBuffer(16)) as unknown as Float64Array, [2], false)),
+    ).toBe("ERR_ARGUMENT");
     const Resizable = ArrayBuffer as unknown as new (
       size: number,
       options: { maxByteLength: number },
@@ -371,7 +395,9 @@ describe("async", () => {
         return session.runAsync(0);
       }),
     );
-    arenas.forEach((arena, i) => expect(arena["z"]![0]).toBeCloseTo(2 * i + Math.sin(i), 12));
+    for (const [i, arena] of arenas.entries()) {
+      expect(arena["z"]![0]).toBeCloseTo(2 * i + Math.sin(i), 12);
+    }
   });
 
   test("cancel, and a deadline", async () => {
@@ -497,7 +523,8 @@ describe("memory", () => {
 
 describe("other threads", () => {
   const file =
-    process.env["ADJOINT_NATIVE"] ?? new URL("../build/Release/adjoint.node", import.meta.url).pathname;
+    process.env["ADJOINT_NATIVE"] ??
+    new URL("../build/Release/adjoint.node", import.meta.url).pathname;
   const workers: Worker[] = [];
   afterAll(async () => {
     await Promise.all(workers.map((worker) => worker.terminate()));

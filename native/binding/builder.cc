@@ -46,6 +46,19 @@ const Row& readRow(napi_env env, napi_value value, std::size_t operands) {
   return *row;
 }
 
+// The fast reader of a NodeId: whatever is not a whole number below `size` is refused.
+NodeId readNode(napi_env env, napi_value value, std::size_t size) {
+  double number = -1;
+  if (napi_get_value_double(env, value, &number) == napi_ok && number >= 0 &&
+      number < static_cast<double>(size)) [[likely]] {
+    const NodeId node = static_cast<NodeId>(number);
+    if (static_cast<double>(node) == number) [[likely]]
+      return node;
+  }
+  throw Error(ErrorCode::Argument,
+              "operand: expected a node of this builder, got " + describe(env, value));
+}
+
 napi_value input(Call& call) {
   const std::string name = readText(call.env, call.arguments[0], "name");
   const Shape shape = readShape(call.env, call.arguments[1], "shape");
@@ -87,6 +100,8 @@ napi_value op(Call& call) {
   for (std::size_t i = 0; i < operands; ++i) {
     nodes[i] = readNode(call.env, call.arguments[i + 1], size);
   }
+  if (handle.hasFunctions) [[unlikely]]
+    handle.checkNodes(nodes);
   const NodeId node = apply(*handle.builder, row.op, std::span<const NodeId>(nodes, operands));
   handle.grown();
   napi_value result = nullptr;
@@ -99,7 +114,7 @@ napi_value opN(Call& call) {
   const std::vector<std::int64_t> attrs = readIntegers(call.env, call.arguments[2], "attrs");
   BuilderHandle& handle = builderHandleOf(call);
   const Row& row = readRow(call.env, call.arguments[0], operands.size());
-  checkNodes(operands, handle.builder->size());
+  handle.checkNodes(operands);
   const NodeId node = apply(*handle.builder, row.op, operands, attrs);
   handle.grown();
   return makeNumber(call.env, node);
@@ -138,10 +153,13 @@ void checkSignature(const std::string& what, const std::vector<Signature>& expec
   }
 }
 
-std::vector<Signature> operandPorts(const Builder& builder, const std::vector<NodeId>& operands) {
-  checkNodes(operands, builder.size());
+std::vector<Signature> operandPorts(const BuilderHandle& handle,
+                                    const std::vector<NodeId>& operands) {
+  handle.checkNodes(operands);
   std::vector<Signature> ports;
-  for (const NodeId node : operands) ports.push_back({builder.shape(node), builder.dtype(node)});
+  for (const NodeId node : operands) {
+    ports.push_back({handle.builder->shape(node), handle.builder->dtype(node)});
+  }
   return ports;
 }
 
@@ -149,9 +167,9 @@ napi_value callTape(Call& call) {
   const std::vector<NodeId> operands = readNodes(call.env, call.arguments[1], "operands");
   const TapePtr tape = tapeOf(call, call.arguments[0], "tape");
   BuilderHandle& handle = builderHandleOf(call);
-  checkSignature("call: argument", portsOf(*tape, tape->inputs()),
-                 operandPorts(*handle.builder, operands));
+  checkSignature("call: argument", portsOf(*tape, tape->inputs()), operandPorts(handle, operands));
   const std::vector<NodeId> outputs = inlineTape(*handle.builder, *tape, operands);
+  handle.hasFunctions = true;  // maybe: the tape's own
   handle.grown();
   return makeNumbers(call.env, outputs);
 }
@@ -184,7 +202,7 @@ napi_value custom(Call& call) {
   const std::vector<Signature> y = portsOf(*primal, primal->outputs());
   const std::vector<Signature> dx = derivatives(x);
   const std::vector<Signature> dy = derivatives(y);
-  checkSignature(name + ": argument", x, operandPorts(builder, operands));
+  checkSignature(name + ": argument", x, operandPorts(handle, operands));
   if (rules[0]) {
     checkSignature(name + ": input of jvp", join({&x, &dx}),
                    portsOf(*rules[0], rules[0]->inputs()));
@@ -199,6 +217,7 @@ napi_value custom(Call& call) {
   const std::int64_t index = static_cast<std::int64_t>(builder.addRule(std::move(rule)));
   const NodeId function =
       builder.append(code(Op::Custom), DType::F64, {}, operands, std::span(&index, 1));
+  handle.hasFunctions = true;
   std::vector<NodeId> outputs;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.size()); ++i) {
     const Signature& port = y[static_cast<std::size_t>(i)];
@@ -229,7 +248,7 @@ napi_value finish(Call& call) {
   std::vector<std::string> names = readTexts(call.env, call.arguments[0], "names");
   const std::vector<NodeId> nodes = readNodes(call.env, call.arguments[1], "nodes");
   BuilderHandle& handle = builderHandleOf(call);
-  checkNodes(nodes, handle.builder->size());
+  handle.checkNodes(nodes);
   if (names.size() != nodes.size()) {
     throw Error(ErrorCode::Argument, "finish: " + std::to_string(names.size()) + " names for " +
                                          std::to_string(nodes.size()) + " nodes");
@@ -247,6 +266,18 @@ napi_value finish(Call& call) {
 void BuilderHandle::reportGrowth() {
   report(static_cast<std::int64_t>(builder->bytes()));
   nextReport_ = builder->size() + builder->size() / 4 + 1024;
+}
+
+void BuilderHandle::checkNodes(std::span<const NodeId> nodes) const {
+  for (const NodeId node : nodes) {
+    if (node >= builder->size()) {
+      throw Error(ErrorCode::Argument, "operand: this builder has no node " + std::to_string(node));
+    }
+    if (hasFunctions && opOf(builder->node(node)) == Op::Custom) {
+      throw Error(ErrorCode::Argument,
+                  "operand: node " + std::to_string(node) + " is a function, not a value");
+    }
+  }
 }
 
 BuilderHandle& builderHandleOf(const Call& call) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "binding/environment.h"
 #include "exec/executor.h"
@@ -23,8 +24,14 @@ class BuilderHandle final : public Handle {
   }
   void reportGrowth();
 
+  /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function is
+  /// none: its results are.
+  void checkNodes(std::span<const NodeId> nodes) const;
+
   /// nullptr once finished or disposed.
   std::unique_ptr<Builder> builder;
+  /// Whether there are nodes that are no values.
+  bool hasFunctions = false;
 
  private:
   std::size_t nextReport_ = 1024;

@@ -183,14 +183,6 @@ bool isNull(napi_env env, napi_value value) {
   return type == napi_null;
 }
 
-void checkNodes(const std::vector<NodeId>& nodes, std::size_t size) {
-  for (const NodeId node : nodes) {
-    if (node >= size) {
-      throw Error(ErrorCode::Argument, "operand: this builder has no node " + std::to_string(node));
-    }
-  }
-}
-
 napi_value makeNumber(napi_env env, double value) {
   napi_value result = nullptr;
   check(env, napi_create_double(env, value, &result));

@@ -38,19 +38,6 @@ std::vector<bool> readBooleans(napi_env env, napi_value value, const char* what)
 std::vector<NodeId> readNodes(napi_env env, napi_value value, const char* what);
 bool isNull(napi_env env, napi_value value);
 
-/// The fast reader of a NodeId: anything that is not a whole number below `size` is refused.
-inline NodeId readNode(napi_env env, napi_value value, std::size_t size) {
-  double number = -1;
-  if (napi_get_value_double(env, value, &number) == napi_ok && number >= 0 &&
-      number < static_cast<double>(size)) [[likely]] {
-    const NodeId node = static_cast<NodeId>(number);
-    if (static_cast<double>(node) == number) [[likely]]
-      return node;
-  }
-  throw Error(ErrorCode::Argument, "operand: expected a node of this builder");
-}
-void checkNodes(const std::vector<NodeId>& nodes, std::size_t size);
-
 napi_value makeNumber(napi_env env, double value);
 napi_value makeBoolean(napi_env env, bool value);
 napi_value makeText(napi_env env, const std::string& text);

@@ -9,7 +9,9 @@ function script(name: string, ...args: string[]) {
   return { ...result, ended: Date.now() };
 }
 
-test("functions made and disposed of, or forgotten, leave memory flat", { timeout: 120_000 }, () => {
+test("functions made and disposed of, or forgotten, leave memory flat", {
+  timeout: 120_000,
+}, () => {
   const { status, stdout, stderr } = script("churn.mjs", "40000");
   expect(stderr).toBe("");
   expect(stdout).toContain("40000 functions");

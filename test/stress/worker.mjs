@@ -11,7 +11,7 @@ async function keepRunning(index) {
     await sessions[index].runAsync(0).catch(() => {});
   }
 }
-sessions.forEach((_, index) => keepRunning(index));
+sessions.map((_, index) => keepRunning(index));
 parentPort.postMessage("running");
 // Ways to be caught: in the event loop, in a synchronous run, making garbage.
 if (workerData.how === 1) {
