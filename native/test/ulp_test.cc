@@ -90,11 +90,7 @@ void checkRow(const Row& row, int attr) {
         // own.
         const Real term = largestTerm(row.op, which, r, attr);
         if (!term.isZero()) {
-          const double relative = ulpError(outputs[k][i], exact, term);
-          if (relative <= std::max(4.0, which < 0 ? 4.0 : bound))
-            ulp = bound;
-          else
-            ulp = relative;
+          if (ulpError(outputs[k][i], exact, term) <= 4) ulp = bound;
         }
       }
       if (!(ulp <= worst[k].ulp)) {
