@@ -1,6 +1,7 @@
 /** Turns errors of the addon, which carry a code, into the error classes. */
 import type { AdjointError, ErrorDetails } from "./error.js";
-import { errorClasses, NativeError } from "./generated/errors.js";
+import { errorClasses } from "./generated/error-codes.js";
+import { NativeError } from "./generated/errors.js";
 import { currentLocation } from "./location.js";
 import type { NativeFailure } from "./native.js";
 

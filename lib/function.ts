@@ -18,9 +18,8 @@ import type {
   Plain,
   PlainArguments,
   Result,
+  ResultTree,
   TracedArguments,
-  TreeOf,
-  ValueTree,
 } from "./types.js";
 
 /**
@@ -77,8 +76,8 @@ export interface AdjointFunction<A extends readonly unknown[], R> {
   [Symbol.dispose](): void;
 }
 
-/** A function of any arguments and result. */
-export type AnyFunction = AdjointFunction<readonly ValueTree[], ValueTree>;
+/** A function of arguments and a result that the program does not know. */
+export type AnyFunction = AdjointFunction<readonly unknown[], unknown>;
 
 const coreKey = Symbol("core");
 
@@ -282,7 +281,7 @@ export function fn<const S extends Spec, const R extends BodyResult>(
   spec: S,
   body: (values: ValuesOf<S>) => R,
   options: FunctionOptions = {},
-): AdjointFunction<[ValuesOf<S>], TreeOf<R>> {
+): AdjointFunction<[ValuesOf<S>], ResultTree<R>> {
   if (typeof body !== "function") {
     throw new ArgumentError(`fn: the body is a function, got ${describe(body)}`, here());
   }

@@ -10,13 +10,13 @@ import { flatNumbers } from "./numbers.js";
 import { badOperand, dataOn, isValue, op3, opN, requireTrace } from "./trace.js";
 import type {
   AnyValue,
+  AtResult,
   BoolOperand,
   Broadcast,
   BroadcastOf,
   Dims,
   DimsOf,
   DotFits,
-  DropLeading,
   EinsumDims,
   Fits,
   LoosenAll,
@@ -103,7 +103,10 @@ function indexOperand(name: string, indices: Indices): Operand {
  * A constant tensor from nested arrays or a typed array, row-major; `shape` gives a flat one its shape.
  * It is copied. Numbers need no `constant`: they stand wherever a value does.
  */
-export function constant<const D extends Dims = Dims>(values: NestedNumbers, shape?: D): Value<D> {
+export function constant<const D extends Dims = Dims>(
+  values: NestedNumbers,
+  shape?: D,
+): Value<{ -readonly [K in keyof D]: D[K] }> {
   const flat = flatNumbers(values, "constant");
   const trace = requireTrace("constant");
   const given = shape === undefined ? flat.shape : integersOf("constant", shape);
@@ -196,8 +199,8 @@ function resolveRange(
 export function at<A extends Operand, const I extends readonly number[]>(
   a: A,
   ...indices: I
-): Value<DropLeading<DimsOf<A>, I>> {
-  return opN("at", Op.At, [a], indices);
+): AtResult<DimsOf<A>, I> {
+  return opN("at", Op.At, [a], indices) as AtResult<DimsOf<A>, I>;
 }
 
 /** Values of one rank joined along an axis (0 by default). */

@@ -187,6 +187,13 @@ export type DropLeading<D extends Dims, I extends readonly unknown[]> = number e
         : never
       : [...D];
 
+/** What `at` gives: nothing usable when there are more indices than axes. */
+export type AtResult<D extends Dims, I extends readonly unknown[]> = [DropLeading<D, I>] extends [
+  never,
+]
+  ? never
+  : Value<DropLeading<D, I>>;
+
 /** The shape of a reshape: what was asked for, -1 standing for an unknown extent. */
 export type ReshapeDims<S extends Dims> = {
   -readonly [K in keyof S]: S[K] extends -1 ? number : S[K];
@@ -328,8 +335,10 @@ export type BodyResult =
   | { readonly [name: string]: BodyResult }
   | readonly BodyResult[];
 
-/** The tree of values that a body's result stands for. */
-export type TreeOf<R> = R extends AnyValue
+/** The tree of values that a body's result stands for; of a body that returns anything, unknown. */
+export type ResultTree<R> = BodyResult extends R ? AnyValue : TreeOf<R>;
+
+type TreeOf<R> = R extends AnyValue
   ? R
   : R extends number
     ? Value<[]>
@@ -356,7 +365,7 @@ export type Plain<T> =
 /** Traced values given for a tree of values; numbers stand for scalars. */
 export type Traced<T> =
   T extends Value<infer D, infer K>
-    ? Value<D, K> | (D extends readonly [] ? number : never)
+    ? Value<Readonly<D>, K> | (D extends readonly [] ? number : never)
     : { readonly [K in keyof T]: Traced<T[K]> };
 
 type LeafResult<D extends Dims> = number extends D["length"]

@@ -6,11 +6,11 @@ import type { NodeId } from "./native.js";
 import * as structural from "./structural.js";
 import { setValueClass, type Trace } from "./trace.js";
 import type {
+  AtResult,
   BroadcastOf,
   Dims,
   DimsOf,
   DotFits,
-  DropLeading,
   Fits,
   Kind,
   LoosenAll,
@@ -90,8 +90,8 @@ export class Value<
   at<S extends Value<Dims>, const I extends readonly number[]>(
     this: S,
     ...indices: I
-  ): Value<DropLeading<DimsOf<S>, I>> {
-    return structural.at(this, ...indices);
+  ): AtResult<DimsOf<S>, I> {
+    return structural.at<S, I>(this, ...indices);
   }
   /** Surrounded by a fill value, 0 by default. */
   pad<S extends Value<Dims>>(

@@ -136,24 +136,3 @@ export class NativeError extends AdjointError {
     nameClass(NativeError, "NativeError");
   }
 }
-
-/** The class of each code. */
-export const errorClasses = {
-  ERR_SHAPE: ShapeError,
-  ERR_DTYPE: DTypeError,
-  ERR_ARGUMENT: ArgumentError,
-  ERR_NAME: NameError,
-  ERR_INDEX: IndexError,
-  ERR_TRACE: TraceError,
-  ERR_NOT_DIFFERENTIABLE: NotDifferentiableError,
-  ERR_PARSE: ParseError,
-  ERR_LIMIT: LimitError,
-  ERR_STATE: StateError,
-  ERR_ABORT: AbortError,
-  ERR_SINGULAR: SingularError,
-  ERR_NOT_PD: NotPositiveDefiniteError,
-  ERR_DATA: DataError,
-  ERR_FIT: FitError,
-  ERR_MEMORY: MemoryError,
-  ERR_NATIVE: NativeError,
-} as const;

@@ -5,6 +5,7 @@
 //
 //   lib/generated/operations.ts   codes, methods and functions of the elementwise rows
 //   lib/generated/errors.ts       one class for each error
+//   lib/generated/error-codes.ts  the class of each code
 //   docs/operations.md            the reference of operations
 //   docs/errors.md                the reference of errors
 //
@@ -242,9 +243,14 @@ std::string errorsTypeScript() {
     text += std::string("  override readonly code = \"") + row.code + "\";\n";
     text += "  static {\n    nameClass(" + name + ", \"" + name + "\");\n  }\n}\n";
   }
-  text += "\n/** The class of each code. */\nexport const errorClasses = {\n";
+  return text;
+}
+
+std::string errorCodesTypeScript() {
+  std::string text = kTypeScriptHeader;
+  text += "import * as errors from \"./errors.js\";\n\n/** The class of each code. */\nexport const errorClasses = {\n";
   for (const ErrorRow& row : kErrors) {
-    text += std::string("  ") + row.code + ": " + row.className + ",\n";
+    text += std::string("  ") + row.code + ": errors." + row.className + ",\n";
   }
   return text + "} as const;\n";
 }
@@ -348,6 +354,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path root = argv[1];
   const bool written = write(root / "lib/generated/operations.ts", operationsTypeScript()) &&
                        write(root / "lib/generated/errors.ts", errorsTypeScript()) &&
+                       write(root / "lib/generated/error-codes.ts", errorCodesTypeScript()) &&
                        write(root / "docs/operations.md", operationsMarkdown()) &&
                        write(root / "docs/errors.md", errorsMarkdown());
   return written ? 0 : 1;

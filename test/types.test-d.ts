@@ -1,0 +1,314 @@
+// What the compiler knows: shapes, names and kinds. What must not compile carries @ts-expect-error.
+import {
+  type AdjointFunction,
+  type BodyResult,
+  constant,
+  einsum,
+  fn,
+  grad,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  matmul,
+  matrix,
+  max,
+  parse,
+  type Spec,
+  scalar,
+  sin,
+  stack,
+  sum,
+  type TensorSpec,
+  tensor,
+  type Value,
+  valueAndGrad,
+  vector,
+  vjp,
+  vmap,
+  where,
+} from "adjoint";
+import { describe, expectTypeOf, test } from "vitest";
+
+const f = fn({ x: vector(3), s: scalar() }, ({ x, s }) => x.mul(s).sum());
+
+describe("specs", () => {
+  test("values in the body have the shapes of the spec", () => {
+    fn(
+      { a: scalar(), b: vector(4), c: matrix(2, 3), t: tensor([2, 3, 4]), in: { d: vector(5) } },
+      (values) => {
+        expectTypeOf(values.a).toEqualTypeOf<Value<[]>>();
+        expectTypeOf(values.b).toEqualTypeOf<Value<[4]>>();
+        expectTypeOf(values.c).toEqualTypeOf<Value<[2, 3]>>();
+        expectTypeOf(values.t).toEqualTypeOf<Value<[2, 3, 4]>>();
+        expectTypeOf(values.in.d).toEqualTypeOf<Value<[5]>>();
+        expectTypeOf(values.c.shape).toEqualTypeOf<[2, 3]>();
+        return values.a;
+      },
+    );
+  });
+
+  test("wrong names in the body do not compile", () => {
+    fn({ x: scalar() }, (values) => {
+      // @ts-expect-error there is no input y
+      return values.y;
+    });
+  });
+
+  test("specs are specs", () => {
+    // @ts-expect-error a number is not a spec
+    fn({ x: 3 }, ({ x }) => x);
+    // @ts-expect-error an extent is a number
+    vector("3");
+    // @ts-expect-error two extents
+    matrix(3);
+  });
+
+  test("bodies return values", () => {
+    // @ts-expect-error a string is no result
+    fn({ x: scalar() }, () => "3");
+  });
+});
+
+describe("operations", () => {
+  test("elementwise operations broadcast", () => {
+    fn({ a: vector(4), b: matrix(3, 4), c: matrix(3, 1), s: scalar() }, ({ a, b, c, s }) => {
+      expectTypeOf(a.add(b)).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(c.mul(a)).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(s.sub(b)).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(a.add(1)).toEqualTypeOf<Value<[4]>>();
+      expectTypeOf(sin(b)).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(a.greater(0)).toEqualTypeOf<Value<[4], "bool">>();
+      expectTypeOf(where(a.greater(0), a, b)).toEqualTypeOf<Value<[3, 4]>>();
+      return a.sum();
+    });
+  });
+
+  test("shapes that do not broadcast do not compile", () => {
+    fn({ a: vector(4), b: vector(5), m: matrix(3, 4) }, ({ a, b, m }) => {
+      // @ts-expect-error 4 against 5
+      a.add(b);
+      // @ts-expect-error [3, 4] against [5]
+      m.mul(b);
+      // @ts-expect-error 4 against 5
+      max(a, b);
+      return a.sum();
+    });
+  });
+
+  test("a matrix product of 3x4 and 5x2 does not compile", () => {
+    fn({ a: matrix(3, 4), b: matrix(5, 2), c: matrix(4, 2), v: vector(4) }, ({ a, b, c, v }) => {
+      expectTypeOf(a.matmul(c)).toEqualTypeOf<Value<[3, 2]>>();
+      expectTypeOf(matmul(a, v)).toEqualTypeOf<Value<[3]>>();
+      expectTypeOf(matmul(v, c)).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(v.matmul(v)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(v.dot(v)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(v.outer(v)).toEqualTypeOf<Value<[4, 4]>>();
+      // @ts-expect-error 4 against 5
+      a.matmul(b);
+      // @ts-expect-error 4 against 5
+      matmul(a, b);
+      // @ts-expect-error vectors only
+      v.dot(a);
+      return v.sum();
+    });
+  });
+
+  test("kinds are kept apart", () => {
+    fn({ a: vector(4) }, ({ a }) => {
+      const positive = a.greater(0);
+      // @ts-expect-error a boolean has no sine
+      positive.sin();
+      // @ts-expect-error a condition is boolean
+      where(a, a, a);
+      // @ts-expect-error a number is not a truth value
+      a.logicalNot();
+      // @ts-expect-error text is no operand
+      a.add("1");
+      // @ts-expect-error nor is an array
+      a.add([1, 2, 3, 4]);
+      expectTypeOf(positive.logicalAnd(true)).toEqualTypeOf<Value<[4], "bool">>();
+      expectTypeOf(positive.toNumber()).toEqualTypeOf<Value<[4]>>();
+      return a.sum();
+    });
+  });
+
+  test("axes that go or stay", () => {
+    fn({ t: tensor([2, 3, 4]) }, ({ t }) => {
+      expectTypeOf(t.sum()).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(t.sum({ axis: 1 })).toEqualTypeOf<Value<[2, 4]>>();
+      expectTypeOf(t.sum({ axis: -1 })).toEqualTypeOf<Value<[2, 3]>>();
+      expectTypeOf(t.mean({ axis: [0, 2] })).toEqualTypeOf<Value<[3]>>();
+      expectTypeOf(t.max({ axis: 1, keepDims: true })).toEqualTypeOf<Value<[2, 1, 4]>>();
+      expectTypeOf(sum(t, { keepDims: true })).toEqualTypeOf<Value<[1, 1, 1]>>();
+      expectTypeOf(t.argmax({ axis: 0 })).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(t.argmax()).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(t.softmax()).toEqualTypeOf<Value<[2, 3, 4]>>();
+      expectTypeOf(t.norm({ order: 1, axis: 2 })).toEqualTypeOf<Value<[2, 3]>>();
+      return t.sum();
+    });
+  });
+
+  test("shapes that move", () => {
+    fn({ t: tensor([2, 3, 4]), m: matrix(2, 3), v: vector(6) }, ({ t, m, v }) => {
+      expectTypeOf(t.at(0)).toEqualTypeOf<Value<[3, 4]>>();
+      expectTypeOf(t.at(1, 2, 3)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(t.transpose()).toEqualTypeOf<Value<[4, 3, 2]>>();
+      expectTypeOf(t.transpose([1, 0, 2])).toEqualTypeOf<Value<[3, 2, 4]>>();
+      expectTypeOf(v.reshape([2, 3])).toEqualTypeOf<Value<[2, 3]>>();
+      expectTypeOf(v.reshape([3, -1])).toEqualTypeOf<Value<[3, number]>>();
+      expectTypeOf(m.slice(null, [0, 2])).toEqualTypeOf<Value<[2, number]>>();
+      expectTypeOf(stack([v, v])).toEqualTypeOf<Value<[2, 6]>>();
+      expectTypeOf(einsum("ij,jk->ik", m, t.at(0))).toEqualTypeOf<Value<[2, 4]>>();
+      expectTypeOf(constant([1, 2, 3], [3])).toEqualTypeOf<Value<[3]>>();
+      // @ts-expect-error too many indices
+      t.at(0, 0, 0, 0).sum();
+      return t.sum();
+    });
+  });
+});
+
+describe("calls", () => {
+  test("numbers in and out", () => {
+    expectTypeOf(f({ x: [1, 2, 3], s: 2 })).toEqualTypeOf<number>();
+    expectTypeOf(f({ x: new Float32Array(3), s: 2 })).toEqualTypeOf<number>();
+    const g = fn({ m: matrix(2, 2) }, ({ m }) => ({ y: m, parts: [m.sum(), 1], b: m.less(1) }));
+    expectTypeOf(g({ m: [[1, 2], new Float64Array(2)] })).toEqualTypeOf<{
+      y: Float64Array;
+      parts: [number, number];
+      b: Float64Array;
+    }>();
+  });
+
+  test("wrong names and kinds of arguments do not compile", () => {
+    // @ts-expect-error s is missing
+    f({ x: [1, 2, 3] });
+    // @ts-expect-error there is no y
+    f({ x: [1, 2, 3], s: 2, y: 3 });
+    // @ts-expect-error s is a number
+    f({ x: [1, 2, 3], s: [2] });
+    // @ts-expect-error x is a vector
+    f({ x: 1, s: 2 });
+    // @ts-expect-error x is not a matrix
+    f({ x: [[1, 2, 3]], s: 2 });
+    // @ts-expect-error text is no number
+    f({ x: ["1", 2, 3], s: 2 });
+    // @ts-expect-error one argument
+    f({ x: [1, 2, 3], s: 2 }, 3);
+  });
+
+  test("traced values in give traced values out", () => {
+    fn({ y: vector(3), w: vector(4) }, ({ y, w }) => {
+      expectTypeOf(f({ x: y, s: 2 })).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(grad(f)({ x: y, s: y.at(0) }).x).toEqualTypeOf<Value<[3]>>();
+      // @ts-expect-error 4 is not 3
+      f({ x: w, s: 2 });
+      return y.sum();
+    });
+  });
+
+  test("sessions, batches and promises", () => {
+    const s = f.session();
+    expectTypeOf(s.inputs).toEqualTypeOf<{ readonly x: Float64Array; readonly s: Float64Array }>();
+    expectTypeOf(s.outputs).toEqualTypeOf<Float64Array>();
+    // @ts-expect-error there is no input y
+    s.inputs.y;
+    expectTypeOf(f.async({ x: [1, 2, 3], s: 1 }, { deadline: 10 })).toEqualTypeOf<
+      Promise<number>
+    >();
+    expectTypeOf(f.batch({ x: [[1, 2, 3]], s: [1] })).toEqualTypeOf<Float64Array>();
+  });
+});
+
+describe("transforms", () => {
+  const nested = fn({ camera: { focal: scalar(), center: vector(2) }, p: vector(3) }, (v) =>
+    v.camera.focal.mul(v.p.sum()).add(v.camera.center.sum()),
+  );
+
+  test("gradients are records like the inputs", () => {
+    expectTypeOf(grad(f)({ x: [1, 2, 3], s: 1 })).toEqualTypeOf<{ x: Float64Array; s: number }>();
+    const { value, grad: g } = valueAndGrad(f)({ x: [1, 2, 3], s: 1 });
+    expectTypeOf(value).toEqualTypeOf<number>();
+    expectTypeOf(g.x).toEqualTypeOf<Float64Array>();
+  });
+
+  test("wrt selects by name and by path", () => {
+    expectTypeOf(grad(f, { wrt: ["x"] })({ x: [1, 2, 3], s: 1 })).toEqualTypeOf<{
+      x: Float64Array;
+    }>();
+    const g = grad(nested, { wrt: ["camera.focal", "p"] });
+    const found = g({ camera: { focal: 1, center: [0, 0] }, p: [1, 2, 3] });
+    expectTypeOf(found).toEqualTypeOf<{ camera: { focal: number }; p: Float64Array }>();
+    // @ts-expect-error there is no input y
+    grad(f, { wrt: ["y"] });
+    // @ts-expect-error there is no input camera.zoom
+    grad(nested, { wrt: ["camera.zoom"] });
+  });
+
+  test("a gradient needs one scalar", () => {
+    const g = fn({ x: vector(3) }, ({ x }) => x.sin());
+    // @ts-expect-error a vector is no scalar
+    grad(g);
+    // @ts-expect-error nor is a record
+    hessian(fn({ x: scalar() }, ({ x }) => ({ y: x })));
+    expectTypeOf(jacobian(g)({ x: [1, 2, 3] })).toEqualTypeOf<{ x: Float64Array }>();
+  });
+
+  test("shapes of second derivatives and products", () => {
+    const h = hessian(f)({ x: [1, 2, 3], s: 1 });
+    expectTypeOf(h.x.s).toEqualTypeOf<Float64Array>();
+    expectTypeOf(h.s.s).toEqualTypeOf<number>();
+    const product = hvp(f)({ x: [1, 2, 3], s: 1 }, { x: [1, 0, 0], s: 0 });
+    expectTypeOf(product).toEqualTypeOf<{ x: Float64Array; s: number }>();
+    const pushed = jvp(f)({ x: [1, 2, 3], s: 1 }, { x: [1, 0, 0], s: 0 });
+    expectTypeOf(pushed).toEqualTypeOf<{ value: number; tangent: number }>();
+    const pulled = vjp(f)({ x: [1, 2, 3], s: 1 }, 1);
+    expectTypeOf(pulled).toEqualTypeOf<{ value: number; grad: { x: Float64Array; s: number } }>();
+    // @ts-expect-error the tangent is missing
+    jvp(f)({ x: [1, 2, 3], s: 1 });
+  });
+
+  test("jacobians by output, by input", () => {
+    const g = fn({ a: vector(2), b: scalar() }, ({ a, b }) => ({ y: a.mul(b), z: b.mul(b) }));
+    fn({ a: vector(2), b: scalar() }, (values) => {
+      const j = jacobian(g)(values);
+      expectTypeOf(j.y.a).toEqualTypeOf<Value<[2, 2]>>();
+      expectTypeOf(j.y.b).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(j.z.b).toEqualTypeOf<Value<[]>>();
+      return j.z.b;
+    });
+  });
+
+  test("derivatives of derivatives", () => {
+    const second = fn({ x: vector(3), s: scalar() }, (values) => grad(f)(values).x.at(0));
+    expectTypeOf(grad(second)({ x: [1, 2, 3], s: 1 }).s).toEqualTypeOf<number>();
+  });
+
+  test("vmap adds an axis", () => {
+    const g = vmap(f, 5, { shared: ["s"] });
+    expectTypeOf(g).toEqualTypeOf<
+      AdjointFunction<[{ readonly x: Value<[5, 3]>; readonly s: Value<[]> }], Value<[5]>>
+    >();
+  });
+});
+
+test("formulas", () => {
+  const line = parse("a*x + b", ["a", "b", "x"]);
+  fn({ a: scalar(), b: scalar(), x: vector(3) }, (values) => line(values));
+  fn({ a: scalar(), x: vector(3) }, (values) => {
+    // @ts-expect-error b is missing
+    return line(values);
+  });
+});
+
+test("specs and results known only at run time", () => {
+  const spec: Spec = Object.fromEntries(["a", "b"].map((name) => [name, scalar()]));
+  const g = fn(spec, ({ a }) => a as Value<[]>);
+  g({ a: 1, b: 2 });
+  grad(g)({ a: 1, b: [1, 2] });
+  const scalars: Record<string, TensorSpec<[]>> = { a: scalar() };
+  const h = fn(scalars, (values) => values.a!.mul(2));
+  expectTypeOf(h({ a: 1 })).toEqualTypeOf<number>();
+  expectTypeOf(grad(h)({ a: 1 })).toEqualTypeOf<{ [x: string]: number }>();
+  fn({ x: scalar() }, (): BodyResult => 1)({ x: 1 });
+});
