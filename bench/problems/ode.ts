@@ -84,7 +84,10 @@ export function odeGradientByHand(x: Float64Array, s: number): Float64Array {
 export const ode = (n: number, s: number) =>
   fn({ x: vector(n) }, ({ x }) => {
     const h = 2 / s;
-    const right = (y: Value): Value => (n === 1 ? x : x.mul(y.slice([0, n - 1]).pad([[1, 0]], 1)));
+    // x times y moved up by one, with x_0 in the place that is left.
+    const first = x.slice([0, 1]).pad([[0, n - 1]]);
+    const right = (y: Value): Value =>
+      n === 1 ? x : x.mul(y.slice([0, n - 1]).pad([[1, 0]])).add(first);
     let y: Value = constant(new Float64Array(n), [n]);
     for (let step = 0; step < s; step++) {
       const k1 = right(y);
