@@ -41,7 +41,7 @@ describe("adjoint fit", () => {
     expect(stderr).toBe("");
     expect(status).toBe(0);
     expect(stdout).toContain("volume ~ b1*(1-exp(-b2*pressure))");
-    expect(stdout).toMatch(/^b1 +238\.942 +2\.7071 /m);
+    expect(stdout).toMatch(/^b1 +238\.942 +2\.7070 /m);
     expect(stdout).toMatch(/^b2 +0\.000550156 /m);
     expect(stdout).toMatch(/^residual sum of squares +0\.12455139$/m);
     expect(stdout).toMatch(/^ended +converged$/m);
@@ -122,6 +122,20 @@ describe("adjoint fit", () => {
       /ERR_NAME: fit: b2 in the model is neither a column nor a parameter/,
     );
     expect(unknown.stderr).not.toMatch(/\bat \S+\.js:/);
+    const misspelled = adjoint(
+      "fit",
+      misra,
+      "--y",
+      "volume",
+      "--model",
+      "b1*exq(2)",
+      ...options.slice(4),
+    );
+    expect(misspelled).toMatchObject({
+      status: 1,
+      stderr:
+        'adjoint: ERR_NAME: formula: unknown function "exq" at position 3\n  b1*exq(2)\n     ^\n',
+    });
     const debug = adjoint("fit", misra, ...options.slice(0, -1), "b1=500", "--debug");
     expect(debug.stderr).toMatch(/\bat .*\.js:/);
   });

@@ -97,7 +97,7 @@ class ProgressLine {
 
   show(text: string): void {
     if (!this.isOn) return;
-    const width = Math.max(20, process.stderr.columns ?? 80);
+    const width = process.stderr.columns || 80; // 0 where the terminal does not say
     process.stderr.write(`\r\x1b[2K${text.slice(0, width - 1)}`);
     this.isShown = true;
   }

@@ -2,12 +2,23 @@
 // The command `adjoint`. Exit codes: 0 done, 1 an error of the data, the model or the fit, 2 a wrong call.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import type { AdjointError } from "../error.js";
 import { fitCommand } from "./fit.js";
 
 const version = (): string => {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 };
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error && error.stack !== undefined ? error.stack : String(error);
+
+/** Code and message. Formulas here are from the command line: a line of a program would mislead. */
+function describe(error: unknown): string {
+  const { message, code, location } = error as AdjointError;
+  const end = location === undefined ? -1 : message.lastIndexOf(" (at ");
+  return `adjoint: ${code ?? "error"}: ${(end < 0 ? message : message.slice(0, end)).trimEnd()}`;
+}
 
 async function main(): Promise<number> {
   const program = new Command("adjoint")
@@ -25,10 +36,8 @@ async function main(): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const { message, code, stack } = error as Error & { code?: string };
-    const isDebug = process.argv.includes("--debug");
     process.stderr.write(
-      isDebug ? `${stack ?? message}\n` : `adjoint: ${code ?? "error"}: ${message.trimEnd()}\n`,
+      `${process.argv.includes("--debug") ? stackOf(error) : describe(error)}\n`,
     );
     return 1;
   }

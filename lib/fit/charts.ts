@@ -4,11 +4,14 @@ import { ArgumentError } from "../generated/errors.js";
 import type { FitResult } from "./result.js";
 
 /** More marks than this would only make a drawing slow to show. */
-const maxPoints = 4000;
+const maxPoints = 2500;
+const maxCurve = 4000;
 
 export interface Chart {
   readonly title: string;
   readonly caption: string;
+  /** As wide as the page; the others stand beside each other. */
+  readonly isWide: boolean;
   readonly spec: object;
 }
 
@@ -49,8 +52,14 @@ function quantitative(field: string, title: string, more: object = {}): object {
   return { field, type: "quantitative", title, scale: { zero: false, nice: true }, ...more };
 }
 
+/** An axis that ends a little beyond the data. */
+const tight = { zero: false, nice: false, padding: 10 };
+
 /** Years are not grouped in thousands. */
-const dateAxis = (isDate: boolean) => (isDate ? { axis: { format: "d", tickMinStep: 1 } } : {});
+const along = (isDate: boolean) => ({
+  scale: tight,
+  ...(isDate ? { axis: { format: "d", tickMinStep: 1 } } : {}),
+});
 
 const dots = (n: number) => ({
   type: "circle",
@@ -59,16 +68,20 @@ const dots = (n: number) => ({
   color: dotColor,
 });
 
-/** Data and fitted curve over the one predictor, with the confidence band of the curve. */
-function curveChart(result: FitResult): Chart {
-  const { name, column, isDate, values: x } = result.predictors[0]!;
-  const n = x.length;
-  let [low, high] = [x[0]!, x[0]!];
-  for (const value of x) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  const count = Math.min(maxPoints, Math.max(400, 4 * n));
+/** Least and greatest. */
+function extent(values: Float64Array): [number, number] {
+  return values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+}
+
+/** Data and fitted curve from `low` to `high` of the one predictor, with the confidence band of the curve. */
+function curveChart(result: FitResult, low: number, high: number): Chart {
+  const { name, column, isDate, values } = result.predictors[0]!;
+  const inside = thin(values.length).filter((i) => values[i]! >= low && values[i]! <= high);
+  const n = inside.length;
+  const count = Math.min(maxCurve, Math.max(400, 4 * n));
   const grid = Float64Array.from(
     { length: count },
     (_, i) => low + ((high - low) * i) / (count - 1),
@@ -83,16 +96,17 @@ function curveChart(result: FitResult): Chart {
     const hasBand = Number.isFinite(from) && Number.isFinite(to);
     line.push({ x: at, fit, low: hasBand ? from : fit, high: hasBand ? to : fit });
   }
-  const points: Row[] = thin(n).map((i) => ({ x: x[i]!, y: result.observed[i]! }));
+  const points: Row[] = inside.map((i) => ({ x: values[i]!, y: result.observed[i]! }));
   const title = name === column ? name : `${column}${isDate ? "" : ` (${name})`}`;
-  const xAxis = quantitative("x", title, dateAxis(isDate));
+  const xAxis = quantitative("x", title, along(isDate));
   const percent = `${Number((100 * result.confidence).toPrecision(6))}%`;
   return {
     title: "Data and fit",
-    caption: `Observations, the fitted curve and its ${percent} confidence band.${drawn(n)}`,
+    caption: `Observations, the fitted curve and its ${percent} confidence band.${drawn(values.length)}`,
+    isWide: true,
     spec: {
       width: 860,
-      height: 380,
+      height: 360,
       layer: [
         {
           data: { values: points },
@@ -118,14 +132,13 @@ function curveChart(result: FitResult): Chart {
 function agreementChart(result: FitResult): Chart {
   const n = result.fitted.length;
   const points: Row[] = thin(n).map((i) => ({ fit: result.fitted[i]!, y: result.observed[i]! }));
-  const ends = [...result.fitted, ...result.observed].reduce(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)] as [number, number],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as [number, number],
-  );
+  const [fitted, observed] = [extent(result.fitted), extent(result.observed)];
+  const ends = [Math.min(fitted[0], observed[0]), Math.max(fitted[1], observed[1])];
   const x = quantitative("fit", `fitted ${result.response}`);
   return {
     title: "Observed against fitted",
     caption: `On the line, the model meets the observation.${drawn(n)}`,
+    isWide: true,
     spec: {
       width: 860,
       height: 380,
@@ -146,16 +159,17 @@ function agreementChart(result: FitResult): Chart {
 }
 
 function residualChart(result: FitResult): Chart {
-  const along = result.predictors.length === 1 ? result.predictors[0] : undefined;
-  const x = along?.values ?? result.fitted;
+  const one = result.predictors.length === 1 ? result.predictors[0] : undefined;
+  const x = one?.values ?? result.fitted;
   const n = x.length;
   const points: Row[] = thin(n).map((i) => ({ x: x[i]!, r: result.standardized[i]! }));
-  const title = along === undefined ? `fitted ${result.response}` : along.column;
+  const title = one === undefined ? `fitted ${result.response}` : one.column;
   return {
     title: "Residuals",
     caption:
       "Standardized residuals; a pattern means that the model misses something, " +
       `a funnel that weights are due.${drawn(n)}`,
+    isWide: false,
     spec: {
       width: 400,
       height: 260,
@@ -169,7 +183,7 @@ function residualChart(result: FitResult): Chart {
           data: { values: points },
           mark: dots(n),
           encoding: {
-            x: quantitative("x", title, dateAxis(along?.isDate ?? false)),
+            x: quantitative("x", title, along(one?.isDate ?? false)),
             y: quantitative("r", "standardized residual"),
           },
         },
@@ -187,6 +201,7 @@ function quantileChart(result: FitResult): Chart {
   return {
     title: "Normal quantiles",
     caption: `Normally distributed residuals follow the line.${drawn(n)}`,
+    isWide: false,
     spec: {
       width: 400,
       height: 260,
@@ -208,9 +223,24 @@ function quantileChart(result: FitResult): Chart {
   };
 }
 
-/** The drawings of a report: the large one, then two that stand beside each other. */
+/** With more observations than this, a close-up shows the last of them. */
+const many = 300;
+const closeUp = 60;
+
+/** The drawings of a report, in their order. */
 export function chartsOf(result: FitResult): Chart[] {
-  const charts = [result.predictors.length === 1 ? curveChart(result) : agreementChart(result)];
+  const charts: Chart[] = [];
+  const one = result.predictors.length === 1 ? result.predictors[0]!.values : undefined;
+  if (one === undefined) {
+    charts.push(agreementChart(result));
+  } else {
+    const [low, high] = extent(one);
+    charts.push(curveChart(result, low, high));
+    const from = one.slice().sort()[one.length - closeUp];
+    if (one.length > many && from !== undefined && from < high) {
+      charts.push({ ...curveChart(result, from, high), title: `The last ${closeUp} observations` });
+    }
+  }
   if (result.standardized.every(Number.isFinite)) {
     charts.push(residualChart(result), quantileChart(result));
   }

@@ -1,5 +1,5 @@
 /** A result as one page that needs nothing from anywhere else. */
-import { chartsOf, drawChart } from "./charts.js";
+import { type Chart, chartsOf, drawChart } from "./charts.js";
 import type { FitResult } from "./result.js";
 import { parameterTable, statisticsTable } from "./text.js";
 
@@ -72,22 +72,28 @@ export interface ReportOptions {
   readonly source?: string;
 }
 
+async function drawAll(charts: readonly Chart[]): Promise<string> {
+  const sections = charts.map(async (chart) => {
+    const svg = await drawChart(chart);
+    const label = escapeHtml(`${chart.title}. ${chart.caption}`);
+    return (
+      `<section><h2>${escapeHtml(chart.title)}</h2>` +
+      `<figure role="img" aria-label="${label}">${svg}` +
+      `<figcaption>${escapeHtml(chart.caption)}</figcaption></figure></section>`
+    );
+  });
+  return (await Promise.all(sections)).join("\n");
+}
+
 /**
  * The result as an HTML page: charts (drawn to SVG with Vega), the table of parameters, the statistics.
  * It loads nothing and runs no script.
  * @throws ArgumentError when the packages vega and vega-lite are not installed
  */
 export async function htmlReport(result: FitResult, options: ReportOptions = {}): Promise<string> {
-  const charts = await Promise.all(
-    chartsOf(result).map(async (chart) => {
-      const svg = await drawChart(chart);
-      return (
-        `<section><h2>${escapeHtml(chart.title)}</h2><figure role="img" ` +
-        `aria-label="${escapeHtml(`${chart.title}. ${chart.caption}`)}">${svg}` +
-        `<figcaption>${escapeHtml(chart.caption)}</figcaption></figure></section>`
-      );
-    }),
-  );
+  const charts = chartsOf(result);
+  const wide = await drawAll(charts.filter(({ isWide }) => isWide));
+  const narrow = await drawAll(charts.filter(({ isWide }) => !isWide));
   const title = options.title ?? `Fit of ${result.response}`;
   const [head, ...rows] = parameterTable(result);
   const statistics = statisticsTable(result);
@@ -121,12 +127,12 @@ ${source}
 ${facts.join("\n")}
 </ul>
 ${warnings.join("\n")}
-${charts[0]}
+${wide}
 <section><h2>Parameters</h2>
 ${table(rows, head)}
 </section>
 <div class="pair">
-${charts.slice(1).join("\n")}
+${narrow}
 </div>
 <section><h2>Statistics</h2>
 ${table(statistics, [], "statistics")}

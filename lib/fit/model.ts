@@ -71,8 +71,12 @@ export class Model {
       );
     }
     const names = [...parameters, ...free.filter(known)];
-    const core = coreOf(compileFormula(formula, names));
-    return Model.build(formula, core.tape, start);
+    const f = compileFormula(formula, names);
+    try {
+      return Model.build(formula, coreOf(f).tape, start);
+    } finally {
+      f.dispose();
+    }
   }
 
   /** Puts the inputs in order on a tape of its own, parameters first. */

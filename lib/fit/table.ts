@@ -38,6 +38,8 @@ export interface TableOptions {
   readonly delimiter?: string;
 }
 
+const maxRows = 1 << 28;
+
 type Cells = readonly string[] | Float64Array;
 
 export class Table {
@@ -87,6 +89,9 @@ export class Table {
       const values = columns[name] as ArrayLike<number> | undefined | null;
       if (typeof values !== "object" || values === null || typeof values.length !== "number") {
         throw new DataError(`${source}: ${name} is not an array of numbers`);
+      }
+      if (!(values.length <= maxRows)) {
+        throw new DataError(`${source}: ${name} has more than ${maxRows} rows`);
       }
       const column = Float64Array.from(values);
       if (rows < 0) rows = column.length;

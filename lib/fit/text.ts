@@ -7,10 +7,9 @@ export function formatNumber(value: number, digits = 6): string {
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e-4 && size < 10 ** Math.max(digits, 7)) {
-    const fixed = value.toPrecision(digits);
-    return fixed.includes("e") ? String(Number(fixed)) : fixed;
-  }
+  if (size >= 10 ** digits && size < 1e12) return value.toFixed(0);
+  const fixed = value.toPrecision(digits);
+  if (size >= 1e-4 && !fixed.includes("e")) return fixed;
   return value.toExponential(digits - 1);
 }
 
