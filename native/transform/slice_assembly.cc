@@ -46,7 +46,9 @@ void SliceAssembly::addTo(MaskedSum& sum, const Shape& shape) const {
   // Each layer takes, in order, the runs that do not overlap what it has. A few long runs (a stencil) stay apart:
   // each is then read through a window, and nothing is copied.
   constexpr std::size_t kFewRuns = 4;
-  if (left.size() <= kFewRuns) {
+  constexpr std::int64_t kLongRun = 16;
+  const bool areLong = std::ranges::all_of(runs_, [](const Run& run) { return run.count >= kLongRun; });
+  if (left.size() <= kFewRuns && areLong) {
     for (const Run* run : left) addPlaced(sum, *run, shape);
     return;
   }
