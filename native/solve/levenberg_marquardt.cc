@@ -73,8 +73,8 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
         (jacobian.middleRows(first, rows).array().rowwise() * inverse.array()).matrix();
     block.bottomRightCorner(rows, 1) = residual.segment(first, rows);
     if (block.rows() > n + 1) {
-      const Eigen::HouseholderQR<Eigen::MatrixXd> qr(std::move(block));
-      folded = qr.matrixQR().topRows(n + 1).triangularView<Eigen::Upper>();
+      const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> inPlace(block);
+      folded = block.topRows(n + 1).triangularView<Eigen::Upper>();
     } else {
       folded = std::move(block);
     }
