@@ -131,6 +131,47 @@ Lists adjoints(const Tape& tape, const std::vector<NodeId>& nodes, const Lists& 
   return results;
 }
 
+// A scalar taken out of a tensor is two nodes, a slice and a reshape; a textbook names it x[0].
+bool isElement(const Tape& tape, NodeId id) {
+  const Node& node = tape.node(id);
+  return opOf(node) == Op::Reshape && tape.shape(node).empty() &&
+         opOf(tape.node(node.operand[0])) == Op::Slice;
+}
+
+std::string elementText(const Tape& tape, NodeId id) {
+  const NodeId slice = tape.node(id).operand[0];
+  const NodeId source = tape.node(slice).operand[0];
+  const auto& ranges = tape.attrs(tape.node(slice));
+  std::string position;
+  for (std::size_t k = 0; k < ranges.size(); k += 3) {
+    position += (k > 0 ? ", " : "") + std::to_string(ranges[k]);
+  }
+  if (tape.node(source).op == tapeop::kInput) return nodeText(tape, source) + "[" + position + "]";
+  return "at(v" + std::to_string(source) + "; " + position + ")";
+}
+
+// Slices read by elements only, and the inputs read by such slices only: the elements stand for them.
+std::vector<bool> findHidden(const Tape& tape) {
+  std::vector<bool> hidden(tape.size());
+  for (NodeId id = 0; id < tape.size(); ++id) {
+    const Node& node = tape.node(id);
+    hidden[id] = opOf(node) == Op::Slice || (node.op == tapeop::kInput && !tape.shape(node).empty());
+  }
+  std::vector<bool> read(tape.size());
+  for (std::size_t i = tape.size(); i-- > 0;) {
+    const auto id = static_cast<NodeId>(i);
+    hidden[id] = hidden[id] && read[id];
+    for (const NodeId operand : tape.operands(tape.node(id))) {
+      read[operand] = true;
+      if (!isElement(tape, id) && !(hidden[id] && opOf(tape.node(id)) == Op::Slice)) {
+        hidden[operand] = false;
+      }
+    }
+  }
+  for (const Port& port : tape.outputs()) hidden[port.node] = false;
+  return hidden;
+}
+
 }  // namespace
 
 std::vector<TraceRow> traceTable(const TapePtr& tape, const Lists& inputs, const Lists& seeds) {
@@ -182,11 +223,14 @@ std::vector<TraceRow> traceTable(const TapePtr& tape, const Lists& inputs, const
   std::vector<NodeId> listed(numbers);
   listed.insert(listed.end(), booleans.begin(), booleans.end());
   std::sort(listed.begin(), listed.end());
+  const std::vector<bool> hidden = findHidden(*tape);
   std::vector<TraceRow> table;
   for (const NodeId id : listed) {
+    if (hidden[id]) continue;
     TraceRow& row = rows[id];
     row.node = id;
-    row.text = nodeText(*tape, id);
+    const bool named = isElement(*tape, id) && hidden[tape->node(id).operand[0]];
+    row.text = named ? elementText(*tape, id) : nodeText(*tape, id);
     row.shape = tape->shape(id);
     table.push_back(std::move(row));
   }
