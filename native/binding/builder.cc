@@ -84,9 +84,10 @@ napi_value data(Call& call) {
     for (double& value : values) value = value != 0 ? 1 : 0;
   }
   BuilderHandle& handle = builderHandleOf(call);
+  const std::size_t bytes = values.size() * sizeof(double);
   const NodeId node =
       handle.builder->data(std::move(values), shape, isBool ? DType::Bool : DType::F64);
-  handle.reportGrowth();
+  handle.grown(bytes);
   return makeNumber(call.env, node);
 }
 
@@ -266,6 +267,7 @@ napi_value finish(Call& call) {
 void BuilderHandle::reportGrowth() {
   report(static_cast<std::int64_t>(builder->bytes()));
   nextReport_ = builder->size() + builder->size() / 4 + 1024;
+  unreported_ = 0;
 }
 
 void BuilderHandle::checkNodes(std::span<const NodeId> nodes) const {

@@ -17,12 +17,12 @@ class BuilderHandle final : public Handle {
       : Handle(Kind::Builder, environment), builder(std::make_unique<Builder>()) {}
   void release() override { builder.reset(); }
 
-  /// Tells V8 about growth, seldom enough to cost nothing.
-  void grown() {
-    if (builder->size() >= nextReport_) [[unlikely]]
+  /// Tells V8 about growth, by nodes and by `bytes` of data, seldom enough to cost nothing.
+  void grown(std::size_t bytes = 0) {
+    unreported_ += bytes;
+    if (builder->size() >= nextReport_ || unreported_ >= kReportBytes) [[unlikely]]
       reportGrowth();
   }
-  void reportGrowth();
 
   /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function is
   /// none: its results are.
@@ -34,7 +34,11 @@ class BuilderHandle final : public Handle {
   bool hasFunctions = false;
 
  private:
+  static constexpr std::size_t kReportBytes = 1u << 20;
+  void reportGrowth();
+
   std::size_t nextReport_ = 1024;
+  std::size_t unreported_ = 0;
 };
 
 class TapeHandle final : public Handle {
