@@ -103,7 +103,7 @@ TEST(ExecScalar, InlinedOperationsHaveTheBitsOfTheirKernels) {
   const double inf = std::numeric_limits<double>::infinity();
   const double values[] = {0.0, -0.0, 1, -1, inf, -inf, std::nan(""), 5e-324, -1e-310, 1e308, 0.1};
   for (const Op op : {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Neg, Op::Square, Op::Sqrt, Op::Abs,
-                      Op::Fma, Op::Where, Op::Equal, Op::Less, Op::Max}) {
+                      Op::Fma, Op::Where, Op::Equal, Op::Less, Op::Maximum}) {
     PlanMaker maker;
     KernelMaker k;
     std::vector<std::uint32_t> in;

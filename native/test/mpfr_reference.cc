@@ -170,9 +170,9 @@ Real reference(Op op, const Real* x, int n) {
       return trunc(a);
     case Op::Mod:
       return floorMod(a, b);
-    case Op::Max:
+    case Op::Maximum:
       return extreme(a, b, true, false);
-    case Op::Min:
+    case Op::Minimum:
       return extreme(a, b, false, false);
     case Op::Fmax:
       return extreme(a, b, true, true);
@@ -349,9 +349,9 @@ Real referencePartial(Op op, int which, const Real* x, int n) {
       return log(a) + 1.0;
     case Op::Mod:
       return first ? Real(1.0) : withPrecision(2400, [&] { return -floor(a / b); });
-    case Op::Max:
+    case Op::Maximum:
       return first ? share(a, b) : share(b, a);
-    case Op::Min:
+    case Op::Minimum:
       return first ? share(b, a) : share(a, b);
     case Op::Fmax:
       return first ? share(a, b) : share(b, a);
