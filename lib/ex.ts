@@ -2,6 +2,7 @@
 import { here } from "./fail.js";
 import { evaluate, type FormulaLimits, type Program, parseParts } from "./formula.js";
 import { ArgumentError, NameError } from "./generated/errors.js";
+import { isList } from "./numbers.js";
 import { isValue, requireTrace } from "./trace.js";
 import type { AnyValue, BoolOperand, Dims, Operand } from "./types.js";
 import type { Value } from "./value.js";
@@ -70,7 +71,7 @@ export function parse<const N extends string = string>(
   limits: FormulaLimits = {},
 ): Formula<N> {
   if (typeof text !== "string") throw new ArgumentError("parse: the formula is a string", here());
-  if (names !== undefined && !Array.isArray(names)) {
+  if (names !== undefined && !isList(names, "parse")) {
     throw new ArgumentError("parse: names are an array of strings", here());
   }
   const allowed = names === undefined ? undefined : new Set<string>(names);

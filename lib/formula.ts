@@ -6,6 +6,7 @@
 import type { ErrorDetails } from "./error.js";
 import { ArgumentError, LimitError, NameError, ParseError } from "./generated/errors.js";
 import { elementwiseRows, Op } from "./generated/operations.js";
+import { shown } from "./numbers.js";
 import * as structural from "./structural.js";
 import { op1, op2, op3, opBool } from "./trace.js";
 import type { BoolOperand, Operand } from "./types.js";
@@ -431,7 +432,7 @@ class Parser {
 function limitOf(given: number | undefined, standard: number, what: string): number {
   if (given === undefined) return standard;
   if (!Number.isSafeInteger(given) || given < 1) {
-    throw new ArgumentError(`formula: the limit of ${what} is a count, got ${String(given)}`);
+    throw new ArgumentError(`formula: the limit of ${what} is a count, got ${shown(given)}`);
   }
   return given;
 }

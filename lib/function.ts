@@ -122,6 +122,12 @@ class Methods implements Holder {
   }
 
   locate(node: number): SourceLocation | undefined {
+    if (!Number.isSafeInteger(node)) {
+      throw new ArgumentError(
+        `locate: expected the number of a node, got ${describe(node)}`,
+        here(),
+      );
+    }
     return this[coreKey].locate(node);
   }
 

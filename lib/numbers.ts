@@ -1,9 +1,19 @@
 /** Plain numbers in: nested arrays and typed arrays, checked element by element and copied. */
 import { here } from "./fail.js";
-import { ArgumentError, ShapeError, StateError } from "./generated/errors.js";
+import {
+  ArgumentError,
+  LimitError,
+  MemoryError,
+  ShapeError,
+  StateError,
+} from "./generated/errors.js";
 import type { Dims, NestedNumbers, TypedArray } from "./types.js";
 
 const maxRank = 16;
+/** Elements of the largest value the core takes. */
+const maxElements = 2 ** 31;
+/** Entries of the longest list of axes, names or values; proxies can claim any length. */
+const maxList = 2 ** 22;
 
 const numeric: ReadonlySet<string> = new Set([
   "Float64Array",
@@ -24,7 +34,6 @@ const tagOf = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.ge
 
 /** Whether this is a typed array of numbers (not of bigints). */
 export function isNumericArray(value: unknown): value is TypedArray {
-  if (value instanceof Float64Array) return true;
   if (!ArrayBuffer.isView(value)) return false;
   const tag: unknown = tagOf?.call(value);
   return typeof tag === "string" && numeric.has(tag);
@@ -38,6 +47,13 @@ function isDetached(buffer: ArrayBufferLike): boolean {
   } catch {
     return true;
   }
+}
+
+/** Whether this is an array, and not one that claims an absurd length. @throws LimitError when it does. */
+export function isList(value: unknown, what: string): value is readonly unknown[] {
+  if (!Array.isArray(value)) return false;
+  if (value.length <= maxList) return true;
+  throw new LimitError(`${what}: a list of ${value.length} entries is too long`, here());
 }
 
 /** What a thing is, for messages. */
@@ -58,6 +74,12 @@ export function describe(value: unknown): string {
     default:
       return `a ${typeof value}`;
   }
+}
+
+/** A value for a message: numbers and strings themselves, anything else by its kind. */
+export function shown(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value.length <= 60 ? JSON.stringify(value) : describe(value);
 }
 
 /** Copies a flat typed array of exactly `count` numbers to `target` at `offset`. */
@@ -157,7 +179,21 @@ export function flatNumbers(
   if (shape.length > maxRank) {
     throw new ShapeError(`${name}: arrays are nested deeper than ${maxRank}`, here());
   }
-  const flat = new Float64Array(shape.reduce((product, extent) => product * extent, 1));
+  const flat = allocate(
+    shape.reduce((product, extent) => product * extent, 1),
+    name,
+  );
   copyNested(values, shape, 0, flat, 0, name);
   return { values: flat, shape };
+}
+
+function allocate(count: number, name: string): Float64Array {
+  if (count > maxElements) {
+    throw new LimitError(`${name}: ${count} elements are more than ${maxElements}`, here());
+  }
+  try {
+    return new Float64Array(count);
+  } catch (cause) {
+    throw new MemoryError(`${name}: no memory for ${count} numbers`, { cause });
+  }
 }

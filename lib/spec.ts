@@ -1,6 +1,6 @@
 /** What a function takes, described: shapes under names. */
 import { here } from "./fail.js";
-import { ArgumentError, ShapeError } from "./generated/errors.js";
+import { ArgumentError, LimitError, ShapeError } from "./generated/errors.js";
 import type { Dims } from "./types.js";
 import type { Value } from "./value.js";
 
@@ -64,6 +64,7 @@ export function tensor<const D extends Dims>(
   if (!Array.isArray(shape)) {
     throw new ArgumentError("tensor: takes an array of extents, e.g. tensor([2, 3, 4])", here());
   }
+  if (shape.length > 16) throw new LimitError("tensor: at most 16 axes", here());
   const extents = Array.from(shape as Dims, (value) => extent(value, "tensor"));
   return new TensorSpec(extents as { -readonly [K in keyof D]: D[K] });
 }

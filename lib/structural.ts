@@ -6,7 +6,7 @@
 import { here } from "./fail.js";
 import { ArgumentError, ShapeError } from "./generated/errors.js";
 import { maximum, minimum, Op } from "./generated/operations.js";
-import { flatNumbers } from "./numbers.js";
+import { flatNumbers, isList, shown } from "./numbers.js";
 import { badOperand, dataOn, isValue, op3, opN, requireTrace } from "./trace.js";
 import type {
   AnyValue,
@@ -56,7 +56,7 @@ function shapeOf(operand: Operand | AnyValue): Dims {
 }
 
 function integersOf(name: string, given: unknown): number[] {
-  if (!Array.isArray(given)) throw new ArgumentError(`${name}: expected an array`, here());
+  if (!isList(given, name)) throw new ArgumentError(`${name}: expected an array`, here());
   return given as number[];
 }
 
@@ -179,7 +179,7 @@ function resolveRange(
   const [first, last, by] = range as readonly (number | null | undefined)[];
   for (const entry of [first, last, by]) {
     if (entry !== null && entry !== undefined && !Number.isSafeInteger(entry)) {
-      throw new ArgumentError(`slice: ${String(entry)} is not an integer`, here());
+      throw new ArgumentError(`slice: ${shown(entry)} is not an integer`, here());
     }
   }
   const step = by ?? 1;
@@ -224,7 +224,7 @@ export function stack<const A extends readonly Operand[], const O extends AxisOp
 }
 
 function listOf(name: string, values: readonly Operand[]): readonly Operand[] {
-  if (!Array.isArray(values)) {
+  if (!isList(values, name)) {
     throw new ArgumentError(`${name}: takes an array of values`, here());
   }
   return values;
@@ -434,7 +434,7 @@ export function norm<A extends Operand, const O extends NormOptions>(
 ): Value<ReduceDims<DimsOf<A>, O>> {
   const { order = 2 } = optionsOf("norm", options as NormOptions | undefined);
   if (order !== 1 && order !== 2 && order !== Number.POSITIVE_INFINITY) {
-    throw new ArgumentError(`norm: the order is 1, 2 or Infinity, got ${String(order)}`, here());
+    throw new ArgumentError(`norm: the order is 1, 2 or Infinity, got ${shown(order)}`, here());
   }
   const code = order === Number.POSITIVE_INFINITY ? 0 : order;
   return reduction("norm", Op.Norm, a, options, [code]);

@@ -7,6 +7,7 @@ import { convertedHere, here } from "./fail.js";
 import { ArgumentError, TraceError } from "./generated/errors.js";
 import { currentLocation } from "./location.js";
 import { type NativeBuilder, type NodeId, native } from "./native.js";
+import { shown } from "./numbers.js";
 import type { AnyValue, BoolOperand, Dims, Operand } from "./types.js";
 
 /** Thrown through the user's body to end a trace that only looks for one line. Never seen by users. */
@@ -235,7 +236,7 @@ export function opN<T extends AnyValue>(
   used(trace, operands);
   for (const attr of attrs) {
     if (!Number.isSafeInteger(attr)) {
-      throw new ArgumentError(`${name}: ${String(attr)} is not an integer`, here());
+      throw new ArgumentError(`${name}: ${shown(attr)} is not an integer`, here());
     }
   }
   try {

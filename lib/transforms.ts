@@ -8,6 +8,7 @@ import { convertedHere, here } from "./fail.js";
 import { type AdjointFunction, coreOf, makeFunction } from "./function.js";
 import { ArgumentError, NameError, ShapeError } from "./generated/errors.js";
 import type { NativeTape } from "./native.js";
+import { shown } from "./numbers.js";
 import { leavesOf, mapLeaves, record, select, type Tree } from "./tree.js";
 import type {
   JacobianOf,
@@ -331,7 +332,7 @@ export function vmap<
 > {
   const core = coreOf(f, "vmap");
   if (!Number.isSafeInteger(lanes) || lanes < 1) {
-    throw new ArgumentError(`vmap: lanes is a count, got ${String(lanes)}`, here());
+    throw new ArgumentError(`vmap: lanes is a count, got ${shown(lanes)}`, here());
   }
   const leaves = core.args.flatMap(leavesOf);
   const batched = leaves.map(() => true);

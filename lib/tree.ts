@@ -5,7 +5,7 @@
 import type { ErrorDetails } from "./error.js";
 import { ArgumentError, LimitError, NameError } from "./generated/errors.js";
 import type { NativePort } from "./native.js";
-import { describe } from "./numbers.js";
+import { describe, isList, shown } from "./numbers.js";
 import { TensorSpec } from "./spec.js";
 import type { Dims } from "./types.js";
 
@@ -86,7 +86,7 @@ export function buildTree<T>(
       const index = leaves.push(found) - 1;
       return { kind: "leaf", index, path, shape: [], isBool: false, count: 1 };
     }
-    if (arrays && Array.isArray(value)) {
+    if (arrays && isList(value, what)) {
       const children: Tree[] = [];
       for (let i = 0; i < value.length; i++) {
         children.push(build(value[i], join(path, String(i)), depth + 1));
@@ -262,7 +262,7 @@ export function select(
   if (paths === undefined) {
     return { tree, positions: leavesOf(tree).map(({ index }) => index) };
   }
-  if (!Array.isArray(paths) || paths.length === 0) {
+  if (!isList(paths, "wrt") || paths.length === 0) {
     throw new ArgumentError("wrt: expected a list of names of inputs", details);
   }
   const wanted = new Set<unknown>(paths);
@@ -290,7 +290,7 @@ export function select(
     if (found.has(path as string)) continue;
     const names = leavesOf(tree).map((leaf) => leaf.path);
     throw new NameError(
-      `wrt: there is no input ${JSON.stringify(String(path))}; the inputs are ${list(names)}`,
+      `wrt: there is no input ${shown(path)}; the inputs are ${list(names)}`,
       details,
     );
   }

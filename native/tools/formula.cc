@@ -21,7 +21,8 @@ std::string inParentheses(const Text& inner, int least) {
   return inner.precedence < least ? "(" + inner.text + ")" : inner.text;
 }
 
-// Prints nodes of a little tape as a formula. Partials are a dozen nodes deep, so recursion is safe.
+// Prints nodes of a little tape as a formula. Partials are a dozen nodes deep, so recursion is
+// safe.
 class Printer {
  public:
   Printer(const Builder& builder, NodeId value) : builder_(builder), value_(value) {}
@@ -57,9 +58,9 @@ class Printer {
 
   Text infix(std::span<const NodeId> operands, const char* sign, int left, int right) const {
     const int own = sign[1] == '+' || sign[1] == '-' ? kSum : kProduct;
-    return {inParentheses(print(operands[0]), left) + sign +
-                inParentheses(print(operands[1]), right),
-            own};
+    return {
+        inParentheses(print(operands[0]), left) + sign + inParentheses(print(operands[1]), right),
+        own};
   }
 
   Text call(const Node& node) const {
@@ -98,7 +99,8 @@ std::vector<std::string> partialFormulas(const Row& row) {
     ids[i] = builder.input(names[i], {}, row.operandType);
     operand[i] = {&builder, ids[i]};
   }
-  // An internal family is shown at its first derivative: its row with attribute 0 may be another row's value.
+  // An internal family is shown at its first derivative: its row with attribute 0 may be another
+  // row's value.
   const NodeId value = apply(builder, row.op, {ids, static_cast<std::size_t>(row.arity)});
   const Partials partials =
       row.partials({operand[0], operand[1], operand[2], Expr{&builder, value}, 0});

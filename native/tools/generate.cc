@@ -23,9 +23,11 @@ namespace adjoint::tools {
 namespace {
 
 constexpr const char* kTypeScriptHeader =
-    "// Written by adjoint_generate from the tables in native/; `npm run generate` writes it again.\n";
+    "// Written by adjoint_generate from the tables in native/; `npm run generate` writes it "
+    "again.\n";
 constexpr const char* kMarkdownHeader =
-    "<!-- Written by adjoint_generate from the tables in native/; `npm run generate` writes it again. "
+    "<!-- Written by adjoint_generate from the tables in native/; `npm run generate` writes it "
+    "again. "
     "-->\n\n";
 
 bool isElementwise(const Row& row) {
@@ -33,7 +35,8 @@ bool isElementwise(const Row& row) {
          (row.family == Family::Select && row.kernel != nullptr);
 }
 
-/// Rows whose TypeScript methods and functions are generated; `where` has a wrapper written by hand.
+/// Rows whose TypeScript methods and functions are generated; `where` has a wrapper written by
+/// hand.
 bool hasGeneratedFunction(const Row& row) {
   return !row.internal && isElementwise(row) && row.family != Family::Where;
 }
@@ -144,9 +147,8 @@ Signature signatureOf(const Row& row, const std::string& first, const std::strin
 }
 
 std::string callText(const Row& row, const std::string& arguments) {
-  const std::string door = takesBooleans(row) || givesBooleans(row)
-                               ? "opBool"
-                               : "op" + std::to_string(row.arity);
+  const std::string door =
+      takesBooleans(row) || givesBooleans(row) ? "opBool" : "op" + std::to_string(row.arity);
   return "return " + door + "(" + std::to_string(code(row.op)) + ", " + arguments + ");";
 }
 
@@ -157,9 +159,9 @@ std::string resultText(const Row& row, const std::string& dims) {
 std::string methodText(const Row& row) {
   const Signature s = signatureOf(row, "S", "this");
   const std::string self = takesBooleans(row) ? "Value<Dims, \"bool\">" : "Value<Dims>";
-  return docComment(row, "  ") + "  " + row.name + "<S extends " + self + s.generics +
-         ">(this: S" + s.parameters + "): " + resultText(row, s.dims) + " {\n    " +
-         callText(row, s.arguments) + "\n  }\n";
+  return docComment(row, "  ") + "  " + row.name + "<S extends " + self + s.generics + ">(this: S" +
+         s.parameters + "): " + resultText(row, s.dims) + " {\n    " + callText(row, s.arguments) +
+         "\n  }\n";
 }
 
 std::string functionText(const Row& row) {
@@ -248,7 +250,9 @@ std::string errorsTypeScript() {
 
 std::string errorCodesTypeScript() {
   std::string text = kTypeScriptHeader;
-  text += "import * as errors from \"./errors.js\";\n\n/** The class of each code. */\nexport const errorClasses = {\n";
+  text +=
+      "import * as errors from \"./errors.js\";\n\n/** The class of each code. */\nexport const "
+      "errorClasses = {\n";
   for (const ErrorRow& row : kErrors) {
     text += std::string("  ") + row.code + ": errors." + row.className + ",\n";
   }
@@ -265,9 +269,7 @@ std::string cell(const std::string& text) {
   return result;
 }
 
-std::string codeCell(const std::string& text) {
-  return text.empty() ? "" : "`" + cell(text) + "`";
-}
+std::string codeCell(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
 
 std::string elementwiseTable(bool internal) {
   std::string text =
@@ -285,23 +287,33 @@ std::string operationsMarkdown() {
   std::string text = "# Operations\n\n";
   text += kMarkdownHeader;
   text +=
-      "Every operation is a function and, but for those that take a list or nothing, a method of traced values. "
-      "Numbers stand wherever a value does. In the derivatives, `a`, `b` and `c` are the operands and `y` is the "
+      "Every operation is a function and, but for those that take a list or nothing, a method of "
+      "traced values. "
+      "Numbers stand wherever a value does. In the derivatives, `a`, `b` and `c` are the operands "
+      "and `y` is the "
       "value.\n\n"
       "## Elementwise\n\n"
-      "Operands broadcast as in NumPy. Accuracy is that of the value against the exact result; ULP is the distance "
+      "Operands broadcast as in NumPy. Accuracy is that of the value against the exact result; ULP "
+      "is the distance "
       "between neighboring doubles.\n\n";
   text += elementwiseTable(false);
   text +=
       "\n## Elementwise, without a derivative\n\n"
-      "Rounding has derivative zero; comparisons give booleans, which `where` and the logical operations "
+      "Rounding has derivative zero; comparisons give booleans, which `where` and the logical "
+      "operations "
       "take.\n\n| Operation | Value | Takes | Gives |\n|---|---|---|---|\n";
   for (const Row& row : allRows()) {
     if (!isElementwise(row) || row.internal || row.partials) continue;
     const bool isWhere = row.family == Family::Where;
     text += std::string("| `") + row.name + "` | " + cell(row.formula) + " | " +
-            (isWhere ? "a boolean, two values" : takesBooleans(row) ? "booleans" : "numbers") + " | " +
-            (isWhere ? "a value" : givesBooleans(row) ? "booleans" : "numbers") + " |\n";
+            (isWhere              ? "a boolean, two values"
+             : takesBooleans(row) ? "booleans"
+                                  : "numbers") +
+            " | " +
+            (isWhere              ? "a value"
+             : givesBooleans(row) ? "booleans"
+                                  : "numbers") +
+            " |\n";
   }
   text +=
       "\n## Shapes, reductions, products\n\n"
@@ -314,8 +326,10 @@ std::string operationsMarkdown() {
   }
   text +=
       "\n## Internal rows\n\n"
-      "Partials of the rows above, each with its own accurate formula. They appear in printed tapes and "
-      "have no function. An attribute `n` counts derivatives; the derivative shown is that of `n` = 0.\n\n";
+      "Partials of the rows above, each with its own accurate formula. They appear in printed "
+      "tapes and "
+      "have no function. An attribute `n` counts derivatives; the derivative shown is that of `n` "
+      "= 0.\n\n";
   return text + elementwiseTable(true);
 }
 
@@ -323,11 +337,14 @@ std::string errorsMarkdown() {
   std::string text = "# Errors\n\n";
   text += kMarkdownHeader;
   text +=
-      "Every error this package throws is an `AdjointError`. Its `code` is stable; its message names the operation, "
-      "the shapes and, where known, the line of the program at fault, which `location` holds too.\n\n"
+      "Every error this package throws is an `AdjointError`. Its `code` is stable; its message "
+      "names the operation, "
+      "the shapes and, where known, the line of the program at fault, which `location` holds "
+      "too.\n\n"
       "| Code | Class | Meaning |\n|---|---|---|\n";
   for (const ErrorRow& row : kErrors) {
-    text += std::string("| `") + row.code + "` | `" + row.className + "` | " + cell(row.doc) + " |\n";
+    text +=
+        std::string("| `") + row.code + "` | `" + row.className + "` | " + cell(row.doc) + " |\n";
   }
   return text;
 }
