@@ -1,3 +1,5 @@
+#include <napi.h>
+
 #include <memory>
 
 #include "binding/handles.h"
@@ -21,15 +23,7 @@ napi_value nativeBytes(Call& call) {
 
 napi_value version(Call& call) { return makeText(call.env, kVersion); }
 
-void freeEnvironment(napi_env, void* data, void*) {
-  delete static_cast<std::shared_ptr<Environment>*>(data);
-}
-
-void open(napi_env env, napi_value exports) {
-  auto owner = std::make_unique<std::shared_ptr<Environment>>(std::make_shared<Environment>(env));
-  Environment& environment = **owner;
-  check(env, napi_set_instance_data(env, owner.get(), freeEnvironment, nullptr));
-  owner.release();
+void define(Environment& environment, napi_value exports) {
   defineBuilder(environment, exports);
   defineTape(environment, exports);
   definePlan(environment, exports);
@@ -51,12 +45,18 @@ void Door::openAll(Environment& environment, napi_value exports) {
 
 }  // namespace adjoint::binding
 
-NAPI_MODULE_INIT() {
+/// What happens once an environment is written with node-addon-api; entries use the C interface
+/// (docs/design/0006).
+static Napi::Object openAddon(Napi::Env env, Napi::Object exports) {
+  using adjoint::binding::Environment;
   try {
-    adjoint::binding::open(env, exports);
-    return exports;
+    auto environment = std::make_shared<Environment>(env);
+    env.SetInstanceData(new std::shared_ptr<Environment>(environment));
+    adjoint::binding::define(*environment, exports);
   } catch (...) {
     adjoint::binding::throwCurrent(env);
-    return nullptr;
   }
+  return exports;
 }
+
+NODE_API_MODULE(adjoint, openAddon)
