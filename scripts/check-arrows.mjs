@@ -24,7 +24,7 @@ const nodeHeader = /^(napi|node|node_api|js_native_api|uv|v8)(-\w+|_\w+)?\.h$/;
 
 const layers = [
   // What may fail, and where.
-  [/^(error|location|loader)\.ts$/, /^generated\/errors\.ts$/],
+  [/^(error|location|loader)\.ts$/, /^generated\/(errors|error-codes)\.ts$/],
   [/^(native|fail)\.ts$/],
   // Values on a tape and their operations; types name values, so these are one layer.
   [/^(types|numbers|trace|value|structural)\.ts$/, /^generated\/operations\.ts$/],

@@ -11,7 +11,8 @@ namespace adjoint {
 
 namespace {
 
-/// Dense constants up to this many elements are folded; longer ones are cheaper to compute than to keep.
+/// Dense constants up to this many elements are folded; longer ones are cheaper to compute than to
+/// keep.
 constexpr std::int64_t kMaxFoldedElements = 1024;
 
 bool isConstant(const Builder& builder, NodeId id) {
@@ -30,8 +31,9 @@ bool isPlusZero(const Builder& builder, NodeId id) {
 
 void requireCount(const Row& row, std::size_t given) {
   if (row.arity >= 0 && static_cast<std::size_t>(row.arity) != given) {
-    throw Error(ErrorCode::Argument, std::string(row.name) + ": takes " + std::to_string(row.arity) +
-                                         " values, got " + std::to_string(given));
+    throw Error(ErrorCode::Argument, std::string(row.name) + ": takes " +
+                                         std::to_string(row.arity) + " values, got " +
+                                         std::to_string(given));
   }
 }
 
@@ -48,10 +50,11 @@ DType elementwiseType(const Builder& builder, const Row& row, std::span<const No
   }
   for (const NodeId id : operands) {
     if (builder.dtype(id) == row.operandType) continue;
-    throw Error(ErrorCode::DType,
-                std::string(row.name) + (row.operandType == DType::Bool
-                                             ? ": takes booleans, got a number (compare it with something)"
-                                             : ": takes numbers, got a boolean (use toNumber or where)"));
+    throw Error(
+        ErrorCode::DType,
+        std::string(row.name) + (row.operandType == DType::Bool
+                                     ? ": takes booleans, got a number (compare it with something)"
+                                     : ": takes numbers, got a boolean (use toNumber or where)"));
   }
   return row.result;
 }
@@ -86,7 +89,8 @@ NodeId foldDense(Builder& builder, const Row& row, DType type, const Shape& shap
   return builder.data(std::move(out), shape, type);
 }
 
-/// The rewrites that change no row of the edge-case table: x*1, x*-1, x/1, x-0, -(-x) and boolean ones.
+/// The rewrites that change no row of the edge-case table: x*1, x*-1, x/1, x-0, -(-x) and boolean
+/// ones.
 NodeId simplify(Builder& builder, Op op, std::span<const NodeId> v) {
   switch (op) {
     case Op::Mul:
@@ -131,8 +135,8 @@ NodeId simplify(Builder& builder, Op op, std::span<const NodeId> v) {
   return kNoNode;
 }
 
-/// f(broadcast(x), broadcast(y)) = broadcast(f(x, y)) when x and y have one shape (or are uniform constants):
-/// the same bits from fewer elements.
+/// f(broadcast(x), broadcast(y)) = broadcast(f(x, y)) when x and y have one shape (or are uniform
+/// constants): the same bits from fewer elements.
 NodeId hoistBroadcast(Builder& builder, Op op, const Shape& shape, std::span<const NodeId> operands,
                       std::span<const std::int64_t> attrs) {
   const Shape* source = nullptr;
@@ -236,6 +240,8 @@ Expr apply(Op op, std::initializer_list<Expr> operands, std::initializer_list<st
   return {builder, apply(*builder, op, {ids, n}, {attrs.begin(), attrs.size()})};
 }
 
-Expr constant(const Expr& like, double value) { return {like.builder, like.builder->constant(value)}; }
+Expr constant(const Expr& like, double value) {
+  return {like.builder, like.builder->constant(value)};
+}
 
 }  // namespace adjoint

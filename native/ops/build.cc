@@ -20,7 +20,8 @@ Expr reduce(Op op, Expr x, const Axes& axes, bool keep) {
 
 Axes flatten(const std::vector<Range>& ranges) {
   Axes attrs;
-  for (const Range& range : ranges) attrs.insert(attrs.end(), {range.start, range.count, range.step});
+  for (const Range& range : ranges)
+    attrs.insert(attrs.end(), {range.start, range.count, range.step});
   return attrs;
 }
 
@@ -51,7 +52,9 @@ Expr concat(const std::vector<Expr>& parts, std::int64_t axis) {
   return {parts[0].builder, apply(*parts[0].builder, Op::Concat, ids, {&axis, 1})};
 }
 
-Expr gather(Expr x, Expr indices, std::int64_t axis) { return apply(Op::Gather, {x, indices}, {axis}); }
+Expr gather(Expr x, Expr indices, std::int64_t axis) {
+  return apply(Op::Gather, {x, indices}, {axis});
+}
 Expr scatterSum(Expr indices, Expr updates, std::int64_t axis, std::int64_t size) {
   return apply(Op::ScatterSum, {indices, updates}, {axis, size});
 }
@@ -76,7 +79,8 @@ Expr full(const Expr& like, double value) {
   return {like.builder, like.builder->constant(value, Shape(like.shape()))};
 }
 Expr fullBool(const Expr& like, bool value) {
-  return {like.builder, like.builder->constant(value ? 1.0 : 0.0, Shape(like.shape()), DType::Bool)};
+  return {like.builder,
+          like.builder->constant(value ? 1.0 : 0.0, Shape(like.shape()), DType::Bool)};
 }
 
 Axes allAxes(const Expr& x) {

@@ -10,8 +10,8 @@ namespace adjoint::ex {
 
 using Axes = std::vector<std::int64_t>;
 
-/// One axis of a slice: every step-th of `count` elements from start. As one axis of a place: the operand's
-/// elements stand at start, start + step, ... of an axis of `count` elements.
+/// One axis of a slice: every step-th of `count` elements from start. As one axis of a place: the
+/// operand's elements stand at start, start + step, ... of an axis of `count` elements.
 struct Range {
   std::int64_t start = 0;
   std::int64_t count = 0;

@@ -74,7 +74,8 @@ Expr at(Expr x, Attrs attrs) {
     }
     ranges.push_back({attrs[i] < 0 ? attrs[i] + from[i] : attrs[i], 1, 1});
   }
-  return reshape(slice(x, ranges), Shape(from.begin() + static_cast<std::int64_t>(attrs.size()), from.end()));
+  return reshape(slice(x, ranges),
+                 Shape(from.begin() + static_cast<std::int64_t>(attrs.size()), from.end()));
 }
 
 Expr stack(Builder& builder, std::span<const NodeId> operands, Attrs attrs) {
@@ -85,7 +86,8 @@ Expr stack(Builder& builder, std::span<const NodeId> operands, Attrs attrs) {
   std::vector<Expr> parts;
   for (const NodeId id : operands) {
     if (builder.shape(id) != shape) {
-      fail(ErrorCode::Shape, Op::Stack, "shapes " + toString(shape) + " and " + toString(builder.shape(id)) + " differ");
+      fail(ErrorCode::Shape, Op::Stack,
+           "shapes " + toString(shape) + " and " + toString(builder.shape(id)) + " differ");
     }
     parts.push_back(expandAxes({&builder, id}, {axis}));
   }
@@ -104,21 +106,25 @@ Expr pad(Builder& builder, std::span<const NodeId> operands, Attrs attrs) {
     const std::int64_t before = attrs[2 * i];
     const std::int64_t after = attrs[2 * i + 1];
     if (before < 0 || after < 0 || before > kMaxElements || after > kMaxElements) {
-      fail(ErrorCode::Argument, Op::Pad, "widths are counts of elements, got " + std::to_string(before) + " and " + std::to_string(after));
+      fail(ErrorCode::Argument, Op::Pad,
+           "widths are counts of elements, got " + std::to_string(before) + " and " +
+               std::to_string(after));
     }
     ranges.push_back({before, before + from[i] + after, 1});
   }
   const Expr placed = place(x, ranges);
   if (operands.size() == 1) return placed;
   const Expr fill{&builder, operands[1]};
-  if (!fill.shape().empty()) fail(ErrorCode::Shape, Op::Pad, "the fill is a scalar, got " + toString(fill.shape()));
+  if (!fill.shape().empty())
+    fail(ErrorCode::Shape, Op::Pad, "the fill is a scalar, got " + toString(fill.shape()));
   return apply(Op::Where, {place(fullBool(x, true), ranges), placed, fill});
 }
 
 Expr diag(Expr x, Attrs attrs) {
   const std::int64_t k = attrs.empty() ? 0 : attrs[0];
   const Shape from = x.shape();
-  if (k > kMaxElements || k < -kMaxElements) fail(ErrorCode::Argument, Op::Diag, "offset out of range");
+  if (k > kMaxElements || k < -kMaxElements)
+    fail(ErrorCode::Argument, Op::Diag, "offset out of range");
   const std::int64_t down = std::max<std::int64_t>(-k, 0);
   const std::int64_t right = std::max<std::int64_t>(k, 0);
   if (from.size() == 1) {
@@ -128,7 +134,8 @@ Expr diag(Expr x, Attrs attrs) {
     const Expr flat = place(x, {{down * size + right, size * size, size + 1}});
     return reshape(flat, {size, size});
   }
-  if (from.size() != 2) fail(ErrorCode::Shape, Op::Diag, "takes a vector or a matrix, got shape " + toString(from));
+  if (from.size() != 2)
+    fail(ErrorCode::Shape, Op::Diag, "takes a vector or a matrix, got shape " + toString(from));
   const std::int64_t count = std::max<std::int64_t>(0, std::min(from[0] - down, from[1] - right));
   if (count == 0) return {x.builder, x.builder->constant(0, {0})};
   return slice(reshape(x, {from[0] * from[1]}), {{down * from[1] + right, count, from[1] + 1}});
@@ -194,7 +201,8 @@ Expr reducedLast(Expr x, const Axes& axes) {
   return reshape(transpose(x, order), flat);
 }
 
-/// prod[..., i] = x[..., i] * prod[..., i-1]: the linear recurrence a = x, b = (x[0], 0, 0, ...), without division.
+/// prod[..., i] = x[..., i] * prod[..., i-1]: the linear recurrence a = x, b = (x[0], 0, 0, ...),
+/// without division.
 Expr cumprod(Expr x, std::int64_t axis) {
   const Shape shape = x.shape();
   const auto at = static_cast<std::size_t>(axis);
@@ -215,8 +223,8 @@ Expr prod(Expr x, const ReducedAxes& axes) {
   return reshape(sliceAxis(running, last, {n - 1, 1, 1}), kept);
 }
 
-/// Subtracts the largest element, where that is finite, so that exp can not overflow; the shift cancels and has
-/// no derivative.
+/// Subtracts the largest element, where that is finite, so that exp can not overflow; the shift
+/// cancels and has no derivative.
 struct Shifted {
   Expr shift;  ///< with the reduced axes kept
   Expr exp;
@@ -246,7 +254,8 @@ Expr softmax(Op op, Expr x, Attrs attrs) {
 }
 
 Expr maskedLogsumexp(Expr x, Expr mask, Attrs attrs) {
-  if (x.builder->dtype(mask.id) != DType::Bool) fail(ErrorCode::DType, Op::MaskedLogSumExp, "the mask is not boolean");
+  if (x.builder->dtype(mask.id) != DType::Bool)
+    fail(ErrorCode::DType, Op::MaskedLogSumExp, "the mask is not boolean");
   const Shape from = x.shape();
   const ReducedAxes axes = parseReducedAxes(attrs, from.size(), "maskedLogsumexp");
   const Expr m = broadcastTo(mask, from);
@@ -267,14 +276,17 @@ Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis) {
   for (std::size_t i = 0; fits && i < from.size(); ++i) {
     fits = static_cast<std::int64_t>(i) == axis || from[i] == to[i];
   }
-  if (!fits) fail(ErrorCode::Shape, Op::TakeAlongAxis, "indices " + toString(to) + " do not follow shape " + toString(from));
+  if (!fits)
+    fail(ErrorCode::Shape, Op::TakeAlongAxis,
+         "indices " + toString(to) + " do not follow shape " + toString(from));
   if (from.size() == 1) return gather(x, indices, 0);
   // Flat position = sum over axes of stride * position, the given index along `axis`.
   const std::vector<std::int64_t> strides = rowMajorStrides(from);
   Expr flat = indices * static_cast<double>(strides[static_cast<std::size_t>(axis)]);
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (static_cast<std::int64_t>(i) == axis || from[i] == 1) continue;
-    flat = flat + iota(*x.builder, static_cast<std::int64_t>(i), to) * static_cast<double>(strides[i]);
+    flat =
+        flat + iota(*x.builder, static_cast<std::int64_t>(i), to) * static_cast<double>(strides[i]);
   }
   return gather(reshape(x, {elementCount(from)}), flat, 0);
 }
@@ -301,7 +313,8 @@ Expr reduction(Op op, Expr x, Attrs attrs) {
   const bool hasLeading = op == Op::Var || op == Op::Std || op == Op::Norm;
   if (hasLeading && attrs.empty()) fail(ErrorCode::Argument, op, "expected attributes");
   const std::int64_t leading = hasLeading ? attrs[0] : 0;
-  const ReducedAxes axes = parseReducedAxes(attrs.subspan(hasLeading ? 1 : 0), x.shape().size(), rowOf(op).name);
+  const ReducedAxes axes =
+      parseReducedAxes(attrs.subspan(hasLeading ? 1 : 0), x.shape().size(), rowOf(op).name);
   const Shape from = x.shape();
   switch (op) {
     case Op::Mean:
@@ -339,9 +352,12 @@ NodeId applyComposite(Builder& builder, Op op, std::span<const NodeId> operands,
     case Op::ScatterAdd: {
       const std::int64_t axis = axisOf(0);
       const Expr x = operand(0);
-      const Expr added = scatterSum(operand(1), operand(2), axis, x.shape()[static_cast<std::size_t>(axis)]);
+      const Expr added =
+          scatterSum(operand(1), operand(2), axis, x.shape()[static_cast<std::size_t>(axis)]);
       if (added.shape() != x.shape()) {
-        fail(ErrorCode::Shape, op, "updates " + toString(operand(2).shape()) + " do not fit shape " + toString(x.shape()));
+        fail(
+            ErrorCode::Shape, op,
+            "updates " + toString(operand(2).shape()) + " do not fit shape " + toString(x.shape()));
       }
       return (x + added).id;
     }

@@ -17,8 +17,9 @@ struct Expr {
   const Shape& shape() const { return builder->shape(id); }
 };
 
-/// Appends an operation after checking operands, broadcasting, folding and simplifying; expands composites.
-/// `attrs` are the row's attributes. Throws Error. The one way by which operations come onto a tape.
+/// Appends an operation after checking operands, broadcasting, folding and simplifying; expands
+/// composites. `attrs` are the row's attributes. Throws Error. The one way by which operations come
+/// onto a tape.
 NodeId apply(Builder& builder, Op op, std::span<const NodeId> operands,
              std::span<const std::int64_t> attrs = {});
 Expr apply(Op op, std::initializer_list<Expr> operands,
@@ -27,13 +28,14 @@ Expr apply(Op op, std::initializer_list<Expr> operands,
 /// A scalar constant, broadcast where it is used.
 Expr constant(const Expr& like, double value);
 
-// One function a row, so that partials are type-checked formulas. `n` is the row's integer attribute.
+// One function a row, so that partials are type-checked formulas. `n` is the row's integer
+// attribute.
 #define UNARY(code, id, fn, ...) \
   inline Expr fn(Expr a, int n = 0) { return n ? apply(Op::id, {a}, {n}) : apply(Op::id, {a}); }
-#define BINARY(code, id, fn, ...)                   \
-  inline Expr fn(Expr a, Expr b, int n = 0) {       \
-    return n ? apply(Op::id, {a, b}, {n}) : apply(Op::id, {a, b}); \
-  }                                                 \
+#define BINARY(code, id, fn, ...)                                    \
+  inline Expr fn(Expr a, Expr b, int n = 0) {                        \
+    return n ? apply(Op::id, {a, b}, {n}) : apply(Op::id, {a, b});   \
+  }                                                                  \
   inline Expr fn(Expr a, double b) { return fn(a, constant(a, b)); } \
   inline Expr fn(double a, Expr b) { return fn(constant(b, a), b); }
 #define TERNARY(code, id, fn, ...) \

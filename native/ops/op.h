@@ -4,7 +4,8 @@
 
 namespace adjoint {
 
-/// Operation codes, derived from the rows. Codes are explicit and append-only: saved tapes outlive versions.
+/// Operation codes, derived from the rows. Codes are explicit and append-only: saved tapes outlive
+/// versions.
 enum class Op : OpCode {
   Input = tapeop::kInput,
   Constant = tapeop::kConstant,

@@ -12,13 +12,14 @@ namespace {
 using namespace ex;
 
 [[noreturn]] void mismatch(Op op, const Expr& a, const Expr& b, const std::string& why) {
-  throw Error(ErrorCode::Shape, std::string(rowOf(op).name) + ": shapes " + toString(a.shape()) + " and " +
-                                    toString(b.shape()) + " do not match" + why);
+  throw Error(ErrorCode::Shape, std::string(rowOf(op).name) + ": shapes " + toString(a.shape()) +
+                                    " and " + toString(b.shape()) + " do not match" + why);
 }
 
 /// NumPy's matmul: vectors gain an axis that goes again, leading axes broadcast.
 Expr matmul(Expr a, Expr b) {
-  if (a.shape().empty() || b.shape().empty()) mismatch(Op::MatMul, a, b, " (a scalar multiplies with mul)");
+  if (a.shape().empty() || b.shape().empty())
+    mismatch(Op::MatMul, a, b, " (a scalar multiplies with mul)");
   const bool vectorA = a.shape().size() == 1;
   const bool vectorB = b.shape().size() == 1;
   const Expr left = vectorA ? expandAxes(a, {0}) : a;
@@ -27,9 +28,11 @@ Expr matmul(Expr a, Expr b) {
   const Shape sb = right.shape();
   const std::int64_t k = sa[sa.size() - 1];
   if (k != sb[sb.size() - 2]) {
-    mismatch(Op::MatMul, a, b, ": " + std::to_string(k) + " against " + std::to_string(sb[sb.size() - 2]));
+    mismatch(Op::MatMul, a, b,
+             ": " + std::to_string(k) + " against " + std::to_string(sb[sb.size() - 2]));
   }
-  const Shape batch = broadcastShapes(Shape(sa.begin(), sa.end() - 2), Shape(sb.begin(), sb.end() - 2), "matmul");
+  const Shape batch =
+      broadcastShapes(Shape(sa.begin(), sa.end() - 2), Shape(sb.begin(), sb.end() - 2), "matmul");
   const auto withBatch = [&](Expr x) {
     Shape shape = batch;
     const Shape& own = x.shape();
@@ -74,7 +77,8 @@ Subscripts parseSubscripts(const std::string& text, std::size_t operandCount) {
     }
   }
   if (parsed.operands.size() != operandCount) {
-    badSubscripts(text, "names " + std::to_string(parsed.operands.size()) + " values, got " + std::to_string(operandCount));
+    badSubscripts(text, "names " + std::to_string(parsed.operands.size()) + " values, got " +
+                            std::to_string(operandCount));
   }
   const auto countOf = [&](char c) {
     std::ptrdiff_t n = 0;
@@ -126,13 +130,19 @@ struct Term {
         const std::int64_t n = shape.back();
         if (shape[shape.size() - 2] != n) {
           throw Error(ErrorCode::Shape, std::string("einsum: '") + labels[i] + "' has extents " +
-                                            std::to_string(shape[shape.size() - 2]) + " and " + std::to_string(n));
+                                            std::to_string(shape[shape.size() - 2]) + " and " +
+                                            std::to_string(n));
         }
         shape.pop_back();
         shape.back() = n * n;
         const auto last = static_cast<std::int64_t>(shape.size()) - 1;
         const Expr flat = reshape(moved, shape);
-        x = n == 0 ? reshape(flat, [&] { Shape s = shape; s.back() = 0; return s; }())
+        x = n == 0 ? reshape(flat,
+                             [&] {
+                               Shape s = shape;
+                               s.back() = 0;
+                               return s;
+                             }())
                    : sliceAxis(flat, last, {0, n, n + 1});
         const char c = labels[i];
         labels.erase(labels.begin() + static_cast<std::ptrdiff_t>(j));
@@ -170,7 +180,9 @@ struct Term {
     labels = order;
   }
 
-  std::int64_t extent(char c) const { return x.shape()[static_cast<std::size_t>(positionOf(labels, c))]; }
+  std::int64_t extent(char c) const {
+    return x.shape()[static_cast<std::size_t>(positionOf(labels, c))];
+  }
   std::int64_t extent(const Labels& group) const {
     std::int64_t n = 1;
     for (const char c : group) n *= extent(c);
@@ -191,8 +203,9 @@ Term contract(Term a, Term b, Needed needed) {
   for (const char c : a.labels) {
     if (contains(b.labels, c)) {
       if (a.extent(c) != b.extent(c)) {
-        throw Error(ErrorCode::Shape, std::string("einsum: '") + c + "' has extents " + std::to_string(a.extent(c)) +
-                                          " and " + std::to_string(b.extent(c)));
+        throw Error(ErrorCode::Shape, std::string("einsum: '") + c + "' has extents " +
+                                          std::to_string(a.extent(c)) + " and " +
+                                          std::to_string(b.extent(c)));
       }
       (needed(c) ? batch : inner).push_back(c);
     } else {
@@ -219,10 +232,12 @@ Term contract(Term a, Term b, Needed needed) {
   return {reshape(batchMatmul(left, right), shape), labels};
 }
 
-Expr einsum(Builder& builder, std::span<const NodeId> operands, std::span<const std::int64_t> attrs) {
+Expr einsum(Builder& builder, std::span<const NodeId> operands,
+            std::span<const std::int64_t> attrs) {
   std::string text;
   for (const std::int64_t c : attrs) {
-    if (c < 32 || c > 126) throw Error(ErrorCode::Argument, "einsum: subscripts have a character that is not a letter");
+    if (c < 32 || c > 126)
+      throw Error(ErrorCode::Argument, "einsum: subscripts have a character that is not a letter");
     text += static_cast<char>(c);
   }
   if (operands.empty()) badSubscripts(text, "is given no values");
@@ -231,7 +246,8 @@ Expr einsum(Builder& builder, std::span<const NodeId> operands, std::span<const 
   for (std::size_t i = 0; i < operands.size(); ++i) {
     Term term{{&builder, operands[i]}, subscripts.operands[i]};
     if (term.x.shape().size() != term.labels.size()) {
-      badSubscripts(text, "gives " + std::to_string(term.labels.size()) + " letters to shape " + toString(term.x.shape()));
+      badSubscripts(text, "gives " + std::to_string(term.labels.size()) + " letters to shape " +
+                              toString(term.x.shape()));
     }
     term.takeDiagonals();
     terms.push_back(term);
@@ -266,13 +282,15 @@ NodeId applyProduct(Builder& builder, Op op, std::span<const NodeId> operands,
     case Op::MatMul:
       return matmul(a, b).id;
     case Op::Dot:
-      if (a.shape().size() != 1 || a.shape() != b.shape()) mismatch(op, a, b, " (two vectors of one length)");
+      if (a.shape().size() != 1 || a.shape() != b.shape())
+        mismatch(op, a, b, " (two vectors of one length)");
       return sum(a * b, {0}).id;
     case Op::Outer:
       if (a.shape().size() != 1 || b.shape().size() != 1) mismatch(op, a, b, " (two vectors)");
       return (expandAxes(a, {1}) * expandAxes(b, {0})).id;
     default:
-      throw Error(ErrorCode::Argument, std::string(rowOf(op).name) + ": can not be applied by itself");
+      throw Error(ErrorCode::Argument,
+                  std::string(rowOf(op).name) + ": can not be applied by itself");
   }
 }
 

@@ -32,8 +32,9 @@ struct Call {
 
   void requireAttrs(std::size_t count) const {
     if (attrs.size() != count) {
-      fail(ErrorCode::Argument, op,
-           "expected " + std::to_string(count) + " attributes, got " + std::to_string(attrs.size()));
+      fail(
+          ErrorCode::Argument, op,
+          "expected " + std::to_string(count) + " attributes, got " + std::to_string(attrs.size()));
     }
   }
   void requireNumbers() const {
@@ -75,7 +76,8 @@ NodeId reshape(const Call& call) {
     if (std::find(shape.begin(), shape.end(), -1) != shape.end() || known == 0 ||
         count % known != 0) {
       fail(ErrorCode::Shape, call.op,
-           toString(call.shape()) + " does not reshape to " + toString(Shape(call.attrs.begin(), call.attrs.end())));
+           toString(call.shape()) + " does not reshape to " +
+               toString(Shape(call.attrs.begin(), call.attrs.end())));
     }
     *unknown = count / known;
   }
@@ -112,7 +114,8 @@ NodeId transpose(const Call& call) {
   for (std::size_t i = 0; i < rank; ++i) {
     perm[i] = normalizeAxis(perm[i], rank, "transpose");
     const auto from = static_cast<std::size_t>(perm[i]);
-    if (seen[from]) fail(ErrorCode::Argument, call.op, "axis " + std::to_string(perm[i]) + " is named twice");
+    if (seen[from])
+      fail(ErrorCode::Argument, call.op, "axis " + std::to_string(perm[i]) + " is named twice");
     seen[from] = true;
     shape[i] = call.shape()[from];
     identity = identity && from == i;
@@ -138,7 +141,8 @@ NodeId broadcastTo(const Call& call) {
     const std::int64_t extent = from[from.size() - 1 - i];
     fits = extent == 1 || extent == shape[shape.size() - 1 - i];
   }
-  if (!fits) fail(ErrorCode::Shape, call.op, toString(from) + " does not broadcast to " + toString(shape));
+  if (!fits)
+    fail(ErrorCode::Shape, call.op, toString(from) + " does not broadcast to " + toString(shape));
   if (shape == from) return call.x();
   if (call.isConstant()) return call.respread(shape);
   const Node& node = call.builder.node(call.x());
@@ -155,9 +159,9 @@ NodeId slice(const Call& call) {
     const std::int64_t count = call.attrs[3 * i + 1];
     const std::int64_t step = call.attrs[3 * i + 2];
     const std::int64_t extent = call.shape()[i];
-    const bool inside = start >= 0 && count >= 0 && step >= 1 &&
-                        (count == 0 ? start <= extent
-                                    : start < extent && count - 1 <= (extent - 1 - start) / step);
+    const bool inside =
+        start >= 0 && count >= 0 && step >= 1 &&
+        (count == 0 ? start <= extent : start < extent && count - 1 <= (extent - 1 - start) / step);
     if (!inside) {
       fail(ErrorCode::Index, call.op,
            std::to_string(count) + " elements from " + std::to_string(start) + " by " +
@@ -199,7 +203,8 @@ NodeId flip(const Call& call) {
   for (std::int64_t& axis : axes) axis = normalizeAxis(axis, rank, "flip");
   std::sort(axes.begin(), axes.end());
   axes.erase(std::unique(axes.begin(), axes.end()), axes.end());
-  std::erase_if(axes, [&](std::int64_t a) { return call.shape()[static_cast<std::size_t>(a)] <= 1; });
+  std::erase_if(axes,
+                [&](std::int64_t a) { return call.shape()[static_cast<std::size_t>(a)] <= 1; });
   if (axes.empty() || call.isConstant()) return call.x();
   return call.append(call.shape(), axes, call.dtype());
 }
@@ -209,18 +214,21 @@ NodeId concat(const Call& call) {
   call.requireAttrs(1);
   const std::int64_t axis = call.axis();
   Shape shape = call.shape();
-  if (shape.empty()) fail(ErrorCode::Shape, call.op, "scalars have no axis to join along (use stack)");
+  if (shape.empty())
+    fail(ErrorCode::Shape, call.op, "scalars have no axis to join along (use stack)");
   std::int64_t total = 0;
   for (std::size_t k = 0; k < call.operands.size(); ++k) {
     Shape other = call.shape(k);
     if (other.size() != shape.size()) {
-      fail(ErrorCode::Shape, call.op, toString(shape) + " and " + toString(other) + " have different ranks");
+      fail(ErrorCode::Shape, call.op,
+           toString(shape) + " and " + toString(other) + " have different ranks");
     }
     total += other[static_cast<std::size_t>(axis)];
     other[static_cast<std::size_t>(axis)] = shape[static_cast<std::size_t>(axis)];
     if (other != shape) {
       fail(ErrorCode::Shape, call.op,
-           toString(call.shape(0)) + " and " + toString(call.shape(k)) + " differ beside axis " + std::to_string(axis));
+           toString(call.shape(0)) + " and " + toString(call.shape(k)) + " differ beside axis " +
+               std::to_string(axis));
     }
     if (call.builder.dtype(call.operands[k]) != call.dtype()) {
       fail(ErrorCode::DType, call.op, "joins numbers with booleans");
@@ -253,18 +261,21 @@ NodeId scatterSum(const Call& call) {
   const Shape& indices = call.shape(0);
   const Shape& updates = call.shape(1);
   if (updates.size() < indices.size()) {
-    fail(ErrorCode::Shape, call.op, "updates " + toString(updates) + " do not hold the axes of indices " + toString(indices));
+    fail(ErrorCode::Shape, call.op,
+         "updates " + toString(updates) + " do not hold the axes of indices " + toString(indices));
   }
   const std::size_t rank = updates.size() - indices.size() + 1;
   const std::int64_t axis = normalizeAxis(call.attrs[0], rank, "scatterSum");
   if (call.attrs[1] < 0) fail(ErrorCode::Shape, call.op, "negative size");
   if (!std::equal(indices.begin(), indices.end(), updates.begin() + axis)) {
-    fail(ErrorCode::Shape, call.op, "updates " + toString(updates) + " do not hold the axes of indices " +
-                                        toString(indices) + " at axis " + std::to_string(axis));
+    fail(ErrorCode::Shape, call.op,
+         "updates " + toString(updates) + " do not hold the axes of indices " + toString(indices) +
+             " at axis " + std::to_string(axis));
   }
   Shape shape(updates.begin(), updates.begin() + axis);
   shape.push_back(call.attrs[1]);
-  shape.insert(shape.end(), updates.begin() + axis + static_cast<std::int64_t>(indices.size()), updates.end());
+  shape.insert(shape.end(), updates.begin() + axis + static_cast<std::int64_t>(indices.size()),
+               updates.end());
   const std::int64_t attrs[] = {axis, call.attrs[1]};
   return call.append(shape, attrs);
 }
@@ -275,7 +286,8 @@ bool areNeighbors(const Shape& shape, const std::vector<std::int64_t>& axes) {
   bool ended = false;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 1) continue;
-    const bool isReduced = std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(i));
+    const bool isReduced =
+        std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(i));
     if (isReduced && ended) return false;
     started = started || isReduced;
     ended = ended || (started && !isReduced);
@@ -300,13 +312,15 @@ NodeId reduceScattered(const Call& call, const ReducedAxes& reduced) {
 
 NodeId reduce(const Call& call) {
   call.requireNumbers();
-  const ReducedAxes reduced = parseReducedAxes(call.attrs, call.shape().size(), rowOf(call.op).name);
+  const ReducedAxes reduced =
+      parseReducedAxes(call.attrs, call.shape().size(), rowOf(call.op).name);
   const Shape from = call.shape();
   Shape shape;
   Shape kept = from;
   std::int64_t terms = 1;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    if (std::binary_search(reduced.axes.begin(), reduced.axes.end(), static_cast<std::int64_t>(i))) {
+    if (std::binary_search(reduced.axes.begin(), reduced.axes.end(),
+                           static_cast<std::int64_t>(i))) {
       kept[i] = 1;
       terms *= from[i];
     } else {
@@ -334,7 +348,8 @@ NodeId indexAlongAxis(const Call& call) {
   const std::int64_t axis = call.axis();
   Shape shape = call.shape();
   if (call.op != Op::ArgSort) {
-    if (shape[static_cast<std::size_t>(axis)] == 0) fail(ErrorCode::Shape, call.op, "of no elements");
+    if (shape[static_cast<std::size_t>(axis)] == 0)
+      fail(ErrorCode::Shape, call.op, "of no elements");
     shape.erase(shape.begin() + axis);
   }
   return call.append(shape, {&axis, 1});
@@ -345,7 +360,8 @@ NodeId recurrence(const Call& call) {
   call.requireNumbers();
   if (call.rank() == 0) fail(ErrorCode::Shape, call.op, "a scalar has no axis");
   if (call.op == Op::LinearRecurrence && call.shape(0) != call.shape(1)) {
-    fail(ErrorCode::Shape, call.op, "shapes " + toString(call.shape(0)) + " and " + toString(call.shape(1)) + " differ");
+    fail(ErrorCode::Shape, call.op,
+         "shapes " + toString(call.shape(0)) + " and " + toString(call.shape(1)) + " differ");
   }
   const std::int64_t attrs[] = {call.axis(), call.attrs[1] != 0 ? 1 : 0};
   return call.append(call.shape(), attrs);
@@ -359,7 +375,8 @@ NodeId batchMatmul(const Call& call) {
   bool fits = rank >= 2 && b.size() == rank;
   for (std::size_t i = 0; fits && i + 2 < rank; ++i) fits = a[i] == b[i];
   if (!fits || a[rank - 1] != b[rank - 2]) {
-    fail(ErrorCode::Shape, call.op, "shapes " + toString(a) + " and " + toString(b) + " do not match");
+    fail(ErrorCode::Shape, call.op,
+         "shapes " + toString(a) + " and " + toString(b) + " do not match");
   }
   Shape shape = a;
   shape[rank - 1] = b[rank - 1];
@@ -368,7 +385,8 @@ NodeId batchMatmul(const Call& call) {
 
 NodeId stopGradient(const Call& call) {
   const Node& node = call.builder.node(call.x());
-  if (opOf(node) == Op::StopGradient || call.isConstant() || node.op == tapeop::kData) return call.x();
+  if (opOf(node) == Op::StopGradient || call.isConstant() || node.op == tapeop::kData)
+    return call.x();
   return call.append(call.shape(), {}, call.dtype());
 }
 

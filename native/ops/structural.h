@@ -7,8 +7,8 @@
 
 namespace adjoint {
 
-/// Checks a structural operation and appends it, with its attributes normalized (axes counted from 0 and sorted,
-/// -1 extents filled in), or what it simplifies to. Throws Error.
+/// Checks a structural operation and appends it, with its attributes normalized (axes counted from
+/// 0 and sorted, -1 extents filled in), or what it simplifies to. Throws Error.
 NodeId applyStructural(Builder& builder, Op op, std::span<const NodeId> operands,
                        std::span<const std::int64_t> attrs);
 

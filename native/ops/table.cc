@@ -30,7 +30,8 @@ std::vector<Row> makeTable() {
   constexpr bool Internal = true;
   std::vector<Row> rows{
       structural(Op::Input, "Input", "input", 1, Family::Leaf, 0, Internal, "an input", ""),
-      structural(Op::Constant, "Constant", "constant", 1, Family::Leaf, 0, Internal, "a uniform constant", ""),
+      structural(Op::Constant, "Constant", "constant", 1, Family::Leaf, 0, Internal,
+                 "a uniform constant", ""),
       structural(Op::Data, "Data", "data", 1, Family::Leaf, 0, Internal, "a dense constant", ""),
 #define STRUCTURAL(code, id, name, version, family, arity, flags, formula, signature) \
   structural(Op::id, #id, name, version, Family::family, arity, flags, formula, signature),

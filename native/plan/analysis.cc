@@ -60,7 +60,8 @@ Analysis::Analysis(const Tape& tape)
     if (node.shape >= spaceOfShape_.size()) spaceOfShape_.resize(node.shape + 1, kNoNode);
     if (spaceOfShape_[node.shape] != kNoNode) continue;
     const Shape key = squeezed(tape.shape(node));
-    const auto [it, isNew] = spaces.try_emplace(key, static_cast<std::uint32_t>(spaceShapes_.size()));
+    const auto [it, isNew] =
+        spaces.try_emplace(key, static_cast<std::uint32_t>(spaceShapes_.size()));
     if (isNew) spaceShapes_.push_back(key);
     spaceOfShape_[node.shape] = it->second;
   }
@@ -97,7 +98,8 @@ void Analysis::assignRoles() {
         for (const NodeId operand : tape_.operands(node)) {
           const View view = views_.resolve(operand);
           // A step takes one batch stride and no windows.
-          const bool plain = view.windows.empty() && view.rank <= 3 && tape_.node(view.root).op != tapeop::kConstant;
+          const bool plain = view.windows.empty() && view.rank <= 3 &&
+                             tape_.node(view.root).op != tapeop::kConstant;
           if (!plain && view.root != operand) keepContiguous(operand);
         }
         break;
@@ -175,7 +177,8 @@ void Analysis::assignLevels() {
           const NodeId value = views_.strip(operands.ids[k]);
           if (roles_[value] == Role::Pointwise && space(value) == space(id)) {
             cheap = cheap && recomputed_[value];
-            depth = std::max<std::uint8_t>(depth, static_cast<std::uint8_t>(recomputeDepth_[value] + 1));
+            depth = std::max<std::uint8_t>(depth,
+                                           static_cast<std::uint8_t>(recomputeDepth_[value] + 1));
           } else if (roles_[value] != Role::Constant) {
             // Only what is in memory whatever happens may be read again.
             const Role root = roles_[views_.resolve(value).root];
@@ -194,13 +197,15 @@ void Analysis::assignLevels() {
         for (const NodeId piece : tape_.operands(node)) atLeast(storeLevel(piece));
         break;
       case Role::Library:
-        for (const NodeId operand : tape_.operands(node)) atLeast(readyLevel(views_.resolve(operand).root));
+        for (const NodeId operand : tape_.operands(node))
+          atLeast(readyLevel(views_.resolve(operand).root));
         break;
     }
     levels_[id] = level;
     levelCount_ = std::max(levelCount_, level + 1);
   }
-  for (const Port& port : tape_.outputs()) levelCount_ = std::max(levelCount_, storeLevel(port.node) + 1);
+  for (const Port& port : tape_.outputs())
+    levelCount_ = std::max(levelCount_, storeLevel(port.node) + 1);
 }
 
 std::uint32_t Analysis::storeLevel(NodeId piece) { return usableLevel(piece, space(piece)); }
@@ -230,7 +235,8 @@ void Analysis::markStored() {
           break;
         }
         const PointwiseOperands operands = pointwiseOperands(tape_, node);
-        for (std::size_t k = 0; k < operands.count; ++k) markRead(operands.ids[k], space(id), levels_[id]);
+        for (std::size_t k = 0; k < operands.count; ++k)
+          markRead(operands.ids[k], space(id), levels_[id]);
         if (opOf(node) == Op::Gather) stored_[views_.resolve(node.operand[0]).root] = true;
         break;
       }
@@ -240,15 +246,18 @@ void Analysis::markStored() {
         break;
       case Role::Concat:
         stored_[id] = true;
-        for (const NodeId piece : tape_.operands(node)) markRead(piece, space(piece), storeLevel(piece));
+        for (const NodeId piece : tape_.operands(node))
+          markRead(piece, space(piece), storeLevel(piece));
         break;
       case Role::Library:
         stored_[id] = true;
-        for (const NodeId operand : tape_.operands(node)) stored_[views_.resolve(operand).root] = true;
+        for (const NodeId operand : tape_.operands(node))
+          stored_[views_.resolve(operand).root] = true;
         break;
     }
   }
-  for (const Port& port : tape_.outputs()) markRead(port.node, space(port.node), storeLevel(port.node));
+  for (const Port& port : tape_.outputs())
+    markRead(port.node, space(port.node), storeLevel(port.node));
 }
 
 }  // namespace adjoint

@@ -21,8 +21,9 @@ enum class Role : std::uint8_t {
   Library,    ///< matmul, recurrence, index and scatter steps
 };
 
-/// Which kernel a pointwise node is computed in. Kernels of one level do not depend on each other; everything of a
-/// level comes before the next level, so the schedule has no cycles whatever is fused.
+/// Which kernel a pointwise node is computed in. Kernels of one level do not depend on each other;
+/// everything of a level comes before the next level, so the schedule has no cycles whatever is
+/// fused.
 class Analysis {
  public:
   explicit Analysis(const Tape& tape);
@@ -42,10 +43,11 @@ class Analysis {
 
   /// Whether `value` is computed by the kernel of this space and level.
   bool isFused(NodeId value, std::uint32_t space, std::uint32_t level) const {
-    return roles_[value] == Role::Pointwise && levels_[value] == level && this->space(value) == space;
+    return roles_[value] == Role::Pointwise && levels_[value] == level &&
+           this->space(value) == space;
   }
-  /// Whether a kernel of another level computes the value again instead of reading it: a cheap operation on values
-  /// that are in memory anyway.
+  /// Whether a kernel of another level computes the value again instead of reading it: a cheap
+  /// operation on values that are in memory anyway.
   bool isRecomputed(NodeId value) const { return recomputed_[value]; }
 
   /// Level of the kernel that stores `piece` (an operand of concat, or an output) into a buffer.
@@ -76,7 +78,8 @@ class Analysis {
   std::uint32_t levelCount_ = 0;
 };
 
-/// Operands of a pointwise node that its kernel computes with. Gather's source is not one: it is read by address.
+/// Operands of a pointwise node that its kernel computes with. Gather's source is not one: it is
+/// read by address.
 struct PointwiseOperands {
   NodeId ids[3];
   std::size_t count = 0;

@@ -88,8 +88,10 @@ void placeTemporaries(Plan& plan) {
   }
   FreeList free;
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
-    for (const BufferId id : starts[s]) plan.buffers[id].offset = free.take(paddedDoubles(plan.buffers[id].elements));
-    for (const BufferId id : ends[s]) free.give(plan.buffers[id].offset, paddedDoubles(plan.buffers[id].elements));
+    for (const BufferId id : starts[s])
+      plan.buffers[id].offset = free.take(paddedDoubles(plan.buffers[id].elements));
+    for (const BufferId id : ends[s])
+      free.give(plan.buffers[id].offset, paddedDoubles(plan.buffers[id].elements));
   }
   plan.tempDoubles = free.end();
 }

@@ -4,8 +4,8 @@
 
 namespace adjoint {
 
-/// Gives temporary buffers their places: two share one when no step needs both. First fit over a free list, in the
-/// order of the steps. Sets Plan::tempDoubles.
+/// Gives temporary buffers their places: two share one when no step needs both. First fit over a
+/// free list, in the order of the steps. Sets Plan::tempDoubles.
 void placeTemporaries(Plan& plan);
 
 /// Doubles rounded up to whole 64-byte lines.

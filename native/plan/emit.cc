@@ -19,7 +19,8 @@ std::vector<int> loopsOf(const Shape& shape) {
 
 }  // namespace
 
-Emitter::Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites, const std::vector<bool>& needed)
+Emitter::Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites,
+                 const std::vector<bool>& needed)
     : analysis_(analysis),
       tape_(analysis.tape()),
       buffers_(buffers),
@@ -38,7 +39,8 @@ Kernel Emitter::emit(const KernelJob& job) {
   for (const Item& item : job.items) {
     if (item.site != kNoNode) {
       const Site& site = sites_[item.site];
-      store(valueOf(site.value), site.buffer, site.offset, mapOf(tape_.shape(site.value), site.stride));
+      store(valueOf(site.value), site.buffer, site.offset,
+            mapOf(tape_.shape(site.value), site.stride));
     } else if (analysis_.role(item.node) == Role::Reduction) {
       reduce(item.node);
     } else if (needed_[item.node]) {
@@ -61,7 +63,8 @@ std::uint32_t Emitter::constant(double value) {
   const auto [it, isNew] = constants_.try_emplace(std::bit_cast<std::uint64_t>(value), 0);
   if (isNew) {
     kernel_.constants.push_back(value);
-    it->second = append({.kind = InstrKind::Const, .extra = static_cast<std::int32_t>(kernel_.constants.size() - 1)});
+    it->second = append({.kind = InstrKind::Const,
+                         .extra = static_cast<std::int32_t>(kernel_.constants.size() - 1)});
   }
   return it->second;
 }
@@ -69,8 +72,10 @@ std::uint32_t Emitter::constant(double value) {
 std::uint32_t Emitter::valueOf(NodeId operand) {
   const NodeId value = analysis_.views().strip(operand);
   if (stampOf_[value] == stamp_) return valueIn_[value];
-  if (analysis_.role(value) == Role::Constant) return constant(Tape::constantValue(tape_.node(value)));
-  const bool again = analysis_.role(value) == Role::Pointwise && analysis_.space(value) == job_->space &&
+  if (analysis_.role(value) == Role::Constant)
+    return constant(Tape::constantValue(tape_.node(value)));
+  const bool again = analysis_.role(value) == Role::Pointwise &&
+                     analysis_.space(value) == job_->space &&
                      (analysis_.level(value) == job_->level || analysis_.isRecomputed(value));
   const std::uint32_t result = again ? compute(value) : load(value, false);
   stampOf_[value] = stamp_;
@@ -95,7 +100,12 @@ std::uint32_t Emitter::compute(NodeId id) {
     for (std::size_t k = 0; k < operands.size(); ++k) x[k] = valueOf(operands[k]);
     const auto& attrs = tape_.attrs(node);
     const std::int32_t attr = attrs.empty() ? 0 : static_cast<std::int32_t>(attrs[0]);
-    result = append({.kind = InstrKind::Compute, .op = node.op, .a = x[0], .b = x[1], .c = x[2], .extra = attr});
+    result = append({.kind = InstrKind::Compute,
+                     .op = node.op,
+                     .a = x[0],
+                     .b = x[1],
+                     .c = x[2],
+                     .extra = attr});
   }
   stampOf_[id] = stamp_;
   valueIn_[id] = result;
@@ -112,7 +122,9 @@ IndexMap Emitter::mapOf(const Shape& shape, std::span<const std::int64_t> stride
   return map;
 }
 
-IndexMap Emitter::contiguous(const Shape& shape) const { return mapOf(shape, rowMajorStrides(shape)); }
+IndexMap Emitter::contiguous(const Shape& shape) const {
+  return mapOf(shape, rowMajorStrides(shape));
+}
 
 std::uint32_t Emitter::internMap(IndexMap map) {
   auto& maps = kernel_.maps;
@@ -123,9 +135,11 @@ std::uint32_t Emitter::internMap(IndexMap map) {
   return lastMap_;
 }
 
-std::uint32_t Emitter::loadView(const View& view, const Shape& shape, std::size_t firstAxis, const Shape& full) {
+std::uint32_t Emitter::loadView(const View& view, const Shape& shape, std::size_t firstAxis,
+                                const Shape& full) {
   std::vector<std::int64_t> strides(full.size(), 0);
-  std::copy_n(view.stride.begin(), shape.size(), strides.begin() + static_cast<std::ptrdiff_t>(firstAxis));
+  std::copy_n(view.stride.begin(), shape.size(),
+              strides.begin() + static_cast<std::ptrdiff_t>(firstAxis));
   IndexMap map = mapOf(full, strides);
   const std::vector<int> loops = loopsOf(full);
   std::int64_t offset = view.offset;
@@ -142,7 +156,8 @@ std::uint32_t Emitter::loadView(const View& view, const Shape& shape, std::size_
     map.windows.push_back(window);
   }
   kernel_.accesses.push_back({buffers_.bufferOf(view.root), internMap(std::move(map)), offset});
-  return append({.kind = InstrKind::Load, .extra = static_cast<std::int32_t>(kernel_.accesses.size() - 1)});
+  return append(
+      {.kind = InstrKind::Load, .extra = static_cast<std::int32_t>(kernel_.accesses.size() - 1)});
 }
 
 std::uint32_t Emitter::load(NodeId value, bool through) {
@@ -158,25 +173,34 @@ std::uint32_t Emitter::gather(NodeId id) {
   const Shape& from = tape_.shape(source);
   const std::size_t width = tape_.shape(indices).size();
   const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
-  const std::vector<std::int64_t> strides = rowMajorStrides(from);
+  const NodeId root = analysis_.views().resolve(source).root;
+  std::vector<std::int64_t> strides = rowMajorStrides(from);
+  // One element stands for all of a uniform constant; the indices are checked all the same.
+  if (analysis_.role(root) == Role::Constant) strides.assign(strides.size(), 0);
 
-  // Where the indices have fewer axes than the result, they are read where the other axes do not matter.
-  const std::uint32_t index = analysis_.space(indices) == job_->space
-                                  ? valueOf(indices)
-                                  : loadView(analysis_.views().resolve(indices), tape_.shape(indices), axis, shape);
+  // Where the indices have fewer axes than the result, they are read where the other axes do not
+  // matter.
+  const std::uint32_t index =
+      analysis_.space(indices) == job_->space
+          ? valueOf(indices)
+          : loadView(analysis_.views().resolve(indices), tape_.shape(indices), axis, shape);
 
   std::vector<std::int64_t> result(shape.size(), 0);
   for (std::size_t k = 0; k < axis; ++k) result[k] = strides[k];
   for (std::size_t k = axis + 1; k < from.size(); ++k) result[k - 1 + width] = strides[k];
-  const NodeId root = analysis_.views().resolve(source).root;
   kernel_.accesses.push_back({buffers_.bufferOf(root), internMap(mapOf(shape, result)), 0});
-  kernel_.gathers.push_back({static_cast<std::uint32_t>(kernel_.accesses.size() - 1), strides[axis], from[axis], id});
-  return append({.kind = InstrKind::Gather, .a = index, .extra = static_cast<std::int32_t>(kernel_.gathers.size() - 1)});
+  kernel_.gathers.push_back(
+      {static_cast<std::uint32_t>(kernel_.accesses.size() - 1), strides[axis], from[axis], id});
+  return append({.kind = InstrKind::Gather,
+                 .a = index,
+                 .extra = static_cast<std::int32_t>(kernel_.gathers.size() - 1)});
 }
 
 void Emitter::store(std::uint32_t value, BufferId buffer, std::int64_t offset, IndexMap map) {
   kernel_.accesses.push_back({buffer, internMap(std::move(map)), offset});
-  append({.kind = InstrKind::Store, .a = value, .extra = static_cast<std::int32_t>(kernel_.accesses.size() - 1)});
+  append({.kind = InstrKind::Store,
+          .a = value,
+          .extra = static_cast<std::int32_t>(kernel_.accesses.size() - 1)});
 }
 
 void Emitter::reduce(NodeId id) {
@@ -187,7 +211,9 @@ void Emitter::reduce(NodeId id) {
   const std::vector<std::int64_t> resultStrides = rowMajorStrides(tape_.shape(node));
   std::vector<std::int64_t> strides(from.size(), 0);
   Reduction reduction;
-  reduction.op = opOf(node) == Op::Sum ? ReduceOp::Sum : opOf(node) == Op::ReduceMax ? ReduceOp::Max : ReduceOp::Min;
+  reduction.op = opOf(node) == Op::Sum         ? ReduceOp::Sum
+                 : opOf(node) == Op::ReduceMax ? ReduceOp::Max
+                                               : ReduceOp::Min;
   const std::vector<int> loops = loopsOf(from);
   std::size_t kept = 0;
   for (std::size_t k = 0; k < from.size(); ++k) {
@@ -200,7 +226,9 @@ void Emitter::reduce(NodeId id) {
   kernel_.accesses.push_back({buffers_.bufferOf(id), internMap(mapOf(from, strides)), 0});
   reduction.access = static_cast<std::uint32_t>(kernel_.accesses.size() - 1);
   kernel_.reductions.push_back(reduction);
-  append({.kind = InstrKind::Reduce, .a = value, .extra = static_cast<std::int32_t>(kernel_.reductions.size() - 1)});
+  append({.kind = InstrKind::Reduce,
+          .a = value,
+          .extra = static_cast<std::int32_t>(kernel_.reductions.size() - 1)});
 }
 
 void collapseLoops(Kernel& kernel) {
@@ -234,7 +262,8 @@ void collapseLoops(Kernel& kernel) {
       r.reducedLoops = low | high << inner;
     }
     for (Instr& instr : kernel.body) {
-      if (instr.kind == InstrKind::Iota && instr.extra > static_cast<std::int32_t>(outer)) --instr.extra;
+      if (instr.kind == InstrKind::Iota && instr.extra > static_cast<std::int32_t>(outer))
+        --instr.extra;
     }
   }
 }

@@ -8,7 +8,8 @@
 
 namespace adjoint {
 
-/// A store of a value into a place that is not its own buffer: a piece of a concat, or a second copy for an output.
+/// A store of a value into a place that is not its own buffer: a piece of a concat, or a second
+/// copy for an output.
 struct Site {
   NodeId value = kNoNode;
   BufferId buffer = 0;
@@ -39,7 +40,8 @@ class BufferTable {
 /// Writes kernels from jobs.
 class Emitter {
  public:
-  Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites, const std::vector<bool>& needed);
+  Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites,
+          const std::vector<bool>& needed);
 
   Kernel emit(const KernelJob& job);
 
@@ -47,8 +49,10 @@ class Emitter {
   std::uint32_t valueOf(NodeId operand);
   std::uint32_t compute(NodeId id);
   std::uint32_t load(NodeId value, bool through);
-  /// Loads through a view of a value of this shape whose axes stand at firstAxis... of the kernel's full shape.
-  std::uint32_t loadView(const View& view, const Shape& shape, std::size_t firstAxis, const Shape& full);
+  /// Loads through a view of a value of this shape whose axes stand at firstAxis... of the kernel's
+  /// full shape.
+  std::uint32_t loadView(const View& view, const Shape& shape, std::size_t firstAxis,
+                         const Shape& full);
   std::uint32_t gather(NodeId id);
   std::uint32_t constant(double value);
   void store(std::uint32_t value, BufferId buffer, std::int64_t offset, IndexMap map);

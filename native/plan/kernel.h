@@ -10,8 +10,9 @@ namespace adjoint {
 
 using BufferId = std::uint32_t;
 
-/// A loop index accepted by an access only where lo <= i < hi and (i - lo) is a multiple of step; the access then
-/// uses (i - lo) / step in the place of i. The pulled adjoint of slice and pad: outside, a load gives `fill`.
+/// A loop index accepted by an access only where lo <= i < hi and (i - lo) is a multiple of step;
+/// the access then uses (i - lo) / step in the place of i. The pulled adjoint of slice and pad:
+/// outside, a load gives `fill`.
 struct Window {
   std::uint32_t loop = 0;
   std::int64_t lo = 0;
@@ -20,7 +21,8 @@ struct Window {
   bool operator==(const Window&) const = default;
 };
 
-/// How loop indices map to elements: offset + sum over loops of stride * index. Shared by many accesses.
+/// How loop indices map to elements: offset + sum over loops of stride * index. Shared by many
+/// accesses.
 struct IndexMap {
   std::vector<std::int64_t> stride;  ///< one a loop, in elements; 0 broadcasts
   std::vector<Window> windows;       ///< loads only; usually none
@@ -30,12 +32,12 @@ struct IndexMap {
 
 struct Access {
   BufferId buffer = 0;
-  std::uint32_t map = 0;     ///< index into Kernel::maps
-  std::int64_t offset = 0;   ///< elements from the start of the buffer
+  std::uint32_t map = 0;    ///< index into Kernel::maps
+  std::int64_t offset = 0;  ///< elements from the start of the buffer
 };
 
-/// The computed part of a gathered address: adds stride * index, where 0 <= index < limit or the run fails
-/// with ERR_INDEX at `node`.
+/// The computed part of a gathered address: adds stride * index, where 0 <= index < limit or the
+/// run fails with ERR_INDEX at `node`.
 struct Gather {
   std::uint32_t access = 0;
   std::int64_t stride = 0;
@@ -45,8 +47,8 @@ struct Gather {
 
 enum class ReduceOp : std::uint8_t { Sum, Max, Min };  ///< Max and Min propagate NaN
 
-/// A reduction at the end of the nest. The reduced loops are neighbors in the nest. The order of a sum follows
-/// from the number of its terms alone (docs/design: order of sums).
+/// A reduction at the end of the nest. The reduced loops are neighbors in the nest. The order of a
+/// sum follows from the number of its terms alone (docs/design: order of sums).
 struct Reduction {
   ReduceOp op = ReduceOp::Sum;
   std::uint32_t access = 0;        ///< where results go; stride 0 along the reduced loops
@@ -63,7 +65,8 @@ enum class InstrKind : std::uint8_t {
   Reduce,   ///< reductions[extra] takes a
 };
 
-/// One instruction of a straight-line body. Operands are positions of earlier instructions in the body.
+/// One instruction of a straight-line body. Operands are positions of earlier instructions in the
+/// body.
 struct Instr {
   InstrKind kind = InstrKind::Compute;
   OpCode op = 0;
@@ -71,12 +74,13 @@ struct Instr {
   std::int32_t extra = 0;
 };
 
-/// A nest of loops over a straight-line scalar body: the unit both executors run. The body runs once for every
-/// point of the nest, in row-major order as far as reductions can tell; no point reads what another one stores.
-/// No loops: scalar code. At most one window a loop, none on stores and results; a reduction's result shares no memory
-/// with the loads.
+/// A nest of loops over a straight-line scalar body: the unit both executors run. The body runs
+/// once for every point of the nest, in row-major order as far as reductions can tell; no point
+/// reads what another one stores. No loops: scalar code. At most one window a loop, none on stores
+/// and results; a reduction's result shares no memory with the loads.
 struct Kernel {
-  std::vector<std::int64_t> extents;  ///< outermost first; already collapsed where every access allows it
+  std::vector<std::int64_t>
+      extents;  ///< outermost first; already collapsed where every access allows it
   std::vector<Instr> body;
   std::vector<double> constants;
   std::vector<IndexMap> maps;

@@ -18,16 +18,18 @@ struct StridedOperand {
   std::vector<std::int64_t> stride;
 };
 
-/// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j]: fused chains of 128 terms, their results added in order
-/// (docs/design/0003). Strides are (batch, row, column); a batch stride of 0 shares the operand. c is contiguous.
+/// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j]: fused chains of 128 terms, their results added in
+/// order (docs/design/0003). Strides are (batch, row, column); a batch stride of 0 shares the
+/// operand. c is contiguous.
 struct MatMulStep {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
   StridedOperand a, b;
   BufferId c = 0;
 };
 
-/// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the left with
-/// y[-1] = 0, or from the right when `reverse`. Without `a`, a running sum. All contiguous.
+/// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the
+/// left with y[-1] = 0, or from the right when `reverse`. Without `a`, a running sum. All
+/// contiguous.
 struct RecurrenceStep {
   std::int64_t outer = 1, n = 0, inner = 1;
   bool hasA = false;
@@ -35,16 +37,17 @@ struct RecurrenceStep {
   BufferId a = 0, b = 0, y = 0;
 };
 
-/// Stable argsort (ascending; NaN last) or the position of the first maximum or minimum (NaN wins) along the
-/// middle axis of a contiguous [outer, n, inner] buffer. argsort gives [outer, n, inner], the others [outer, inner].
+/// Stable argsort (ascending; NaN last) or the position of the first maximum or minimum (NaN wins)
+/// along the middle axis of a contiguous [outer, n, inner] buffer. argsort gives [outer, n, inner],
+/// the others [outer, inner].
 struct IndexStep {
   enum class Kind : std::uint8_t { ArgSort, ArgMax, ArgMin } kind = Kind::ArgSort;
   std::int64_t outer = 1, n = 0, inner = 1;
   BufferId in = 0, out = 0;
 };
 
-/// out = 0; out[o, index[j], i] += updates[o, j, i], serially in the order of j. An index outside [0, size)
-/// fails with ERR_INDEX at `node`.
+/// out = 0; out[o, index[j], i] += updates[o, j, i], serially in the order of j. An index outside
+/// [0, size) fails with ERR_INDEX at `node`.
 struct ScatterAddStep {
   std::int64_t outer = 1, count = 0, inner = 1, size = 0;
   BufferId indices = 0, updates = 0, out = 0;
@@ -53,8 +56,8 @@ struct ScatterAddStep {
 
 using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep>;
 
-/// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8 doubles, so
-/// code may read and write up to the padding.
+/// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
+/// doubles, so code may read and write up to the padding.
 enum class Base : std::uint8_t {
   Io,        ///< the caller's arena: inputs, then outputs
   Temp,      ///< the workspace
@@ -63,7 +66,7 @@ enum class Base : std::uint8_t {
 
 struct Buffer {
   Base base = Base::Temp;
-  std::int64_t offset = 0;    ///< doubles from the start of its base
+  std::int64_t offset = 0;  ///< doubles from the start of its base
   std::int64_t elements = 0;
 };
 
@@ -74,7 +77,8 @@ struct IoPort {
   DType dtype = DType::F64;
 };
 
-/// A tape made ready to run: steps in order over buffers with fixed places. Immutable, shared between threads.
+/// A tape made ready to run: steps in order over buffers with fixed places. Immutable, shared
+/// between threads.
 struct Plan {
   std::vector<Step> steps;
   std::vector<Buffer> buffers;
@@ -82,8 +86,9 @@ struct Plan {
   std::vector<IoPort> outputs;
   std::int64_t ioDoubles = 0;
   std::int64_t tempDoubles = 0;
-  std::vector<double> constants;  ///< content of Base::Constant, padding included (8 doubles past the end)
-  TapePtr tape;                   ///< the final tape, for messages
+  std::vector<double>
+      constants;  ///< content of Base::Constant, padding included (8 doubles past the end)
+  TapePtr tape;   ///< the final tape, for messages
 
   std::string toString() const;
   std::size_t bytes() const;

@@ -16,7 +16,11 @@ namespace {
 class Planner : public BufferTable {
  public:
   explicit Planner(TapePtr tape)
-      : tape_(*tape), analysis_(tape_), plan_(std::make_shared<Plan>()), buffers_(tape_.size(), kNoNode), needed_(tape_.size(), false) {
+      : tape_(*tape),
+        analysis_(tape_),
+        plan_(std::make_shared<Plan>()),
+        buffers_(tape_.size(), kNoNode),
+        needed_(tape_.size(), false) {
     plan_->tape = std::move(tape);
   }
 
@@ -53,7 +57,9 @@ class Planner : public BufferTable {
   BufferId addConstants(const std::vector<double>& values) {
     const auto offset = static_cast<std::int64_t>(plan_->constants.size());
     plan_->constants.insert(plan_->constants.end(), values.begin(), values.end());
-    plan_->constants.resize(static_cast<std::size_t>(paddedDoubles(static_cast<std::int64_t>(plan_->constants.size()))), 0.0);
+    plan_->constants.resize(
+        static_cast<std::size_t>(paddedDoubles(static_cast<std::int64_t>(plan_->constants.size()))),
+        0.0);
     return addBuffer({Base::Constant, offset, static_cast<std::int64_t>(values.size())});
   }
 
@@ -62,7 +68,8 @@ class Planner : public BufferTable {
     const NodeId value = analysis_.views().strip(operand);
     const Node& node = tape_.node(value);
     if (node.op != tapeop::kConstant) return bufferOf(value);
-    return addConstants(std::vector<double>(static_cast<std::size_t>(tape_.count(value)), Tape::constantValue(node)));
+    return addConstants(std::vector<double>(static_cast<std::size_t>(tape_.count(value)),
+                                            Tape::constantValue(node)));
   }
 
   IoPort addPort(const Port& port) {
@@ -81,7 +88,8 @@ class Planner : public BufferTable {
       plan_->outputs.push_back(addPort(port));
       const NodeId value = analysis_.views().strip(port.node);
       const Role role = analysis_.role(value);
-      const bool isOwn = role == Role::Pointwise || role == Role::Reduction || role == Role::Concat || role == Role::Library;
+      const bool isOwn = role == Role::Pointwise || role == Role::Reduction ||
+                         role == Role::Concat || role == Role::Library;
       if (isOwn && buffers_[value] == kNoNode) {
         buffers_[value] = plan_->outputs.back().buffer;
         analysis_.setStored(value);
@@ -105,7 +113,8 @@ class Planner : public BufferTable {
   void addSite(Site site) {
     const NodeId piece = site.value;
     sites_.push_back(std::move(site));
-    itemsOf(analysis_.space(piece), analysis_.storeLevel(piece)).push_back({kNoNode, static_cast<std::uint32_t>(sites_.size() - 1)});
+    itemsOf(analysis_.space(piece), analysis_.storeLevel(piece))
+        .push_back({kNoNode, static_cast<std::uint32_t>(sites_.size() - 1)});
   }
 
   void collectJobs() {
@@ -210,8 +219,14 @@ class Planner : public BufferTable {
         const NodeId indices = node.operand[0];
         const NodeId updates = node.operand[1];
         const Around a = around(tape_.shape(node), attrs[0]);
-        return ScatterAddStep{a.outer,  tape_.count(indices), a.inner, attrs[1], contiguousBufferOf(indices), contiguousBufferOf(updates),
-                              bufferOf(id), id};
+        return ScatterAddStep{a.outer,
+                              tape_.count(indices),
+                              a.inner,
+                              attrs[1],
+                              contiguousBufferOf(indices),
+                              contiguousBufferOf(updates),
+                              bufferOf(id),
+                              id};
       }
       case Op::ArgMax:
       case Op::ArgMin:
@@ -220,7 +235,8 @@ class Planner : public BufferTable {
         const auto kind = opOf(node) == Op::ArgSort  ? IndexStep::Kind::ArgSort
                           : opOf(node) == Op::ArgMax ? IndexStep::Kind::ArgMax
                                                      : IndexStep::Kind::ArgMin;
-        return IndexStep{kind, a.outer, a.n, a.inner, contiguousBufferOf(node.operand[0]), bufferOf(id)};
+        return IndexStep{kind,        a.outer, a.n, a.inner, contiguousBufferOf(node.operand[0]),
+                         bufferOf(id)};
       }
       default:
         throw Error(ErrorCode::Native, std::string("no step for ") + opName(node.op));

@@ -20,11 +20,13 @@ std::string accessText(const Kernel& kernel, const Access& access) {
   const IndexMap& map = kernel.maps[access.map];
   std::string text = b(access.buffer) + "[" + std::to_string(access.offset);
   for (std::size_t l = 0; l < map.stride.size(); ++l) {
-    if (map.stride[l] != 0) text += " + " + std::to_string(map.stride[l]) + "*i" + std::to_string(l);
+    if (map.stride[l] != 0)
+      text += " + " + std::to_string(map.stride[l]) + "*i" + std::to_string(l);
   }
   text += "]";
   for (const Window& w : map.windows) {
-    text += " if i" + std::to_string(w.loop) + " in " + std::to_string(w.lo) + ".." + std::to_string(w.hi);
+    text += " if i" + std::to_string(w.loop) + " in " + std::to_string(w.lo) + ".." +
+            std::to_string(w.hi);
     if (w.step != 1) text += " by " + std::to_string(w.step);
   }
   return text;
@@ -42,15 +44,17 @@ std::string instrText(const Kernel& kernel, std::uint32_t position) {
       return v(position) + " = load " + accessText(kernel, kernel.accesses[extra]);
     case InstrKind::Gather: {
       const Gather& gather = kernel.gathers[extra];
-      return v(position) + " = gather " + accessText(kernel, kernel.accesses[gather.access]) + " + " +
-             std::to_string(gather.stride) + "*" + v(instr.a) + " below " + std::to_string(gather.limit);
+      return v(position) + " = gather " + accessText(kernel, kernel.accesses[gather.access]) +
+             " + " + std::to_string(gather.stride) + "*" + v(instr.a) + " below " +
+             std::to_string(gather.limit);
     }
     case InstrKind::Store:
       return "store " + accessText(kernel, kernel.accesses[extra]) + " = " + v(instr.a);
     case InstrKind::Reduce: {
       const Reduction& r = kernel.reductions[extra];
       const char* name = r.op == ReduceOp::Sum ? "sum" : r.op == ReduceOp::Max ? "max" : "min";
-      return std::string(name) + " " + accessText(kernel, kernel.accesses[r.access]) + " = " + v(instr.a);
+      return std::string(name) + " " + accessText(kernel, kernel.accesses[r.access]) + " = " +
+             v(instr.a);
     }
     case InstrKind::Compute:
       break;
@@ -64,20 +68,25 @@ std::string instrText(const Kernel& kernel, std::uint32_t position) {
 }
 
 std::string stepText(const MatMulStep& s) {
-  return "matmul " + b(s.c) + " = " + b(s.a.buffer) + " x " + b(s.b.buffer) + "  [" + std::to_string(s.batch) + "] " +
-         std::to_string(s.m) + "x" + std::to_string(s.k) + "x" + std::to_string(s.n) + "\n";
+  return "matmul " + b(s.c) + " = " + b(s.a.buffer) + " x " + b(s.b.buffer) + "  [" +
+         std::to_string(s.batch) + "] " + std::to_string(s.m) + "x" + std::to_string(s.k) + "x" +
+         std::to_string(s.n) + "\n";
 }
 std::string stepText(const RecurrenceStep& s) {
-  return std::string(s.hasA ? "recurrence " : "cumsum ") + b(s.y) + (s.reverse ? " reversed" : "") + "  [" + std::to_string(s.outer) + "," +
-         std::to_string(s.n) + "," + std::to_string(s.inner) + "]\n";
+  return std::string(s.hasA ? "recurrence " : "cumsum ") + b(s.y) + (s.reverse ? " reversed" : "") +
+         "  [" + std::to_string(s.outer) + "," + std::to_string(s.n) + "," +
+         std::to_string(s.inner) + "]\n";
 }
 std::string stepText(const IndexStep& s) {
-  const char* name = s.kind == IndexStep::Kind::ArgSort ? "argsort " : s.kind == IndexStep::Kind::ArgMax ? "argmax " : "argmin ";
-  return name + b(s.out) + " of " + b(s.in) + "  [" + std::to_string(s.outer) + "," + std::to_string(s.n) + "," + std::to_string(s.inner) + "]\n";
+  const char* name = s.kind == IndexStep::Kind::ArgSort  ? "argsort "
+                     : s.kind == IndexStep::Kind::ArgMax ? "argmax "
+                                                         : "argmin ";
+  return name + b(s.out) + " of " + b(s.in) + "  [" + std::to_string(s.outer) + "," +
+         std::to_string(s.n) + "," + std::to_string(s.inner) + "]\n";
 }
 std::string stepText(const ScatterAddStep& s) {
-  return "scatter " + b(s.out) + " += " + b(s.updates) + " at " + b(s.indices) + "  " + std::to_string(s.count) + " into " +
-         std::to_string(s.size) + "\n";
+  return "scatter " + b(s.out) + " += " + b(s.updates) + " at " + b(s.indices) + "  " +
+         std::to_string(s.count) + " into " + std::to_string(s.size) + "\n";
 }
 std::string stepText(const Kernel& kernel) { return kernel.toString(); }
 
@@ -104,22 +113,26 @@ std::string Plan::toString() const {
   std::string text;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = buffers[i];
-    text += b(static_cast<BufferId>(i)) + " = " + bases[static_cast<int>(buffer.base)] + "[" + std::to_string(buffer.offset) + ", " +
-            std::to_string(buffer.elements) + "]\n";
+    text += b(static_cast<BufferId>(i)) + " = " + bases[static_cast<int>(buffer.base)] + "[" +
+            std::to_string(buffer.offset) + ", " + std::to_string(buffer.elements) + "]\n";
   }
   for (const IoPort& port : inputs) text += "input " + port.name + " " + b(port.buffer) + "\n";
-  for (const Step& step : steps) text += std::visit([](const auto& s) { return stepText(s); }, step);
+  for (const Step& step : steps)
+    text += std::visit([](const auto& s) { return stepText(s); }, step);
   for (const IoPort& port : outputs) text += "output " + port.name + " " + b(port.buffer) + "\n";
   return text;
 }
 
 std::size_t Plan::bytes() const {
-  std::size_t total = sizeof(Plan) + buffers.capacity() * sizeof(Buffer) + constants.capacity() * sizeof(double);
+  std::size_t total =
+      sizeof(Plan) + buffers.capacity() * sizeof(Buffer) + constants.capacity() * sizeof(double);
   for (const Step& step : steps) {
     total += sizeof(Step);
     if (const auto* kernel = std::get_if<Kernel>(&step)) {
-      total += kernel->body.capacity() * sizeof(Instr) + kernel->accesses.capacity() * sizeof(Access) +
-               kernel->constants.capacity() * sizeof(double) + kernel->maps.capacity() * sizeof(IndexMap);
+      total += kernel->body.capacity() * sizeof(Instr) +
+               kernel->accesses.capacity() * sizeof(Access) +
+               kernel->constants.capacity() * sizeof(double) +
+               kernel->maps.capacity() * sizeof(IndexMap);
     }
   }
   return total + (tape ? tape->bytes() : 0);

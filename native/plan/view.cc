@@ -8,7 +8,8 @@ namespace adjoint {
 
 namespace {
 
-/// An axis of the value being walked to: coefficient * index of an axis of the value walked from + base.
+/// An axis of the value being walked to: coefficient * index of an axis of the value walked from +
+/// base.
 struct AxisMap {
   int source = -1;  ///< -1: constant
   std::int64_t coefficient = 0;
@@ -47,7 +48,8 @@ AxisMaps throughUnits(const Shape& from, const Shape& to, const AxisMaps& maps) 
 
 Shape squeezed(const Shape& shape) {
   Shape result;
-  std::copy_if(shape.begin(), shape.end(), std::back_inserter(result), [](std::int64_t e) { return e != 1; });
+  std::copy_if(shape.begin(), shape.end(), std::back_inserter(result),
+               [](std::int64_t e) { return e != 1; });
   return result;
 }
 
@@ -133,7 +135,8 @@ View Views::resolve(NodeId id, bool through, int depth) {
     switch (opOf(node)) {
       case Op::Transpose: {
         AxisMaps next(to.size());
-        for (std::size_t j = 0; j < from.size(); ++j) next[static_cast<std::size_t>(attrs[j])] = maps[j];
+        for (std::size_t j = 0; j < from.size(); ++j)
+          next[static_cast<std::size_t>(attrs[j])] = maps[j];
         maps = next;
         break;
       }
@@ -170,7 +173,8 @@ View Views::resolve(NodeId id, bool through, int depth) {
           AxisMap& map = maps[k];
           const auto loop = static_cast<std::uint32_t>(map.source);
           affine = map.source >= 0 && map.coefficient == 1 && to[k] > 0 &&
-                   std::none_of(view.windows.begin(), view.windows.end(), [&](const Window& w) { return w.loop == loop; });
+                   std::none_of(view.windows.begin(), view.windows.end(),
+                                [&](const Window& w) { return w.loop == loop; });
           if (!affine) break;
           const std::int64_t first = lo - map.base;
           view.windows.push_back({loop, first, first + (to[k] - 1) * step + 1, step});
@@ -194,7 +198,8 @@ View Views::resolve(NodeId id, bool through, int depth) {
         if (isVirtual(source)) {
           if (depth < kMaxNestedReshapes) {
             const View inner = resolve(source, false, depth + 1);
-            if (isContiguous(inner, tape_.shape(source)) && tape_.node(inner.root).op != tapeop::kConstant) {
+            if (isContiguous(inner, tape_.shape(source)) &&
+                tape_.node(inner.root).op != tapeop::kConstant) {
               view.offset += inner.offset;
               return finish(inner.root, from);
             }

@@ -9,8 +9,8 @@
 
 namespace adjoint {
 
-/// An element of a value found in the buffer of another one: offset + sum over axes of stride * index, windows
-/// restricting the axes they name. Axes are those of the value, unit axes included.
+/// An element of a value found in the buffer of another one: offset + sum over axes of stride *
+/// index, windows restricting the axes they name. Axes are those of the value, unit axes included.
 struct View {
   NodeId root = kNoNode;
   std::int64_t offset = 0;
@@ -19,8 +19,8 @@ struct View {
   std::vector<Window> windows;  ///< `loop` counts axes of the value
 };
 
-/// Resolves data movement into index maps. Which views are kept in memory of their own is decided here: those
-/// whose elements no affine map reaches.
+/// Resolves data movement into index maps. Which views are kept in memory of their own is decided
+/// here: those whose elements no affine map reaches.
 class Views {
  public:
   explicit Views(const Tape& tape);
@@ -32,11 +32,13 @@ class Views {
   bool isKept(NodeId id) const { return kept_[id]; }
   void keep(NodeId id) { kept_[id] = true; }
 
-  /// The value with the same elements in the same order: steps over stopGradient and changes of unit axes.
+  /// The value with the same elements in the same order: steps over stopGradient and changes of
+  /// unit axes.
   NodeId strip(NodeId id) const;
 
-  /// Where the elements of `id` are: in the nearest kept or computed value below it. With `through`, looks through
-  /// `id` itself even when it is kept (to fill it). Marks values as kept where needed.
+  /// Where the elements of `id` are: in the nearest kept or computed value below it. With
+  /// `through`, looks through `id` itself even when it is kept (to fill it). Marks values as kept
+  /// where needed.
   View resolve(NodeId id, bool through = false) { return resolve(id, through, 0); }
 
  private:

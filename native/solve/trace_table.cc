@@ -150,12 +150,14 @@ std::string elementText(const Tape& tape, NodeId id) {
   return "at(v" + std::to_string(source) + "; " + position + ")";
 }
 
-// Slices read by elements only, and the inputs read by such slices only: the elements stand for them.
+// Slices read by elements only, and the inputs read by such slices only: the elements stand for
+// them.
 std::vector<bool> findHidden(const Tape& tape) {
   std::vector<bool> hidden(tape.size());
   for (NodeId id = 0; id < tape.size(); ++id) {
     const Node& node = tape.node(id);
-    hidden[id] = opOf(node) == Op::Slice || (node.op == tapeop::kInput && !tape.shape(node).empty());
+    hidden[id] =
+        opOf(node) == Op::Slice || (node.op == tapeop::kInput && !tape.shape(node).empty());
   }
   std::vector<bool> read(tape.size());
   for (std::size_t i = tape.size(); i-- > 0;) {

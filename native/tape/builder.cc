@@ -10,7 +10,8 @@ namespace {
 
 /// Folds the 128-bit product of two words: every bit of both reaches every bit of the result.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
+  const auto product =
+      static_cast<unsigned __int128>(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
@@ -120,8 +121,8 @@ NodeId Builder::data(std::shared_ptr<const std::vector<double>> values, const Sh
   return cons(node, {});
 }
 
-NodeId Builder::append(OpCode op, DType dtype, const Shape& shape,
-                       std::span<const NodeId> operands, std::span<const std::int64_t> attrs) {
+NodeId Builder::append(OpCode op, DType dtype, const Shape& shape, std::span<const NodeId> operands,
+                       std::span<const std::int64_t> attrs) {
   return appendInterned(op, dtype, intern(shape), internAttrs(attrs), operands);
 }
 
@@ -152,7 +153,9 @@ std::size_t Builder::addRule(std::shared_ptr<const CustomRule> rule) {
 }
 
 std::uint32_t Builder::hash(const Node& node, std::span<const NodeId> variadic) {
-  std::uint64_t h = mix(node.op | static_cast<std::uint64_t>(node.dtype) << 16 | static_cast<std::uint64_t>(node.shape) << 32, node.attr);
+  std::uint64_t h = mix(node.op | static_cast<std::uint64_t>(node.dtype) << 16 |
+                            static_cast<std::uint64_t>(node.shape) << 32,
+                        node.attr);
   if (node.arity == Node::kVariadic) {
     for (const NodeId id : variadic) h = mix(h, id);
   } else {
@@ -164,7 +167,8 @@ std::uint32_t Builder::hash(const Node& node, std::span<const NodeId> variadic) 
   return static_cast<std::uint32_t>(h);
 }
 
-std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic, std::uint32_t h) const {
+std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic,
+                              std::uint32_t h) const {
   const std::size_t mask = table_.size() - 1;
   std::size_t slot = h & mask;
   for (; table_[slot].id != kNoNode; slot = (slot + 1) & mask) {
@@ -178,7 +182,8 @@ std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic
       if (std::ranges::equal(tape_->operands(other), variadic)) return slot;
     } else if (std::memcmp(other.operand, node.operand, sizeof(node.operand)) == 0) {
       return slot;
-    } else if (other.operand[0] == node.operand[1] && other.operand[1] == node.operand[0] && isCommutative(node.op)) {
+    } else if (other.operand[0] == node.operand[1] && other.operand[1] == node.operand[0] &&
+               isCommutative(node.op)) {
       return slot;
     }
   }

@@ -72,7 +72,8 @@ class Builder {
   NodeId cons(const Node& node, std::span<const NodeId> variadic);
   NodeId push(const Node& node, std::span<const NodeId> variadic);
   /// Slot that holds an equal node, or the free one where it belongs.
-  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic, std::uint32_t hash) const;
+  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic,
+                       std::uint32_t hash) const;
   void grow();
   static std::uint32_t hash(const Node& node, std::span<const NodeId> variadic);
 

@@ -16,7 +16,8 @@ enum class ErrorCode : int {
 /// The stable code users see, e.g. "ERR_SHAPE".
 const char* errorCodeName(ErrorCode code);
 
-/// Thrown inside the core and caught at the boundary, where it becomes the TypeScript class of its code.
+/// Thrown inside the core and caught at the boundary, where it becomes the TypeScript class of its
+/// code.
 class Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}

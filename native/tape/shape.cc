@@ -10,15 +10,16 @@ const char* dtypeName(DType dtype) { return dtype == DType::Bool ? "bool" : "f64
 
 std::int64_t elementCount(const Shape& shape) {
   if (static_cast<std::int64_t>(shape.size()) > kMaxRank) {
-    throw Error(ErrorCode::Limit, "a shape has at most " + std::to_string(kMaxRank) + " axes, got " +
-                                      std::to_string(shape.size()));
+    throw Error(ErrorCode::Limit, "a shape has at most " + std::to_string(kMaxRank) +
+                                      " axes, got " + std::to_string(shape.size()));
   }
   std::int64_t count = 1;
   bool empty = false;
   for (const std::int64_t extent : shape) {
     if (extent < 0) throw Error(ErrorCode::Shape, "negative extent in shape " + toString(shape));
     if (extent == 0) empty = true;
-    if (extent > kMaxElements || (!empty && count > kMaxElements / std::max<std::int64_t>(extent, 1))) {
+    if (extent > kMaxElements ||
+        (!empty && count > kMaxElements / std::max<std::int64_t>(extent, 1))) {
       throw Error(ErrorCode::Limit, "shape " + toString(shape) + " has more than " +
                                         std::to_string(kMaxElements) + " elements");
     }

@@ -13,7 +13,8 @@ constexpr std::int64_t kMaxRank = 16;
 /// Largest number of elements a single value may have (16 GiB of doubles).
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
 
-/// What a value's elements are. Booleans are held as 0.0 and 1.0, so every buffer is an array of doubles.
+/// What a value's elements are. Booleans are held as 0.0 and 1.0, so every buffer is an array of
+/// doubles.
 enum class DType : std::uint8_t { F64, Bool };
 
 const char* dtypeName(DType dtype);

@@ -108,7 +108,8 @@ std::string Tape::toString() const {
 std::size_t Tape::bytes() const {
   std::size_t total = sizeof(Tape) + nodes_.capacity() * sizeof(Node) +
                       pool_.capacity() * sizeof(NodeId) + counts_.capacity() * sizeof(std::int64_t);
-  for (const Shape& shape : shapes_) total += sizeof(Shape) + shape.capacity() * sizeof(std::int64_t);
+  for (const Shape& shape : shapes_)
+    total += sizeof(Shape) + shape.capacity() * sizeof(std::int64_t);
   for (const auto& attrs : attrs_) total += sizeof(attrs) + attrs.capacity() * sizeof(std::int64_t);
   for (const auto& values : data_) total += values->capacity() * sizeof(double);
   return total;

@@ -25,7 +25,8 @@ NodeId Copier::copy(const Node& node, std::span<const NodeId> operands) {
   if (shapes_[node.shape] == kNoNode) shapes_[node.shape] = builder_.intern(from_.shape(node));
   if (node.attr >= attrs_.size()) attrs_.resize(node.attr + 1, kNoNode);
   if (attrs_[node.attr] == kNoNode) attrs_[node.attr] = builder_.internAttrs(from_.attrs(node));
-  return builder_.appendInterned(node.op, node.dtype, shapes_[node.shape], attrs_[node.attr], operands);
+  return builder_.appendInterned(node.op, node.dtype, shapes_[node.shape], attrs_[node.attr],
+                                 operands);
 }
 
 NodeId Copier::copyMapped(const Node& node, const std::vector<NodeId>& map) {
@@ -44,10 +45,12 @@ std::size_t outputCount(const Tape& tape, const Node& custom) {
   return tape.rule(static_cast<std::size_t>(tape.attrs(custom)[0])).primal->outputs().size();
 }
 
-std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee, std::span<const NodeId> arguments) {
+std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,
+                               std::span<const NodeId> arguments) {
   if (arguments.size() != callee.inputs().size()) {
     throw Error(ErrorCode::Argument, "a function of " + std::to_string(callee.inputs().size()) +
-                                         " inputs is called with " + std::to_string(arguments.size()));
+                                         " inputs is called with " +
+                                         std::to_string(arguments.size()));
   }
   std::vector<NodeId> map(callee.size(), kNoNode);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -58,7 +61,8 @@ std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee, std::span<c
                                         toString(builder.shape(arguments[i])));
     }
     if (builder.dtype(arguments[i]) != callee.node(port.node).dtype) {
-      throw Error(ErrorCode::DType, "input " + port.name + " is " + dtypeName(callee.node(port.node).dtype));
+      throw Error(ErrorCode::DType,
+                  "input " + port.name + " is " + dtypeName(callee.node(port.node).dtype));
     }
     map[port.node] = arguments[i];
   }
@@ -81,7 +85,8 @@ TapePtr selectOutputs(const TapePtr& t, std::span<const std::size_t> positions) 
   const std::vector<NodeId> outputs = inlineTape(builder, *t, inputs);
   std::vector<Port> ports;
   for (const std::size_t position : positions) {
-    if (position >= outputs.size()) throw Error(ErrorCode::Argument, "no output " + std::to_string(position));
+    if (position >= outputs.size())
+      throw Error(ErrorCode::Argument, "no output " + std::to_string(position));
     ports.push_back({t->outputs()[position].name, outputs[position]});
   }
   return builder.finish(std::move(ports));

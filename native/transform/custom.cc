@@ -16,13 +16,16 @@ std::vector<std::size_t> range(std::size_t first, std::size_t count) {
 std::vector<NodeId> addInputs(Builder& builder, const Tape& like, const std::string& prefix) {
   std::vector<NodeId> ids;
   for (const Port& port : like.inputs()) {
-    ids.push_back(builder.input(prefix + port.name, like.shape(port.node), like.node(port.node).dtype));
+    ids.push_back(
+        builder.input(prefix + port.name, like.shape(port.node), like.node(port.node).dtype));
   }
   return ids;
 }
-std::vector<NodeId> addOutputsAsInputs(Builder& builder, const Tape& like, const std::string& prefix) {
+std::vector<NodeId> addOutputsAsInputs(Builder& builder, const Tape& like,
+                                       const std::string& prefix) {
   std::vector<NodeId> ids;
-  for (const Port& port : like.outputs()) ids.push_back(builder.input(prefix + port.name, like.shape(port.node)));
+  for (const Port& port : like.outputs())
+    ids.push_back(builder.input(prefix + port.name, like.shape(port.node)));
   return ids;
 }
 
@@ -55,7 +58,8 @@ TapePtr customJvp(const CustomRule& rule) {
   const std::vector<NodeId> x = addInputs(builder, primal, "");
   const std::vector<NodeId> dx = addInputs(builder, primal, "d_");
   if (!rule.vjp) {
-    const std::vector<NodeId> all = inlineTape(builder, *jvp(rule.primal, range(0, n)), join({x, dx}));
+    const std::vector<NodeId> all =
+        inlineTape(builder, *jvp(rule.primal, range(0, n)), join({x, dx}));
     return finish(builder, {all.data() + m, m});
   }
   // The vjp is linear in yBar with matrix J^T; its own vjp with respect to yBar applies J.
@@ -78,7 +82,8 @@ TapePtr customVjp(const CustomRule& rule) {
   addOutputsAsInputs(builder, primal, "y_");
   const std::vector<NodeId> yBar = addOutputsAsInputs(builder, primal, "bar_");
   if (!rule.jvp) {
-    const std::vector<NodeId> all = inlineTape(builder, *vjp(rule.primal, range(0, n)), join({x, yBar}));
+    const std::vector<NodeId> all =
+        inlineTape(builder, *vjp(rule.primal, range(0, n)), join({x, yBar}));
     return finish(builder, {all.data() + m, n});
   }
   // The jvp is linear in dx with matrix J; its vjp with respect to dx applies J^T.

@@ -42,13 +42,16 @@ double costOf(const Tape& t, const Node& node) {
     case Family::Linear:
     case Family::Reduction:
     case Family::Recurrence:
-      return row.op == Op::Sum || row.family != Family::Linear ? static_cast<double>(t.count(node.operand[0])) : count * 0.25;
+      return row.op == Op::Sum || row.family != Family::Linear
+                 ? static_cast<double>(t.count(node.operand[0]))
+                 : count * 0.25;
     default:
       return 0;
   }
 }
 
-/// For each port a unit direction a lane: lanes [first, first + size) carry the unit vectors of this one.
+/// For each port a unit direction a lane: lanes [first, first + size) carry the unit vectors of
+/// this one.
 Expr unitSeeds(Builder& builder, const Shape& shape, std::int64_t first, std::int64_t lanes) {
   const std::int64_t size = elementCount(shape);
   const Shape flat{lanes, size};
@@ -86,15 +89,17 @@ struct Sizes {
   }
 };
 
-/// Builds the tape from the derivative over unit seeds. `derivative` is jvp or vjp; in both, the inputs are those of
-/// t then the seeds, and the outputs those of t then the results.
-TapePtr assemble(const TapePtr& t, const TapePtr& derivative, const Sizes& in, const Sizes& out, bool forward) {
+/// Builds the tape from the derivative over unit seeds. `derivative` is jvp or vjp; in both, the
+/// inputs are those of t then the seeds, and the outputs those of t then the results.
+TapePtr assemble(const TapePtr& t, const TapePtr& derivative, const Sizes& in, const Sizes& out,
+                 bool forward) {
   const Sizes& seeds = forward ? in : out;
   const std::int64_t lanes = seeds.total;
   std::vector<bool> batched(t->inputs().size(), false);
   batched.resize(batched.size() + seeds.shapes.size(), true);
   std::vector<std::size_t> wanted;
-  for (std::size_t i = t->outputs().size(); i < derivative->outputs().size(); ++i) wanted.push_back(i);
+  for (std::size_t i = t->outputs().size(); i < derivative->outputs().size(); ++i)
+    wanted.push_back(i);
   const TapePtr lanesTape = vmap(selectOutputs(derivative, wanted), lanes, batched);
 
   Builder builder;
@@ -142,7 +147,7 @@ JacobianResult jacobian(const TapePtr& t, std::span<const std::size_t> wrt, Jaco
   JacobianResult result;
   result.forwardCost = cost(forward, in.total);
   result.reverseCost = cost(reverse, out.total);
-  result.mode = mode != JacobianMode::Auto ? mode
+  result.mode = mode != JacobianMode::Auto                 ? mode
                 : result.forwardCost <= result.reverseCost ? JacobianMode::Forward
                                                            : JacobianMode::Reverse;
   const bool isForward = result.mode == JacobianMode::Forward;

@@ -9,10 +9,15 @@ namespace {
 class Pusher {
  public:
   Pusher(const TapePtr& t, std::span<const std::size_t> wrt)
-      : tape_(*t), copier_(builder_, tape_), active_(activeNodes(tape_, wrt)), map_(tape_.size(), kNoNode),
-        tangents_(tape_.size()), tuples_() {
+      : tape_(*t),
+        copier_(builder_, tape_),
+        active_(activeNodes(tape_, wrt)),
+        map_(tape_.size(), kNoNode),
+        tangents_(tape_.size()),
+        tuples_() {
     for (const Port& port : tape_.inputs()) {
-      map_[port.node] = builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
+      map_[port.node] =
+          builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
     }
     for (const std::size_t i : wrt) {
       const Port& port = tape_.inputs()[i];

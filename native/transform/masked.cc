@@ -71,7 +71,8 @@ Masked MaskedSum::total() const {
   for (const Masked& term : others_) {
     result.value = result.value + settle(term);
     result.structural = result.structural && term.structural;
-    // Where every term is zero by the function's structure, so is the sum; a union of seeds is not worth its cost.
+    // Where every term is zero by the function's structure, so is the sum; a union of seeds is not
+    // worth its cost.
     result.mask = result.structural ? apply(Op::LogicalOr, {result.mask, term.mask}) : Expr{};
   }
   return result;

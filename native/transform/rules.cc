@@ -24,7 +24,8 @@ Partials partialsOf(const RuleSite& site) {
 std::vector<Range> rangesOf(const RuleSite& site) {
   std::vector<Range> ranges;
   const auto& attrs = site.attrs();
-  for (std::size_t i = 0; i < attrs.size(); i += 3) ranges.push_back({attrs[i], attrs[i + 1], attrs[i + 2]});
+  for (std::size_t i = 0; i < attrs.size(); i += 3)
+    ranges.push_back({attrs[i], attrs[i + 1], attrs[i + 2]});
   return ranges;
 }
 
@@ -36,7 +37,8 @@ Extremes extremesOf(const RuleSite& site) {
   const Expr isNaN = apply(Op::IsNan, {site.y});
   const Expr equal = apply(Op::Equal, {x, spread(site.y)});
   const Expr count = sum(apply(Op::ToNumber, {equal}), axes);
-  const Expr share = apply(Op::Where, {isNaN, full(count, std::numeric_limits<double>::quiet_NaN()), 1.0 / count});
+  const Expr share =
+      apply(Op::Where, {isNaN, full(count, std::numeric_limits<double>::quiet_NaN()), 1.0 / count});
   return {apply(Op::LogicalOr, {equal, spread(isNaN)}), spread(share)};
 }
 

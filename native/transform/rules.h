@@ -1,8 +1,7 @@
 #pragma once
 
-#include <vector>
-
 #include <span>
+#include <vector>
 
 #include "transform/masked.h"
 
@@ -27,8 +26,9 @@ Partials partialsOf(const RuleSite& site);
 /// The ranges of a slice or place node.
 std::vector<ex::Range> rangesOf(const RuleSite& site);
 
-/// For max and min over axes: which elements are the extreme one (all, where the result is NaN), their share of the
-/// derivative (1/k for k ties, NaN where the result is NaN), both broadcast to the operand.
+/// For max and min over axes: which elements are the extreme one (all, where the result is NaN),
+/// their share of the derivative (1/k for k ties, NaN where the result is NaN), both broadcast to
+/// the operand.
 struct Extremes {
   Expr chosen;
   Expr share;
@@ -42,7 +42,8 @@ Expr previous(Expr x, std::int64_t axis, bool reverse);
 Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx);
 
 /// Cotangents of the operands of such a node; those where `wanted` is false stay absent.
-void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result);
+void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted,
+              std::vector<Masked>& result);
 
 /// Rules of a custom function in the form the transforms use, made from the ones given.
 TapePtr customJvp(const CustomRule& rule);

@@ -42,12 +42,14 @@ void SliceAssembly::addTo(MaskedSum& sum, const Shape& shape) const {
   const std::int64_t size = elementCount(shape);
   std::vector<const Run*> left;
   for (const Run& run : runs_) left.push_back(&run);
-  std::stable_sort(left.begin(), left.end(), [](const Run* a, const Run* b) { return a->start < b->start; });
-  // Each layer takes, in order, the runs that do not overlap what it has. A few long runs (a stencil) stay apart:
-  // each is then read through a window, and nothing is copied.
+  std::stable_sort(left.begin(), left.end(),
+                   [](const Run* a, const Run* b) { return a->start < b->start; });
+  // Each layer takes, in order, the runs that do not overlap what it has. A few long runs (a
+  // stencil) stay apart: each is then read through a window, and nothing is copied.
   constexpr std::size_t kFewRuns = 4;
   constexpr std::int64_t kLongRun = 16;
-  const bool areLong = std::ranges::all_of(runs_, [](const Run& run) { return run.count >= kLongRun; });
+  const bool areLong =
+      std::ranges::all_of(runs_, [](const Run& run) { return run.count >= kLongRun; });
   if (left.size() <= kFewRuns && areLong) {
     for (const Run* run : left) addPlaced(sum, *run, shape);
     return;

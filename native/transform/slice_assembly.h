@@ -7,8 +7,9 @@
 
 namespace adjoint {
 
-/// Cotangents of pieces of one value: contiguous runs of its row-major elements. A thousand elements read one by
-/// one would otherwise be a thousand padded vectors; here they are joined into as few as the overlaps need.
+/// Cotangents of pieces of one value: contiguous runs of its row-major elements. A thousand
+/// elements read one by one would otherwise be a thousand padded vectors; here they are joined into
+/// as few as the overlaps need.
 class SliceAssembly {
  public:
   /// The run of flat positions that a slice reads, if it is one run.

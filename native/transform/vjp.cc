@@ -12,10 +12,15 @@ namespace {
 class Puller {
  public:
   Puller(const TapePtr& t, std::span<const std::size_t> wrt)
-      : tape_(*t), wrt_(wrt.begin(), wrt.end()), copier_(builder_, tape_), active_(activeNodes(tape_, wrt)),
-        map_(tape_.size(), kNoNode), sums_(tape_.size()) {
+      : tape_(*t),
+        wrt_(wrt.begin(), wrt.end()),
+        copier_(builder_, tape_),
+        active_(activeNodes(tape_, wrt)),
+        map_(tape_.size(), kNoNode),
+        sums_(tape_.size()) {
     for (const Port& port : tape_.inputs()) {
-      map_[port.node] = builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
+      map_[port.node] =
+          builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
     }
     for (const std::size_t i : wrt) {
       const Port& port = tape_.inputs()[i];
@@ -44,7 +49,8 @@ class Puller {
 
   void seedWithOne() {
     const Port& port = tape_.outputs()[0];
-    if (active_[port.node]) sums_[port.node].add({{&builder_, builder_.constant(1)}, {}, true, false});
+    if (active_[port.node])
+      sums_[port.node].add({{&builder_, builder_.constant(1)}, {}, true, false});
   }
 
   TapePtr run() {
@@ -119,7 +125,8 @@ class Puller {
       const Port& port = rule.primal->outputs()[k];
       const auto position = static_cast<std::int64_t>(k);
       arguments.push_back(builder_.append(code(Op::Item), rule.primal->node(port.node).dtype,
-                                          rule.primal->shape(port.node), {&map_[id], 1}, {&position, 1}));
+                                          rule.primal->shape(port.node), {&map_[id], 1},
+                                          {&position, 1}));
     }
     for (std::size_t k = 0; k < count; ++k) {
       const Shape& shape = rule.primal->shape(rule.primal->outputs()[k].node);
@@ -158,10 +165,11 @@ TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt) {
 
 TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt) {
   if (t->outputs().size() != 1 || !t->shape(t->outputs()[0].node).empty()) {
-    throw Error(ErrorCode::Shape, "grad: the function has one scalar output; this one has " +
-                                      (t->outputs().size() == 1 ? "shape " + toString(t->shape(t->outputs()[0].node))
-                                                                : std::to_string(t->outputs().size()) + " outputs") +
-                                      " (use jacobian or vjp)");
+    throw Error(ErrorCode::Shape,
+                "grad: the function has one scalar output; this one has " +
+                    (t->outputs().size() == 1 ? "shape " + toString(t->shape(t->outputs()[0].node))
+                                              : std::to_string(t->outputs().size()) + " outputs") +
+                    " (use jacobian or vjp)");
   }
   Puller puller(t, wrt);
   puller.copyPrimal();

@@ -35,7 +35,8 @@ class Batcher {
   TapePtr run() {
     if (lanes_ < 0) throw Error(ErrorCode::Argument, "vmap: negative number of lanes");
     if (batched_.size() != tape_.inputs().size()) {
-      throw Error(ErrorCode::Argument, "vmap: says of " + std::to_string(batched_.size()) + " inputs whether they are batched, the function has " +
+      throw Error(ErrorCode::Argument, "vmap: says of " + std::to_string(batched_.size()) +
+                                           " inputs whether they are batched, the function has " +
                                            std::to_string(tape_.inputs().size()));
     }
     for (NodeId id = 0; id < tape_.size(); ++id) {
@@ -44,7 +45,8 @@ class Batcher {
       map_[id] = batch(node);
     }
     std::vector<Port> outputs;
-    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, spread(map_[port.node]).id});
+    for (const Port& port : tape_.outputs())
+      outputs.push_back({port.name, spread(map_[port.node]).id});
     return builder_.finish(std::move(outputs));
   }
 
@@ -53,14 +55,17 @@ class Batcher {
     if (node.op == tapeop::kInput) {
       const bool isBatched = batched_[node.attr];
       const Shape& own = tape_.shape(node);
-      const NodeId input = builder_.input(tape_.inputs()[node.attr].name, isBatched ? withLanes(lanes_, own) : own, node.dtype);
+      const NodeId input = builder_.input(tape_.inputs()[node.attr].name,
+                                          isBatched ? withLanes(lanes_, own) : own, node.dtype);
       return {{&builder_, input}, isBatched};
     }
     if (opOf(node) == Op::Item) {
       const std::int64_t position = tape_.attrs(node)[0];
       const Lane& tuple = map_[node.operand[0]];
       const Shape& own = tape_.shape(node);
-      const NodeId item = builder_.append(node.op, node.dtype, tuple.batched ? withLanes(lanes_, own) : own, {&tuple.value.id, 1}, {&position, 1});
+      const NodeId item =
+          builder_.append(node.op, node.dtype, tuple.batched ? withLanes(lanes_, own) : own,
+                          {&tuple.value.id, 1}, {&position, 1});
       return {{&builder_, item}, tuple.batched};
     }
     std::vector<Lane> x;
@@ -104,7 +109,8 @@ class Batcher {
       case Op::Slice:
       case Op::Place: {
         std::vector<Range> ranges{{0, lanes_, 1}};
-        for (std::size_t i = 0; i < attrs.size(); i += 3) ranges.push_back({attrs[i], attrs[i + 1], attrs[i + 2]});
+        for (std::size_t i = 0; i < attrs.size(); i += 3)
+          ranges.push_back({attrs[i], attrs[i + 1], attrs[i + 2]});
         return opOf(node) == Op::Slice ? slice(first, ranges) : place(first, ranges);
       }
       case Op::Flip:
@@ -156,13 +162,15 @@ class Batcher {
     return transpose(x, axes);
   }
 
-  /// Indices of each lane turned into rows of a table of lanes * size rows; out-of-range ones become -1, so that
-  /// they fail instead of reading another lane.
+  /// Indices of each lane turned into rows of a table of lanes * size rows; out-of-range ones
+  /// become -1, so that they fail instead of reading another lane.
   Expr flatIndices(Expr indices, std::int64_t size) {
     const Expr lane = iota(builder_, 0, indices.shape());
-    const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, constant(indices, 0)}),
-                                               apply(Op::Less, {indices, constant(indices, static_cast<double>(size))})});
-    return apply(Op::Where, {inside, indices + lane * static_cast<double>(size), full(indices, -1)});
+    const Expr inside = apply(
+        Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, constant(indices, 0)}),
+                         apply(Op::Less, {indices, constant(indices, static_cast<double>(size))})});
+    return apply(Op::Where,
+                 {inside, indices + lane * static_cast<double>(size), full(indices, -1)});
   }
 
   Expr batchGather(const Lane& x, const Lane& indices, std::int64_t axis) {
@@ -180,7 +188,8 @@ class Batcher {
     return result;
   }
 
-  Expr batchScatter(const Lane& indices, const Lane& updates, std::int64_t axis, std::int64_t size) {
+  Expr batchScatter(const Lane& indices, const Lane& updates, std::int64_t axis,
+                    std::int64_t size) {
     if (!indices.batched) return scatterSum(indices.value, updates.value, axis + 1, size);
     Expr moving = spread(updates);
     const auto width = static_cast<std::int64_t>(indices.value.shape().size()) - 1;
@@ -207,7 +216,9 @@ class Batcher {
     auto batched = std::make_shared<CustomRule>();
     batched->name = rule.name;
     batched->primal = vmap(rule.primal, lanes_, primal);
-    if (rule.jvp) batched->jvp = spreadInputs(vmap(rule.jvp, lanes_, std::vector<bool>(2 * n, true)), primal, n);
+    if (rule.jvp)
+      batched->jvp =
+          spreadInputs(vmap(rule.jvp, lanes_, std::vector<bool>(2 * n, true)), primal, n);
     if (rule.vjp) batched->vjp = sumShared(vmap(rule.vjp, lanes_, extended(2 * m)), primal);
     const auto attr = static_cast<std::int64_t>(builder_.addRule(batched));
     std::vector<NodeId> operands;
@@ -234,7 +245,8 @@ class Batcher {
   TapePtr sumShared(const TapePtr& t, const std::vector<bool>& batched) {
     Builder builder;
     std::vector<NodeId> inputs;
-    for (const Port& port : t->inputs()) inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
+    for (const Port& port : t->inputs())
+      inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
     std::vector<NodeId> bars = inlineTape(builder, *t, inputs);
     for (std::size_t i = 0; i < bars.size(); ++i) {
       if (!batched[i]) bars[i] = sum({&builder, bars[i]}, {0}).id;
@@ -242,7 +254,8 @@ class Batcher {
     return finishWith(builder, *t, bars);
   }
 
-  static TapePtr finishWith(Builder& builder, const Tape& like, const std::vector<NodeId>& results) {
+  static TapePtr finishWith(Builder& builder, const Tape& like,
+                            const std::vector<NodeId>& results) {
     std::vector<Port> ports = like.outputs();
     for (std::size_t i = 0; i < ports.size(); ++i) ports[i].node = results[i];
     return builder.finish(std::move(ports));
