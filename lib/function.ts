@@ -76,8 +76,16 @@ export interface AdjointFunction<A extends readonly unknown[], R> {
   [Symbol.dispose](): void;
 }
 
-/** A function of arguments and a result that the program does not know. */
-export type AnyFunction = AdjointFunction<readonly unknown[], unknown>;
+/** Any function made by `fn` or a transform, where its arguments and result do not matter. */
+export interface AnyFunction {
+  (...inputs: never[]): unknown;
+  readonly name: string;
+  batch(...inputs: never[]): unknown;
+  explain(): Explanation;
+  locate(node: number): SourceLocation | undefined;
+  toString(): string;
+  dispose(): void;
+}
 
 const coreKey = Symbol("core");
 

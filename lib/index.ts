@@ -10,8 +10,14 @@ export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport }
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";
+export * from "./fit/index.js";
 export { type FormulaLimits, formulaFunctions } from "./formula.js";
-export { type AdjointFunction, type FunctionOptions, fn } from "./function.js";
+export {
+  type AdjointFunction,
+  type AnyFunction,
+  type FunctionOptions,
+  fn,
+} from "./function.js";
 export * from "./generated/errors.js";
 export {
   abs,

@@ -1,6 +1,7 @@
 // What the compiler knows: shapes, names and kinds. What must not compile carries @ts-expect-error.
 import {
   type AdjointFunction,
+  type AnyFunction,
   type BodyResult,
   constant,
   einsum,
@@ -299,6 +300,12 @@ test("formulas", () => {
     // @ts-expect-error b is missing
     return line(values);
   });
+});
+
+test("functions where their arguments do not matter", () => {
+  const all: AnyFunction[] = [f, grad(f), jvp(f), fn({ x: matrix(2, 2) }, ({ x }) => [x, 1])];
+  // @ts-expect-error a function of numbers is not one of these
+  all.push(Math.sin);
 });
 
 test("specs and results known only at run time", () => {
