@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <unordered_map>
 
@@ -505,6 +506,7 @@ class Compiler {
       p.lanes = p.tile;
     }
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
+    alignRows();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
 
     std::int64_t at = 0;
@@ -524,6 +526,19 @@ class Compiler {
           take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
     }
     p.scratch = at;
+  }
+
+  /// Reduced rows that end where a block ends need no accumulators in memory.
+  void alignRows() {
+    BlockProgram& p = *out_;
+    if (p.tile > 0 || p.points <= p.lanes) return;
+    for (const auto& reduction : p.reductions) {
+      const ReduceShape& shape = reduction.shape;
+      if (shape.inner > 1 || shape.terms > p.lanes || shape.terms == 1) continue;
+      const std::int64_t step = std::lcm(shape.terms, std::int64_t{8});
+      if (step <= p.lanes) p.lanes = p.lanes / step * step;
+      return;
+    }
   }
 
   static constexpr std::uint32_t kStream = 0x80000000u;

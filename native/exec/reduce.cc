@@ -1,30 +1,12 @@
 #include "exec/reduce.h"
 
-#include <bit>
 #include <cstring>
 #include <limits>
 
+#include "exec/reduce_ops.h"
+
 namespace adjoint::exec {
 namespace {
-
-struct SumOp {
-  static double apply(double acc, double x) { return acc + x; }
-};
-// As the elementwise max and min: +0 > -0, a NaN replaces everything and stays. So the order of the
-// terms shows in a NaN's payload at most.
-struct MaxOp {
-  static double apply(double acc, double x) {
-    const double larger = (x > acc) | (x != x) ? x : acc;
-    return x == acc ? std::bit_cast<double>(bits(acc) & bits(x)) : larger;
-  }
-  static std::uint64_t bits(double x) { return std::bit_cast<std::uint64_t>(x); }
-};
-struct MinOp {
-  static double apply(double acc, double x) {
-    const double smaller = (x < acc) | (x != x) ? x : acc;
-    return x == acc ? std::bit_cast<double>(MaxOp::bits(acc) | MaxOp::bits(x)) : smaller;
-  }
-};
 
 std::int64_t termsAt(const ReduceShape& shape, int level) {
   std::int64_t n = shape.terms;
@@ -32,14 +14,15 @@ std::int64_t termsAt(const ReduceShape& shape, int level) {
   return n;
 }
 
-template <class F>
-void combine(double* acc, const double* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) acc[i] = F::apply(acc[i], x[i]);
-}
-
 /// p[j] += p[j+8], += p[j+4], += p[j+2], += p[j+1], for rows of `width`.
 template <class F>
 void tree(double* p, std::int64_t width) {
+  if (width == 1) {
+    Partials all;
+    all.load(p);
+    p[0] = all.tree<F>();
+    return;
+  }
   for (std::int64_t half = kSumLanes / 2; half > 0; half /= 2)
     combine<F>(p, p + half * width, half * width);
 }
@@ -129,15 +112,40 @@ std::int64_t feedShortRows(const ReduceShape& shape, ReduceState& state, const d
   return done;
 }
 
+/// Whole rows of 17 to 4096 terms; returns how many points were taken.
+template <class F>
+std::int64_t feedRows(const ReduceShape& shape, ReduceState& state, const double* x,
+                      std::int64_t n) {
+  const std::int64_t terms = shape.terms;
+  const std::int64_t groups = terms / kSumLanes;
+  const int rest = static_cast<int>(terms % kSumLanes);
+  double buffer[64];
+  std::int64_t done = 0;
+  while (n - done >= terms) {
+    const std::int64_t rows = std::min<std::int64_t>(64, (n - done) / terms);
+    double* out = shape.contiguous ? state.results + state.kept : buffer;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const double* row = x + done + r * terms;
+      Partials p;
+      p.load(row);
+      for (std::int64_t g = 1; g < groups; ++g) p.add<F>(row + g * kSumLanes);
+      p.addSome<F>(row + groups * kSumLanes, rest);
+      out[r] = p.tree<F>();
+    }
+    if (!shape.contiguous) writeResults(shape, state.results, state.kept, buffer, rows);
+    state.kept += rows;
+    done += rows * terms;
+  }
+  return done;
+}
+
 /// Adds whole groups of 16 terms to 16 partials held in registers.
 template <class F>
 void addGroups(double* acc, const double* x, std::int64_t groups) {
-  double p[kSumLanes];
-  for (int j = 0; j < kSumLanes; ++j) p[j] = acc[j];
-  for (std::int64_t g = 0; g < groups; ++g, x += kSumLanes) {
-    for (int j = 0; j < kSumLanes; ++j) p[j] = F::apply(p[j], x[j]);
-  }
-  for (int j = 0; j < kSumLanes; ++j) acc[j] = p[j];
+  Partials p;
+  p.load(acc);
+  for (std::int64_t g = 0; g < groups; ++g) p.add<F>(x + g * kSumLanes);
+  p.store(acc);
 }
 
 template <class F>
@@ -146,8 +154,9 @@ void feed(const ReduceShape& shape, ReduceState& state, const double* x, std::in
   double* const acc = state.accumulators;
   while (n > 0) {
     std::int64_t& taken = state.taken[0];
-    if (width == 1 && taken == 0 && shape.terms <= kSumLanes && n >= shape.terms) {
-      const std::int64_t done = feedShortRows<F>(shape, state, x, n);
+    if (width == 1 && taken == 0 && shape.terms <= kSumChunk && n >= shape.terms) {
+      const std::int64_t done = shape.terms <= kSumLanes ? feedShortRows<F>(shape, state, x, n)
+                                                         : feedRows<F>(shape, state, x, n);
       x += done;
       n -= done;
       continue;
