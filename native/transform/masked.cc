@@ -82,7 +82,7 @@ Masked placed(const Masked& m, const std::vector<Range>& ranges) {
   Masked result = m;
   result.value = place(m.value, ranges);
   result.mask = place(m.always() ? fullBool(m.value, true) : m.mask, ranges);
-  result.structural = m.always() || m.structural;
+  result.structural = true;
   return result;
 }
 

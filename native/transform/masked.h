@@ -56,6 +56,18 @@ Masked moved(const Masked& m, Move move) {
   return result;
 }
 
+/// A sum of elements of m: `rule` takes a value and gives one whose elements are sums of its own. Zero by the
+/// function's structure where all of them are.
+template <class Rule>
+Masked summed(const Masked& m, Rule rule) {
+  Masked result{rule(settle(m)), {}, true, false};
+  if (m.always() || !m.structural) return result;
+  const Expr count = rule(apply(Op::ToNumber, {m.mask}));
+  result.mask = apply(Op::NotEqual, {count, constant(count, 0)});
+  result.structural = true;
+  return result;
+}
+
 /// Elements placed among zeros, which are then known to be structural.
 Masked placed(const Masked& m, const std::vector<ex::Range>& ranges);
 

@@ -63,9 +63,6 @@ Expr matrixTranspose(Expr x) {
 /// Cotangents of the operands of a node that is not elementwise.
 std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
   const auto& attrs = site.attrs();
-  const auto settled = [&](auto rule) {
-    return std::vector<Masked>{{rule(settle(yBar)), {}, true, false}};
-  };
   switch (opOf(site.node)) {
     case Op::Where:
       return {{}, wanted[1] ? restrict(yBar, site.x[0]) : Masked{},
@@ -75,7 +72,7 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, con
     case Op::Transpose:
       return {moved(yBar, [&](Expr v) { return transpose(v, inverse(attrs)); })};
     case Op::BroadcastTo:
-      return settled([&](Expr v) { return sumTo(v, site.x[0].shape()); });
+      return {summed(yBar, [&](Expr v) { return sumTo(v, site.x[0].shape()); })};
     case Op::Slice: {
       std::vector<Range> ranges = rangesOf(site);
       for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].count = site.x[0].shape()[i];
@@ -91,7 +88,7 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, con
     case Op::Gather: {
       const std::int64_t axis = attrs[0];
       const std::int64_t size = site.x[0].shape()[static_cast<std::size_t>(axis)];
-      return {{scatterSum(site.x[1], settle(yBar), axis, size), {}, true, false}, {}};
+      return {summed(yBar, [&](Expr v) { return scatterSum(site.x[1], v, axis, size); }), {}};
     }
     case Op::ScatterSum:
       return {{}, moved(yBar, [&](Expr v) { return gather(v, site.x[0], attrs[0]); })};
@@ -100,7 +97,7 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, con
     case Op::Sum:
       return {moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); })};
     case Op::CumSum:
-      return settled([&](Expr v) { return cumsum(v, attrs[0], attrs[1] == 0); });
+      return {summed(yBar, [&](Expr v) { return cumsum(v, attrs[0], attrs[1] == 0); })};
     case Op::ReduceMax:
     case Op::ReduceMin: {
       const Extremes extremes = extremesOf(site);

@@ -67,7 +67,6 @@ Masked pushRecurrence(const RuleSite& site, const std::vector<Masked>& dx) {
 }  // namespace
 
 Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx) {
-  const auto settled = [&](auto rule) { return Masked{rule(settle(dx[0])), {}, true, false}; };
   switch (opOf(site.node)) {
     case Op::Where:
       return pushWhere(site, dx[1], dx[2]);
@@ -88,11 +87,13 @@ Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx) {
     case Op::Concat:
       return pushConcat(site, dx);
     case Op::ScatterSum:
-      return {scatterSum(site.x[0], settle(dx[1]), site.attrs()[0], site.attrs()[1]), {}, true, false};
+      return summed(dx[1], [&](Expr v) {
+        return scatterSum(site.x[0], v, site.attrs()[0], site.attrs()[1]);
+      });
     case Op::Sum:
-      return settled([&](Expr v) { return sum(v, site.attrs()); });
+      return summed(dx[0], [&](Expr v) { return sum(v, site.attrs()); });
     case Op::CumSum:
-      return settled([&](Expr v) { return cumsum(v, site.attrs()[0], site.attrs()[1] != 0); });
+      return summed(dx[0], [&](Expr v) { return cumsum(v, site.attrs()[0], site.attrs()[1] != 0); });
     case Op::ReduceMax:
     case Op::ReduceMin: {
       const Extremes extremes = extremesOf(site);
