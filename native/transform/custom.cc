@@ -29,9 +29,10 @@ std::vector<NodeId> addOutputsAsInputs(Builder& builder, const Tape& like,
   return ids;
 }
 
-void appendZeros(Builder& builder, std::vector<NodeId>& ids, const Tape& like, bool outputs) {
+/// Where a linear function is transposed does not matter, but for the masks of zero seeds it may hold.
+void appendOnes(Builder& builder, std::vector<NodeId>& ids, const Tape& like, bool outputs) {
   for (const Port& port : outputs ? like.outputs() : like.inputs()) {
-    ids.push_back(builder.constant(0, like.shape(port.node)));
+    ids.push_back(builder.constant(1, like.shape(port.node)));
   }
 }
 
@@ -66,7 +67,7 @@ TapePtr customJvp(const CustomRule& rule) {
   const TapePtr transposed = vjp(rule.vjp, range(n + m, m));
   const std::vector<NodeId> y = inlineTape(builder, primal, x);
   std::vector<NodeId> arguments = join({x, y});
-  appendZeros(builder, arguments, primal, true);
+  appendOnes(builder, arguments, primal, true);
   arguments = join({arguments, dx});
   const std::vector<NodeId> all = inlineTape(builder, *transposed, arguments);
   return finish(builder, {all.data() + n, m});
@@ -89,7 +90,7 @@ TapePtr customVjp(const CustomRule& rule) {
   // The jvp is linear in dx with matrix J; its vjp with respect to dx applies J^T.
   const TapePtr transposed = vjp(rule.jvp, range(n, n));
   std::vector<NodeId> arguments = x;
-  appendZeros(builder, arguments, primal, false);
+  appendOnes(builder, arguments, primal, false);
   arguments = join({arguments, yBar});
   const std::vector<NodeId> all = inlineTape(builder, *transposed, arguments);
   return finish(builder, {all.data() + m, n});
