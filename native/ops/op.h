@@ -24,6 +24,8 @@ enum class Op : OpCode {
 #undef COMPOSITE
 };
 
+static_assert(static_cast<OpCode>(Op::Custom) == tapeop::kCustom);
+
 inline OpCode code(Op op) { return static_cast<OpCode>(op); }
 inline Op opOf(const Node& node) { return static_cast<Op>(node.op); }
 

@@ -232,6 +232,23 @@ void Builder::reserve(std::size_t nodes) {
   while (sharing_ && nodes * 3 > table_.size() * 2) grow();
 }
 
+void Builder::dropUnusedRules() {
+  Tape& tape = *tape_;
+  if (tape.rules_.empty()) return;
+  std::vector<std::int64_t> renumbered(tape.rules_.size(), -1);
+  std::vector<std::shared_ptr<const CustomRule>> rules;
+  for (Node& node : tape.nodes_) {
+    if (node.op != tapeop::kCustom) continue;
+    const auto old = static_cast<std::size_t>(tape.attrs_[node.attr][0]);
+    if (renumbered[old] < 0) {
+      renumbered[old] = static_cast<std::int64_t>(rules.size());
+      rules.push_back(tape.rules_[old]);
+    }
+    node.attr = internAttrs({&renumbered[old], 1});
+  }
+  tape.rules_ = std::move(rules);
+}
+
 TapePtr Builder::finish(std::vector<Port> outputs) {
   Tape& tape = *tape_;
   std::vector<bool> live(tape.nodes_.size(), false);
@@ -260,6 +277,7 @@ TapePtr Builder::finish(std::vector<Port> outputs) {
   }
   tape.nodes_.resize(next);
   tape.nodes_.shrink_to_fit();
+  dropUnusedRules();
   tape.pool_ = std::move(pool);
   for (Port& port : tape.inputs_) port.node = renumbered[port.node];
   for (Port& port : outputs) port.node = renumbered[port.node];

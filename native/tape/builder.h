@@ -74,6 +74,8 @@ class Builder {
   /// Slot that holds an equal node, or the free one where it belongs.
   std::size_t findSlot(const Node& node, std::span<const NodeId> variadic,
                        std::uint32_t hash) const;
+  /// Rules of dead calls go, the rest are numbered by their first call.
+  void dropUnusedRules();
   void grow();
   static std::uint32_t hash(const Node& node, std::span<const NodeId> variadic);
 

@@ -20,11 +20,12 @@ using OpCode = std::uint16_t;
 
 constexpr NodeId kNoNode = 0xffffffffu;
 
-/// The three operations tape/ itself must know; the rest are rows of ops/.
+/// The operations tape/ itself must know; the rest are rows of ops/.
 namespace tapeop {
 constexpr OpCode kInput = 1;     ///< attr: index into Tape::inputs
 constexpr OpCode kConstant = 2;  ///< every element equal; the value's bits are in operand[0..1]
 constexpr OpCode kData = 3;      ///< dense constant; attr: index into Tape::data
+constexpr OpCode kCustom = 220;  ///< attrs: index into the tape's rules
 }  // namespace tapeop
 
 /// One operation with its operands: 28 bytes, so a tape of a million nodes stays small.
