@@ -1,16 +1,34 @@
 #include "plan/contract.h"
 
-#include "ops/op.h"
+#include "ops/build.h"
 #include "transform/copy.h"
 
 namespace adjoint {
 
 namespace {
 
-/// A square is the product of a value with itself.
-bool isProduct(const Tape& t, NodeId id) {
-  const Op op = opOf(t.node(id));
-  return op == Op::Mul || op == Op::Square;
+/// The product behind reshapes and broadcasts, or kNoNode: a batch puts them between a product that
+/// all lanes share and its sum, and must round as a single call does. A square is a product too.
+NodeId productBehind(const Tape& t, NodeId id) {
+  for (;; id = t.node(id).operand[0]) {
+    const Op op = opOf(t.node(id));
+    if (op == Op::Mul || op == Op::Square) return id;
+    if (op != Op::Reshape && op != Op::BroadcastTo) return kNoNode;
+  }
+}
+
+bool isProduct(const Tape& t, NodeId id) { return productBehind(t, id) != kNoNode; }
+
+/// `factor` of the product, seen through what stands between the product and `id`.
+Expr throughViews(const Tape& t, NodeId id, NodeId product, Expr factor) {
+  std::vector<NodeId> views;
+  for (; id != product; id = t.node(id).operand[0]) views.push_back(id);
+  for (std::size_t i = views.size(); i-- > 0;) {
+    const Shape& shape = t.shape(views[i]);
+    const bool isReshape = opOf(t.node(views[i])) == Op::Reshape;
+    factor = isReshape ? ex::reshape(factor, shape) : ex::broadcastTo(factor, shape);
+  }
+  return factor;
 }
 
 bool hasContractions(const Tape& t) {
@@ -47,10 +65,15 @@ TapePtr contractMultiplyAdds(const TapePtr& t) {
       map[id] = copier.copyMapped(node, map);
       continue;
     }
-    const Node& product = t->node(node.operand[left ? 0 : 1]);
+    const NodeId term = node.operand[left ? 0 : 1];
+    const NodeId product = productBehind(*t, term);
+    const bool isSquare = opOf(t->node(product)) == Op::Square;
+    const auto factor = [&](std::size_t k) {
+      return throughViews(*t, term, product, {&builder, map[t->node(product).operand[k]]}).id;
+    };
     const Op fused = op == Op::Add ? Op::Fma : left ? Op::Fms : Op::Fnma;
-    const NodeId second = product.operand[opOf(product) == Op::Square ? 0 : 1];
-    const NodeId operands[3] = {map[product.operand[0]], map[second],
+    const NodeId first = factor(0);
+    const NodeId operands[3] = {first, isSquare ? first : factor(1),
                                 map[node.operand[left ? 1 : 0]]};
     map[id] = builder.append(code(fused), node.dtype, t->shape(node), operands);
   }
