@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace adjoint {
 
@@ -70,6 +72,8 @@ NodeId Builder::input(std::string name, const Shape& shape, DType dtype) {
 }
 
 NodeId Builder::constant(double value, const Shape& shape, DType dtype) {
+  // One NaN, so that equal prints are equal nodes.
+  if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
   const auto bits = std::bit_cast<std::uint64_t>(value);
   Node node;
   node.op = tapeop::kConstant;
