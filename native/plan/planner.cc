@@ -249,7 +249,12 @@ class Planner : public BufferTable {
     result.stride[1] = view.stride[view.rank - 2];
     result.stride[2] = view.stride[view.rank - 1];
     // More than one batch axis stands in row-major order (Analysis keeps a copy otherwise).
-    if (view.rank > 2) result.stride[0] = view.stride[view.rank - 3];
+    const Shape& shape = tape_.shape(operand);
+    for (std::size_t k = view.rank - 2; k-- > 0;) {
+      if (shape[k] == 1) continue;
+      result.stride[0] = view.stride[k];
+      break;
+    }
     return result;
   }
 
