@@ -40,7 +40,7 @@ Place placeOf(const Plan& plan, const Access& access);
 
 enum class BlockKind : std::uint16_t {
   Compute,    ///< d = functions[function](a, b, c)
-  Splat,      ///< d = constants[a] in every lane
+  Splat,      ///< d = the number a in every lane
   SplatLoad,  ///< d = memory at places[a] in every lane
   CopyLoad,   ///< d = n consecutive elements from places[a] + p
   WalkLoad,   ///< d = walks[a]
@@ -51,7 +51,8 @@ enum class BlockKind : std::uint16_t {
   Reduce,     ///< reductions[b] takes a
 };
 
-/// Operands are slots: entries of a table of pointers, to registers or straight into memory.
+/// Operands are slots: entries of a table of pointers, to registers, straight into memory, or to
+/// single numbers.
 struct BlockInstr {
   BlockKind kind = BlockKind::Compute;
   std::uint16_t function = 0;
@@ -77,6 +78,16 @@ struct BlockProgram {
     std::uint32_t pattern;
     Place place;
   };
+  /// A value that is the same at every point.
+  struct Number {
+    enum class Kind : std::uint8_t {
+      Constant,  ///< value, in eight lanes
+      Memory,    ///< read in place, one double
+      Cell,      ///< computed, in eight lanes
+    } kind = Kind::Constant;
+    Place place;
+    double value = 0;
+  };
   struct Gather {
     std::uint32_t walk;
     std::int64_t stride, limit;
@@ -92,16 +103,17 @@ struct BlockProgram {
   std::int64_t points = 0;
   std::int64_t lanes = 16;      ///< most lanes of a block
   std::int64_t padded = 16;     ///< lanes of a register in memory
-  std::uint32_t registers = 0;  ///< the first slots, in this order: registers, then streams
+  std::uint32_t registers = 0;  ///< the slots, in this order: registers, streams, numbers
   std::uint32_t slots = 0;
 
   /// Column tiles: the nest as outer x terms x inner, tiles of `tile` inner points. 0: flat.
   std::int64_t tile = 0, tileOuter = 1, tileTerms = 1, tileInner = 1;
 
-  std::vector<BlockInstr> prologue;  ///< once a run: values that are the same at every point
+  std::vector<BlockInstr> cells;     ///< once a run, on eight lanes: operations on numbers alone
+  std::vector<BlockInstr> prologue;  ///< once a run: numbers written out
   std::vector<BlockInstr> body;
   std::vector<ElementKernel> functions;
-  std::vector<double> constants;
+  std::vector<Number> numbers;
   std::vector<Pattern> patterns;
   std::vector<std::uint32_t> walked;  ///< patterns whose loop indices each block needs
   std::vector<Place> places;
@@ -112,7 +124,7 @@ struct BlockProgram {
   std::vector<Reduction> reductions;
 
   // Scratch offsets, in doubles.
-  std::int64_t slotTable = 0, patternStates = 0, registerFile = 0;
+  std::int64_t slotTable = 0, patternStates = 0, registerFile = 0, cellFile = 0;
   std::int64_t scratch = 0;
 
   std::size_t bytes() const;

@@ -5,6 +5,7 @@
 
 #include "exec/alias.h"
 #include "exec/block.h"
+#include "exec/broadcast.h"
 
 namespace adjoint::exec {
 namespace {
@@ -252,20 +253,59 @@ class Compiler {
     return static_cast<std::uint32_t>(out_->places.size() - 1);
   }
 
-  std::uint16_t function(OpCode op) {
-    const auto found = functions_.find(op);
+  /// The operation's kernel where operands in `numbers` are one number each; see broadcastKernel.
+  std::uint16_t function(OpCode op, unsigned numbers) {
+    const std::uint32_t key = std::uint32_t{op} << 3 | numbers;
+    const auto found = functions_.find(key);
     if (found != functions_.end()) return found->second;
-    const ElementKernel kernel = rowOf(static_cast<Op>(op)).kernel;
+    const ElementKernel kernel = numbers != 0 ? broadcastKernel(static_cast<Op>(op), numbers)
+                                              : rowOf(static_cast<Op>(op)).kernel;
     if (kernel == nullptr) bug("an operation without a kernel");
     const std::uint16_t index = static_cast<std::uint16_t>(out_->functions.size());
     out_->functions.push_back(kernel);
-    functions_.emplace(op, index);
+    functions_.emplace(key, index);
     return index;
   }
 
-  std::uint32_t constantIndex(double value) {
-    out_->constants.push_back(value);
-    return static_cast<std::uint32_t>(out_->constants.size() - 1);
+  // --- numbers: values that are the same at every point ---------------------------------------
+
+  std::uint32_t newNumber(BlockProgram::Number::Kind kind, const Place& place, double value) {
+    out_->numbers.push_back({kind, place, value});
+    return kNumber | static_cast<std::uint32_t>(out_->numbers.size() - 1);
+  }
+
+  /// The number's eight lanes, for operations on numbers alone.
+  std::uint32_t cell(std::size_t v) {
+    if (out_->numbers[number_[v] & ~kNumber].kind == BlockProgram::Number::Kind::Memory) {
+      const std::uint32_t to = newNumber(BlockProgram::Number::Kind::Cell, {}, 0);
+      BlockInstr code;
+      code.kind = BlockKind::Splat;
+      code.a = number_[v];
+      code.d = to;
+      out_->cells.push_back(code);
+      number_[v] = to;
+    }
+    return number_[v];
+  }
+
+  /// The slot of value v's lanes. A number is written out for whoever needs it so: in a register
+  /// that keeps it for the whole run, or every time once there are many of these.
+  std::uint32_t wide(std::size_t v) {
+    if (slot_[v] != kNone) return slot_[v];
+    BlockInstr code;
+    code.kind = BlockKind::Splat;
+    code.a = number_[v];
+    if (invariants_ < kMaxInvariant) {
+      slot_[v] = kInvariant | invariants_++;
+      code.d = slot_[v];
+      out_->prologue.push_back(code);
+    } else {
+      slot_[v] = newRegister();
+      owned_[v] = 1;
+      code.d = slot_[v];
+      out_->body.push_back(code);
+    }
+    return slot_[v];
   }
 
   // --- code ----------------------------------------------------------------------------------
@@ -274,7 +314,7 @@ class Compiler {
     slot_.assign(size_, kNone);
     owned_.assign(size_, 0);
     written_.assign(size_, 0);
-    invariant_.assign(size_, 0);
+    number_.assign(size_, kNone);
     for (std::size_t i = 0; i < size_; ++i) {
       if (live(i)) emitOne(i);
     }
@@ -306,15 +346,6 @@ class Compiler {
     return slot_[i];
   }
 
-  /// A register that keeps its value for the whole run.
-  bool makeInvariant(std::size_t i) {
-    if (invariants_ >= kMaxInvariant) return false;
-    ++invariants_;
-    invariant_[i] = 1;
-    slot_[i] = kInvariant | (invariants_ - 1);
-    return true;
-  }
-
   void emitOne(std::size_t i) {
     const Instr& instr = body_[i];
     BlockInstr code;
@@ -323,7 +354,9 @@ class Compiler {
       case InstrKind::Compute:
         return emitCompute(i, instr);
       case InstrKind::Const:
-        return emitConst(i, kernel_.constants.at(extra));
+        number_[i] =
+            newNumber(BlockProgram::Number::Kind::Constant, {}, kernel_.constants.at(extra));
+        return;
       case InstrKind::Iota:
         return emitIota(i, static_cast<std::uint32_t>(instr.extra));
       case InstrKind::Load:
@@ -335,7 +368,7 @@ class Compiler {
         out_->gathers.push_back(
             {addWalk(from.map, placeOf(plan_, from)), gather.stride, gather.limit, gather.node});
         code.kind = BlockKind::Gather;
-        code.a = slot_[instr.a];
+        code.a = wide(instr.a);
         code.b = static_cast<std::uint32_t>(out_->gathers.size() - 1);
         // Outside a window the fill is written first, and must not hit an index still to be read.
         const bool windowed = out_->patterns[from.map].windowed;
@@ -348,7 +381,7 @@ class Compiler {
         const std::uint32_t value = instr.a;
         if (forward_[value] == i && written_[value]) return;
         const Access& to = access(extra);
-        code.a = slot_[value];
+        code.a = wide(value);
         if (patternOf(extra).contiguous() || out_->points == 1) {
           code.kind = BlockKind::CopyStore;
           code.b = addPlace(placeOf(plan_, to));
@@ -362,7 +395,7 @@ class Compiler {
       case InstrKind::Reduce:
         if (extra >= out_->reductions.size()) bug("no such reduction");
         code.kind = BlockKind::Reduce;
-        code.a = slot_[instr.a];
+        code.a = wide(instr.a);
         code.b = static_cast<std::uint32_t>(extra);
         release(i, instr);
         break;
@@ -375,34 +408,27 @@ class Compiler {
     const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
     BlockInstr code;
     code.kind = BlockKind::Compute;
-    code.function = function(instr.op);
     code.attr = instr.extra;
-    bool same = true;
-    for (int k = 0; k < n; ++k) same = same && invariant_[operands[k]];
-    code.a = slot_[operands[0]];
-    code.b = slot_[operands[n > 1 ? 1 : 0]];
-    code.c = slot_[operands[n > 2 ? 2 : 0]];
-    if (same && makeInvariant(i)) {
-      code.d = slot_[i];
-      out_->prologue.push_back(code);
-      return;
+    unsigned numbers = 0;
+    for (int k = 0; k < n; ++k) numbers |= (number_[operands[k]] != kNone ? 1u : 0u) << k;
+    std::uint32_t from[3];
+    if (numbers == (1u << n) - 1) {
+      for (int k = 0; k < n; ++k) from[k] = cell(operands[k]);
+      number_[i] = newNumber(BlockProgram::Number::Kind::Cell, {}, 0);
+      code.function = function(instr.op, 0);
+      code.d = number_[i];
+    } else {
+      if (broadcastKernel(static_cast<Op>(instr.op), numbers) == nullptr) numbers = 0;
+      for (int k = 0; k < n; ++k)
+        from[k] = numbers >> k & 1u ? number_[operands[k]] : wide(operands[k]);
+      code.function = function(instr.op, numbers);
+      release(i, instr);
+      code.d = destination(i);
     }
-    release(i, instr);
-    code.d = destination(i);
-    out_->body.push_back(code);
-  }
-
-  void emitConst(std::size_t i, double value) {
-    BlockInstr code;
-    code.kind = BlockKind::Splat;
-    code.a = constantIndex(value);
-    const bool once = makeInvariant(i);
-    if (!once) {
-      slot_[i] = newRegister();
-      owned_[i] = 1;
-    }
-    code.d = slot_[i];
-    (once ? out_->prologue : out_->body).push_back(code);
+    code.a = from[0];
+    code.b = from[n > 1 ? 1 : 0];
+    code.c = from[n > 2 ? 2 : 0];
+    (number_[i] != kNone ? out_->cells : out_->body).push_back(code);
   }
 
   void emitIota(std::size_t i, std::uint32_t loop) {
@@ -411,7 +437,10 @@ class Compiler {
       iota_[loop] = static_cast<std::uint32_t>(out_->patterns.size());
       out_->patterns.push_back(makeIotaPattern(loop, kernel_.extents));
     }
-    if (out_->patterns[iota_[loop]].constant()) return emitConst(i, 0);
+    if (out_->patterns[iota_[loop]].constant()) {
+      number_[i] = newNumber(BlockProgram::Number::Kind::Constant, {}, 0);
+      return;
+    }
     const std::uint32_t walk = addWalk(iota_[loop], {});
     if (periodic(i, walk, true)) return;
     BlockInstr code;
@@ -426,13 +455,12 @@ class Compiler {
     const Place place = placeOf(plan_, access(from));
     BlockInstr code;
     if (pattern.constant()) {
-      code.kind = BlockKind::SplatLoad;
-      code.a = addPlace(place);
-      if (!overlaps(stores_, from) && makeInvariant(i)) {
-        code.d = slot_[i];
-        out_->prologue.push_back(code);
+      if (!overlaps(stores_, from)) {
+        number_[i] = newNumber(BlockProgram::Number::Kind::Memory, place, 0);
         return;
       }
+      code.kind = BlockKind::SplatLoad;
+      code.a = addPlace(place);
     } else if (directLoad(from)) {
       slot_[i] = newStream(place);
       return;
@@ -471,20 +499,23 @@ class Compiler {
     BlockProgram& p = *out_;
     const std::uint32_t scratchRegisters = p.registers;
     p.registers += invariants_;
-    p.slots = p.registers + streamSlots_;
+    const std::uint32_t firstNumber = p.registers + streamSlots_;
+    p.slots = firstNumber + static_cast<std::uint32_t>(p.numbers.size());
     const auto resolve = [&](std::uint32_t& slot) {
       if (slot & kStream) {
         slot = p.registers + (slot & ~kStream);
       } else if (slot & kInvariant) {
         slot = scratchRegisters + (slot & ~kInvariant);
+      } else if (slot & kNumber) {
+        slot = firstNumber + (slot & ~kNumber);
       }
     };
-    for (auto* list : {&p.prologue, &p.body}) {
+    for (auto* list : {&p.cells, &p.prologue, &p.body}) {
       for (BlockInstr& code : *list) {
         const bool computes = code.kind == BlockKind::Compute;
-        const bool reads = computes || code.kind == BlockKind::Gather ||
-                           code.kind == BlockKind::CopyStore || code.kind == BlockKind::WalkStore ||
-                           code.kind == BlockKind::Reduce;
+        const bool reads = computes || code.kind == BlockKind::Splat ||
+                           code.kind == BlockKind::Gather || code.kind == BlockKind::CopyStore ||
+                           code.kind == BlockKind::WalkStore || code.kind == BlockKind::Reduce;
         resolve(code.d);
         if (reads) resolve(code.a);
         if (computes) {
@@ -519,6 +550,7 @@ class Compiler {
     p.patternStates =
         take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
     p.registerFile = take(p.registers * p.padded);
+    p.cellFile = take(static_cast<std::int64_t>(p.numbers.size()) * 8);
     for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
     for (auto& reduction : p.reductions) {
       reduction.state = take(sizeof(ReduceState) / sizeof(double));
@@ -543,6 +575,7 @@ class Compiler {
 
   static constexpr std::uint32_t kStream = 0x80000000u;
   static constexpr std::uint32_t kInvariant = 0x40000000u;
+  static constexpr std::uint32_t kNumber = 0x20000000u;
 
   const Plan& plan_;
   const Kernel& kernel_;
@@ -552,13 +585,13 @@ class Compiler {
 
   std::vector<std::uint32_t> lastUse_;  ///< kNone: never read
   std::vector<std::uint32_t> forward_;  ///< the store that value i is written by
-  std::vector<std::uint32_t> slot_;
-  std::vector<std::uint8_t> owned_;  ///< value i holds a register that is to be given back
-  std::vector<std::uint8_t> invariant_;
-  std::vector<std::uint8_t> written_;  ///< value i goes straight to where forward_[i] stores it
+  std::vector<std::uint32_t> slot_;     ///< of the value's lanes; kNone: not written out
+  std::vector<std::uint32_t> number_;   ///< slot of a value that is the same at every point
+  std::vector<std::uint8_t> owned_;     ///< value i holds a register that is to be given back
+  std::vector<std::uint8_t> written_;   ///< value i goes straight to where forward_[i] stores it
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> iota_;
-  std::unordered_map<OpCode, std::uint16_t> functions_;
+  std::unordered_map<std::uint32_t, std::uint16_t> functions_;
   Intervals loads_, stores_;
   std::uint32_t invariants_ = 0;
   std::uint32_t streamSlots_ = 0;
@@ -574,8 +607,8 @@ Place placeOf(const Plan& plan, const Access& access) {
 
 std::size_t BlockProgram::bytes() const {
   std::size_t n = sizeof(*this);
-  n += (prologue.capacity() + body.capacity()) * sizeof(BlockInstr);
-  n += functions.capacity() * sizeof(ElementKernel) + constants.capacity() * sizeof(double);
+  n += (cells.capacity() + prologue.capacity() + body.capacity()) * sizeof(BlockInstr);
+  n += functions.capacity() * sizeof(ElementKernel) + numbers.capacity() * sizeof(Number);
   for (const Pattern& pattern : patterns)
     n += sizeof(Pattern) + pattern.dims.capacity() * sizeof(PatternDim);
   n += places.capacity() * sizeof(Place) + streams.capacity() * sizeof(Stream);

@@ -37,6 +37,18 @@ class Runner {
     const BlockProgram& p = program_;
     for (std::uint32_t r = 0; r < p.registers; ++r)
       slots_[r] = context_.scratch + p.registerFile + r * p.padded;
+    double** number = slots_ + p.slots - p.numbers.size();
+    double* cell = context_.scratch + p.cellFile;
+    for (const auto& from : p.numbers) {
+      if (from.kind == BlockProgram::Number::Kind::Memory) {
+        *number = context_.at(from.place.base, from.place.offset);
+      } else {
+        *number = cell;
+        if (from.kind == BlockProgram::Number::Kind::Constant) splat(cell, from.value, 8);
+      }
+      ++number;
+      cell += 8;
+    }
     for (const auto& periodic : p.periodics) {
       double* table = context_.scratch + periodic.table;
       const auto& walk = p.walks[periodic.walk];
@@ -56,6 +68,8 @@ class Runner {
       state.results = context_.at(reduction.place.base, reduction.place.offset);
       beginReduce(reduction.shape, state, 0, reduction.shape.inner);
     }
+    n_ = 8;
+    execute(p.cells);
     n_ = std::min(p.lanes, roundUp(p.points, 8));
     execute(p.prologue);
   }
@@ -136,7 +150,7 @@ class Runner {
       case BlockKind::Compute:
         break;
       case BlockKind::Splat:
-        splat(slots[in.d], program_.constants[in.a], n);
+        splat(slots[in.d], *slots[in.a], n);
         break;
       case BlockKind::SplatLoad: {
         const Place& place = program_.places[in.a];

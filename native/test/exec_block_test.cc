@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
+#include "exec/broadcast.h"
 #include "exec_reference.h"
 
 namespace adjoint {
 namespace {
 
+using exec::broadcastKernel;
 using testing::Aligned;
 using testing::KernelMaker;
 using testing::PlanMaker;
@@ -264,6 +266,62 @@ TEST(ExecBlock, StopsWhenTold) {
   control.deadline = std::chrono::steady_clock::time_point::max();
   EXPECT_TRUE(executable->run(io.data(), work.data(), &control).ok);
   EXPECT_EQ(io[999999], -1);
+}
+
+TEST(ExecBlock, NumbersAsOperandsGiveTheBitsOfFullLanes) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double special[] = {0.0, -0.0, 1.5, -3.25, inf, -inf, std::nan(""), 5e-324, 1e300};
+  constexpr std::size_t kMost = 24;
+  int found = 0;
+  for (const Row& row : allRows()) {
+    for (unsigned numbers = 1; numbers < 7; ++numbers) {
+      const ElementKernel kernel = broadcastKernel(row.op, numbers);
+      if (kernel == nullptr) continue;
+      ++found;
+      std::mt19937_64 random(numbers);
+      for (int round = 0; round < 200; ++round) {
+        Aligned full[3] = {Aligned(kMost), Aligned(kMost), Aligned(kMost)};
+        Aligned number[3] = {Aligned(1), Aligned(1), Aligned(1)};
+        Aligned want(kMost), got(kMost);
+        const double* operands[3];
+        for (int k = 0; k < 3; ++k) {
+          const bool one = numbers >> k & 1u;
+          number[k][0] = special[random() % 9];
+          for (std::size_t i = 0; i < kMost; ++i)
+            full[k][i] = one ? number[k][0] : special[random() % 9];
+          operands[k] = one ? number[k].data() : full[k].data();
+        }
+        const std::size_t n = 1 + random() % kMost;
+        row.kernel(want.data(), full[0].data(), full[1].data(), full[2].data(), n, 0);
+        kernel(got.data(), operands[0], operands[1], operands[2], n, 0);
+        for (std::size_t i = 0; i < n; ++i)
+          ASSERT_TRUE(sameBits(got[i], want[i])) << row.name << " " << numbers << " lane " << i;
+      }
+    }
+  }
+  EXPECT_GE(found, 40);
+}
+
+TEST(ExecBlock, ManyNumbers) {
+  for (const std::int64_t n : {2, 9, 100, 3000}) {
+    PlanMaker maker;
+    const std::int64_t count = 60;
+    const BufferId x = maker.io(n), s = maker.io(count), z = maker.io(n), w = maker.io(n);
+    KernelMaker k;
+    k.k.extents = {n};
+    const auto a = k.loadAll(x);
+    auto value = a, product = k.constant(1);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto c = k.load(k.access(s, {0}, i));
+      product = k.op(Op::Mul, product, c);  // of numbers alone
+      value = k.op(i % 2 ? Op::Fma : Op::Fms, value, a, c);
+      value = k.op(Op::Minimum, k.op(Op::Sin, c), value);
+      value = k.op(Op::Add, k.op(Op::Atan2, value, c), product);
+    }
+    k.storeAll(z, value);
+    k.storeAll(w, product);
+    compare(maker, k.k);
+  }
 }
 
 // --- reductions ----------------------------------------------------------------------------------
