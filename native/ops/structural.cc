@@ -189,6 +189,7 @@ NodeId place(const Call& call) {
     if (!inside) fail(ErrorCode::Index, call.op, "elements leave axis " + std::to_string(i));
     shape[i] = size;
   }
+  if (elementCount(call.shape()) == 0) return call.builder.constant(0, shape, call.dtype());
   if (shape == call.shape()) return call.x();
   return call.append(shape, call.attrs, call.dtype());
 }
