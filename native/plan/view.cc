@@ -44,19 +44,8 @@ AxisMaps throughUnits(const Shape& from, const Shape& to, const AxisMaps& maps) 
   return result;
 }
 
-}  // namespace
-
-Shape squeezed(const Shape& shape) {
-  Shape result;
-  std::copy_if(shape.begin(), shape.end(), std::back_inserter(result),
-               [](std::int64_t e) { return e != 1; });
-  return result;
-}
-
-Views::Views(const Tape& tape) : tape_(tape), kept_(tape.size(), false) {}
-
-bool Views::isMovement(NodeId id) const {
-  switch (opOf(tape_.node(id))) {
+bool movesData(Op op) {
+  switch (op) {
     case Op::Reshape:
     case Op::Transpose:
     case Op::BroadcastTo:
@@ -67,6 +56,21 @@ bool Views::isMovement(NodeId id) const {
       return true;
     default:
       return false;
+  }
+}
+
+}  // namespace
+
+Shape squeezed(const Shape& shape) {
+  Shape result;
+  std::copy_if(shape.begin(), shape.end(), std::back_inserter(result),
+               [](std::int64_t e) { return e != 1; });
+  return result;
+}
+
+Views::Views(const Tape& tape) : tape_(tape), state_(tape.size(), 0) {
+  for (NodeId id = 0; id < tape.size(); ++id) {
+    if (movesData(opOf(tape.node(id)))) state_[id] = kMovement;
   }
 }
 
@@ -126,7 +130,7 @@ View Views::resolve(NodeId id, bool through, int depth) {
   NodeId current = id;
   for (;;) {
     const Node& node = tape_.node(current);
-    const bool isRoot = !isMovement(current) || (kept_[current] && !(through && current == id));
+    const bool isRoot = !isMovement(current) || (isKept(current) && !(through && current == id));
     if (isRoot) return finish(current, tape_.shape(current));
     const NodeId operand = node.operand[0];
     const Shape& from = tape_.shape(node);
@@ -183,7 +187,7 @@ View Views::resolve(NodeId id, bool through, int depth) {
         if (!affine) {
           maps = before;
           view.windows = windowsBefore;
-          kept_[current] = true;
+          keep(current);
           return finish(current, from);
         }
         break;
@@ -204,7 +208,7 @@ View Views::resolve(NodeId id, bool through, int depth) {
               return finish(inner.root, from);
             }
           }
-          kept_[source] = true;
+          keep(source);
         }
         return finish(source, from);
       }

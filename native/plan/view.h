@@ -26,11 +26,11 @@ class Views {
   explicit Views(const Tape& tape);
 
   /// Whether the node only moves data and is not kept in memory: its users read through it.
-  bool isVirtual(NodeId id) const { return isMovement(id) && !kept_[id]; }
-  bool isMovement(NodeId id) const;
+  bool isVirtual(NodeId id) const { return state_[id] == kMovement; }
+  bool isMovement(NodeId id) const { return (state_[id] & kMovement) != 0; }
   /// A movement node that must be copied into a buffer of its own.
-  bool isKept(NodeId id) const { return kept_[id]; }
-  void keep(NodeId id) { kept_[id] = true; }
+  bool isKept(NodeId id) const { return (state_[id] & kKept) != 0; }
+  void keep(NodeId id) { state_[id] |= kKept; }
 
   /// The value with the same elements in the same order: steps over stopGradient and changes of
   /// unit axes.
@@ -46,8 +46,11 @@ class Views {
   /// Whether the elements stand one after another in the buffer, in row-major order.
   static bool isContiguous(const View& view, const Shape& shape);
 
+  static constexpr std::uint8_t kMovement = 1;
+  static constexpr std::uint8_t kKept = 2;
+
   const Tape& tape_;
-  std::vector<bool> kept_;
+  std::vector<std::uint8_t> state_;  // by node
 };
 
 /// The shape without its unit axes.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace adjoint {
 
@@ -171,33 +172,47 @@ std::uint32_t Builder::hash(const Node& node, std::span<const NodeId> variadic) 
   return static_cast<std::uint32_t>(h);
 }
 
-std::size_t Builder::findSlot(const Node& node, std::span<const NodeId> variadic,
-                              std::uint32_t h) const {
-  const std::size_t mask = table_.size() - 1;
-  std::size_t slot = h & mask;
-  for (; table_[slot].id != kNoNode; slot = (slot + 1) & mask) {
-    if (table_[slot].hash != h) continue;
-    const Node& other = tape_->nodes_[table_[slot].id];
-    if (other.op != node.op || other.dtype != node.dtype || other.arity != node.arity ||
-        other.shape != node.shape || other.attr != node.attr) {
-      continue;
-    }
-    if (node.arity == Node::kVariadic) {
-      if (std::ranges::equal(tape_->operands(other), variadic)) return slot;
-    } else if (std::memcmp(other.operand, node.operand, sizeof(node.operand)) == 0) {
-      return slot;
-    } else if (other.operand[0] == node.operand[1] && other.operand[1] == node.operand[0] &&
-               isCommutative(node.op)) {
-      return slot;
-    }
+std::size_t Builder::home(const Node& node, std::span<const NodeId> variadic, std::uint32_t h) {
+  NodeId latest = 0;
+  if (node.arity == 0) return h;
+  if (node.arity == Node::kVariadic) {
+    latest = *std::ranges::max_element(variadic);
+  } else {
+    latest = *std::max_element(node.operand, node.operand + node.arity);
   }
+  return latest + latest / 2;
+}
+
+bool Builder::isSame(NodeId id, const Node& node, std::span<const NodeId> variadic) const {
+  const Node& other = tape_->nodes_[id];
+  if (other.op != node.op || other.dtype != node.dtype || other.arity != node.arity ||
+      other.shape != node.shape || other.attr != node.attr) {
+    return false;
+  }
+  if (node.arity == Node::kVariadic) return std::ranges::equal(tape_->operands(other), variadic);
+  if (std::memcmp(other.operand, node.operand, sizeof(node.operand)) == 0) return true;
+  return other.operand[0] == node.operand[1] && other.operand[1] == node.operand[0] &&
+         isCommutative(node.op);
+}
+
+template <class Ends>
+std::size_t Builder::probe(std::size_t home, std::uint32_t h, Ends ends) const {
+  const std::size_t mask = table_.size() - 1;
+  for (std::size_t i = 0; i < kNearSlots; ++i) {
+    const std::size_t slot = (home + i) & mask;
+    if (ends(table_[slot])) return slot;
+  }
+  std::size_t slot = h & mask;
+  while (!ends(table_[slot])) slot = (slot + 1) & mask;
   return slot;
 }
 
 NodeId Builder::cons(const Node& node, std::span<const NodeId> variadic) {
   if (!sharing_) return push(node, variadic);
   const std::uint32_t h = hash(node, variadic);
-  const std::size_t slot = findSlot(node, variadic, h);
+  const std::size_t slot = probe(home(node, variadic, h), h, [&](const Slot& entry) {
+    return entry.id == kNoNode || (entry.hash == h && isSame(entry.id, node, variadic));
+  });
   if (table_[slot].id != kNoNode) return table_[slot].id;
   const NodeId id = push(node, variadic);
   table_[slot] = {id, h};
@@ -220,15 +235,13 @@ NodeId Builder::push(const Node& node, std::span<const NodeId> variadic) {
 }
 
 void Builder::grow() {
-  std::vector<Slot> table(table_.size() * 2);
-  const std::size_t mask = table.size() - 1;
-  for (const Slot& old : table_) {
-    if (old.id == kNoNode) continue;
-    std::size_t slot = old.hash & mask;
-    while (table[slot].id != kNoNode) slot = (slot + 1) & mask;
-    table[slot] = old;
+  const std::vector<Slot> old = std::exchange(table_, std::vector<Slot>(table_.size() * 2));
+  for (const Slot& entry : old) {
+    if (entry.id == kNoNode) continue;
+    const Node& node = tape_->nodes_[entry.id];
+    const std::size_t start = home(node, tape_->operands(node), entry.hash);
+    table_[probe(start, entry.hash, [](const Slot& s) { return s.id == kNoNode; })] = entry;
   }
-  table_ = std::move(table);
 }
 
 void Builder::reserve(std::size_t nodes) {

@@ -63,6 +63,7 @@ class Builder {
   std::size_t bytes() const;
 
  private:
+  static constexpr std::size_t kNearSlots = 8;
   /// An entry of the table of nodes: open addressing, a power of two of them.
   struct Slot {
     NodeId id = kNoNode;
@@ -71,12 +72,16 @@ class Builder {
 
   NodeId cons(const Node& node, std::span<const NodeId> variadic);
   NodeId push(const Node& node, std::span<const NodeId> variadic);
-  /// Slot that holds an equal node, or the free one where it belongs.
-  std::size_t findSlot(const Node& node, std::span<const NodeId> variadic,
-                       std::uint32_t hash) const;
-  /// Rules of dead calls go, the rest are numbered by their first call.
-  void dropUnusedRules();
+  /// Where the search for a node starts: near the entries of nodes made at about the same time, so
+  /// that large tapes stay within the caches. Tables have half as many slots again as nodes, or more.
+  static std::size_t home(const Node& node, std::span<const NodeId> variadic, std::uint32_t hash);
+  /// First slot that `ends` the search: a few near home, then, where those are crowded, anywhere.
+  template <class Ends>
+  std::size_t probe(std::size_t home, std::uint32_t hash, Ends ends) const;
+  bool isSame(NodeId id, const Node& node, std::span<const NodeId> variadic) const;
   void grow();
+  /// Rules of calls that are dead are not part of the tape.
+  void dropUnusedRules();
   static std::uint32_t hash(const Node& node, std::span<const NodeId> variadic);
 
   std::shared_ptr<Tape> tape_;

@@ -46,7 +46,7 @@ std::size_t outputCount(const Tape& tape, const Node& custom) {
 }
 
 std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,
-                               std::span<const NodeId> arguments) {
+                               std::span<const NodeId> arguments, bool keepOrigins) {
   if (arguments.size() != callee.inputs().size()) {
     throw Error(ErrorCode::Argument, "a function of " + std::to_string(callee.inputs().size()) +
                                          " inputs is called with " +
@@ -69,8 +69,11 @@ std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,
   Copier copier(builder, callee);
   for (NodeId id = 0; id < callee.size(); ++id) {
     const Node& node = callee.node(id);
-    if (node.op != tapeop::kInput) map[id] = copier.copyMapped(node, map);
+    if (node.op == tapeop::kInput) continue;
+    if (keepOrigins) builder.setOrigin(node.origin);
+    map[id] = copier.copyMapped(node, map);
   }
+  if (keepOrigins) builder.setOrigin(kNoNode);
   std::vector<NodeId> results;
   for (const Port& port : callee.outputs()) results.push_back(map[port.node]);
   return results;
@@ -82,7 +85,7 @@ TapePtr selectOutputs(const TapePtr& t, std::span<const std::size_t> positions) 
   for (const Port& port : t->inputs()) {
     inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
   }
-  const std::vector<NodeId> outputs = inlineTape(builder, *t, inputs);
+  const std::vector<NodeId> outputs = inlineTape(builder, *t, inputs, true);
   std::vector<Port> ports;
   for (const std::size_t position : positions) {
     if (position >= outputs.size())

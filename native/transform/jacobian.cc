@@ -110,7 +110,7 @@ TapePtr assemble(const TapePtr& t, const TapePtr& derivative, const Sizes& in, c
   for (std::size_t i = 0; i < seeds.shapes.size(); ++i) {
     arguments.push_back(unitSeeds(builder, seeds.shapes[i], seeds.first[i], lanes).id);
   }
-  const std::vector<NodeId> results = inlineTape(builder, *lanesTape, arguments);
+  const std::vector<NodeId> results = inlineTape(builder, *lanesTape, arguments, true);
   std::vector<Port> ports;
   for (std::size_t o = 0; o < out.shapes.size(); ++o) {
     for (std::size_t i = 0; i < in.shapes.size(); ++i) {

@@ -10,8 +10,10 @@ namespace adjoint {
 
 /// Copies `callee` onto `builder` with its inputs replaced by `arguments`; returns the nodes of its
 /// outputs.
+/// With `keepOrigins` the copies come from the user's nodes that the callee's nodes come from;
+/// otherwise they come from where the call does.
 std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,
-                               std::span<const NodeId> arguments);
+                               std::span<const NodeId> arguments, bool keepOrigins = false);
 
 /// Pushes tangents forward. Inputs: those of t, then one tangent "d_<name>" for each input in `wrt`
 /// (positions). Outputs: those of t, then the tangent of each.
