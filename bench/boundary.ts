@@ -43,7 +43,7 @@ const op = { add: 10, mul: 12, sin: 17 };
 
 // From build/bench/boundary.js.
 const root = resolve(fileURLToPath(import.meta.url), "..", "..", "..");
-const file = process.env["ADJOINT_NATIVE"] ?? resolve(root, "build", "Release", "adjoint.node");
+const file = process.env.ADJOINT_NATIVE ?? resolve(root, "build", "Release", "adjoint.node");
 const native = createRequire(import.meta.url)(file) as Addon;
 
 const rounds = 7;

@@ -11,7 +11,7 @@ import {
 
 // Generated programs of calls of every function of the addon, with arguments that fit and arguments that were
 // made to break things. Whatever happens must be a result or an Error with a code. ADJOINT_FUZZ=runs:seed for more.
-const [runs, seed] = (process.env["ADJOINT_FUZZ"] ?? "400:1").split(":").map(Number);
+const [runs, seed] = (process.env.ADJOINT_FUZZ ?? "400:1").split(":").map(Number);
 const callsPerRun = 50;
 
 const codes = new Set(

@@ -87,10 +87,10 @@ describe("what it computes", () => {
     ]);
     expect(tape.outputs()).toEqual([{ name: "z", shape: [], isBool: false }]);
     const { session, arena } = open(tape);
-    arena["x"]![0] = 2;
-    arena["y"]![0] = 3;
+    arena.x![0] = 2;
+    arena.y![0] = 3;
     native.run(session.handle);
-    expect(arena["z"]![0]).toBe(6.909297426825682);
+    expect(arena.z![0]).toBe(6.909297426825682);
   });
 
   test("the textbook's table", () => {
@@ -130,7 +130,7 @@ describe("what it computes", () => {
     const x = b.input("x", [3]);
     const i = b.input("i", [2]);
     const { session, arena } = open(b.finish(["y"], [b.op(op.gather, [x, i], [0])]));
-    arena["i"]!.set([1, 7]);
+    arena.i!.set([1, 7]);
     const error = failure(() => native.run(session.handle));
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({
@@ -140,7 +140,7 @@ describe("what it computes", () => {
       limit: 3,
     });
     expect(error.node).toBe(2);
-    arena["i"]!.set([1, 2]);
+    arena.i!.set([1, 2]);
     native.run(session.handle);
   });
 
@@ -320,7 +320,7 @@ describe("state", () => {
     plan.dispose();
     tape.dispose();
     native.run(session.handle);
-    expect(arena["z"]![0]).toBe(0);
+    expect(arena.z![0]).toBe(0);
   });
 
   test("a handle is never another session's", () => {
@@ -365,13 +365,13 @@ describe("state", () => {
 describe("async", () => {
   test("inputs are those of the call, outputs are there when it settles", async () => {
     const { session, arena } = open(guide());
-    arena["x"]![0] = 2;
-    arena["y"]![0] = 3;
+    arena.x![0] = 2;
+    arena.y![0] = 3;
     const done = session.runAsync(0);
-    arena["x"]![0] = 100;
+    arena.x![0] = 100;
     await done;
-    expect(arena["z"]![0]).toBe(6.909297426825682);
-    expect(arena["x"]![0]).toBe(100);
+    expect(arena.z![0]).toBe(6.909297426825682);
+    expect(arena.x![0]).toBe(100);
   });
 
   test("one at a time, and no run beside it", async () => {
@@ -390,13 +390,13 @@ describe("async", () => {
     const arenas = sessions.map((session) => views(plan, session));
     await Promise.all(
       sessions.map((session, i) => {
-        arenas[i]!["x"]![0] = i;
-        arenas[i]!["y"]![0] = 2;
+        arenas[i]!.x![0] = i;
+        arenas[i]!.y![0] = 2;
         return session.runAsync(0);
       }),
     );
     for (const [i, arena] of arenas.entries()) {
-      expect(arena["z"]![0]).toBeCloseTo(2 * i + Math.sin(i), 12);
+      expect(arena.z![0]).toBeCloseTo(2 * i + Math.sin(i), 12);
     }
   });
 
@@ -438,8 +438,8 @@ describe("async", () => {
     const output = () => {
       const session = plan.session();
       const arena = views(plan, session);
-      arena["x"]!.fill(1);
-      return session.runAsync(0).then(() => arena["y"]![5]);
+      arena.x!.fill(1);
+      return session.runAsync(0).then(() => arena.y![5]);
     };
     const done = output();
     await collectAll();
@@ -451,7 +451,7 @@ describe("async", () => {
     const x = b.input("x", [3]);
     const i = b.input("i", [2]);
     const { session, arena } = open(b.finish(["y"], [b.op(op.gather, [x, i], [0])]));
-    arena["i"]!.set([0, -1]);
+    arena.i!.set([0, -1]);
     expect(await rejection(session.runAsync(0))).toBe("ERR_INDEX");
   });
 
@@ -523,7 +523,7 @@ describe("memory", () => {
 
 describe("other threads", () => {
   const file =
-    process.env["ADJOINT_NATIVE"] ??
+    process.env.ADJOINT_NATIVE ??
     new URL("../build/Release/adjoint.node", import.meta.url).pathname;
   const workers: Worker[] = [];
   afterAll(async () => {
