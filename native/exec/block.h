@@ -78,6 +78,13 @@ struct BlockProgram {
     std::uint32_t pattern;
     Place place;
   };
+  /// Consecutive elements within lo <= point < hi, a fill value elsewhere.
+  struct Window {
+    std::uint32_t walk;
+    std::uint32_t slot;
+    std::int64_t lo, hi;
+    std::int64_t edge;  ///< scratch offset of the lanes of a block that is not all inside
+  };
   /// A value that is the same at every point.
   struct Number {
     enum class Kind : std::uint8_t {
@@ -120,6 +127,7 @@ struct BlockProgram {
   std::vector<Stream> streams;
   std::vector<Periodic> periodics;
   std::vector<Walk> walks;
+  std::vector<Window> windows;
   std::vector<Gather> gathers;
   std::vector<Reduction> reductions;
 

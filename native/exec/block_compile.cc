@@ -469,7 +469,7 @@ class Compiler {
       code.a = addPlace(place);
     } else {
       const std::uint32_t walk = addWalk(access(from).map, place);
-      if (!overlaps(stores_, from) && periodic(i, walk, false)) return;
+      if (!overlaps(stores_, from) && (periodic(i, walk, false) || windowed(i, walk))) return;
       code.kind = BlockKind::WalkLoad;
       code.a = walk;
     }
@@ -490,6 +490,16 @@ class Compiler {
     }
     slot_[i] = kStream | streamSlots_++;
     out_->periodics.push_back({walk, slot_[i], iota, period, 0});
+    return true;
+  }
+
+  /// A contiguous window is read in place by the blocks that lie within it.
+  bool windowed(std::size_t i, std::uint32_t walk) {
+    const Pattern& pattern = out_->patterns[out_->walks[walk].pattern];
+    if (pattern.dims.size() != 1 || pattern.dims[0].stride != 1 || pattern.dims[0].step != 1)
+      return false;
+    slot_[i] = kStream | streamSlots_++;
+    out_->windows.push_back({walk, slot_[i], pattern.dims[0].lo, pattern.dims[0].hi, 0});
     return true;
   }
 
@@ -526,6 +536,7 @@ class Compiler {
     }
     for (auto& stream : p.streams) resolve(stream.slot);
     for (auto& periodic : p.periodics) resolve(periodic.slot);
+    for (auto& window : p.windows) resolve(window.slot);
 
     // A stream passes once, a register comes back: measured, a stream weighs a quarter of a
     // register.
@@ -552,6 +563,7 @@ class Compiler {
     p.registerFile = take(p.registers * p.padded);
     p.cellFile = take(static_cast<std::int64_t>(p.numbers.size()) * 8);
     for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
+    for (auto& window : p.windows) window.edge = take(p.padded);
     for (auto& reduction : p.reductions) {
       reduction.state = take(sizeof(ReduceState) / sizeof(double));
       reduction.accumulators =
@@ -612,6 +624,7 @@ std::size_t BlockProgram::bytes() const {
   for (const Pattern& pattern : patterns)
     n += sizeof(Pattern) + pattern.dims.capacity() * sizeof(PatternDim);
   n += places.capacity() * sizeof(Place) + streams.capacity() * sizeof(Stream);
+  n += windows.capacity() * sizeof(Window);
   n += periodics.capacity() * sizeof(Periodic) + walks.capacity() * sizeof(Walk);
   n += gathers.capacity() * sizeof(Gather) + reductions.capacity() * sizeof(Reduction);
   return n;

@@ -113,6 +113,16 @@ class Runner {
     for (const auto& periodic : program_.periodics)
       slots_[periodic.slot] = context_.scratch + periodic.table + p % periodic.period;
     for (const std::uint32_t i : program_.walked) seek(program_.patterns[i], p, states_[i]);
+    for (const auto& window : program_.windows) {
+      const auto& walk = program_.walks[window.walk];
+      if (p >= window.lo && p + roundUp(n, 8) <= window.hi) {
+        slots_[window.slot] = memory(walk) + (p - window.lo);
+      } else {
+        PatternState state;
+        slots_[window.slot] = context_.scratch + window.edge;
+        loadWalk(start(walk, state), state, memory(walk), slots_[window.slot], n);
+      }
+    }
     return execute(program_.body);
   }
 

@@ -302,6 +302,25 @@ TEST(ExecBlock, NumbersAsOperandsGiveTheBitsOfFullLanes) {
   EXPECT_GE(found, 40);
 }
 
+TEST(ExecBlock, ContiguousWindowsOfManyBlocks) {
+  for (const std::int64_t n : {5, 16, 999, 1000, 5000}) {
+    for (const std::int64_t lo : {std::int64_t{0}, std::int64_t{1}, n / 2}) {
+      for (const std::int64_t hi : {n - 1, n, n / 2 + 3}) {
+        PlanMaker maker;
+        const BufferId x = maker.io(n + 1), y = maker.temp(n), z = maker.io(n);
+        KernelMaker k;
+        k.k.extents = {n};
+        const auto a = k.load(k.access(x, IndexMap{{1}, {{0, lo, hi, 1}}, 0.5}, 1));
+        const auto b = k.load(k.access(y, IndexMap{{1}, {{0, lo, hi, 1}}, -0.0}));
+        const auto s = k.op(Op::Sub, a, b);
+        k.storeAll(z, s);
+        if (lo == 0) k.storeAll(y, k.op(Op::Mul, s, a));  // y is then not read in place
+        compare(maker, k.k);
+      }
+    }
+  }
+}
+
 TEST(ExecBlock, ManyNumbers) {
   for (const std::int64_t n : {2, 9, 100, 3000}) {
     PlanMaker maker;
