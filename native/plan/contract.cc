@@ -1,5 +1,7 @@
 #include "plan/contract.h"
 
+#include <algorithm>
+
 #include "ops/build.h"
 #include "transform/copy.h"
 
@@ -17,7 +19,18 @@ NodeId productBehind(const Tape& t, NodeId id) {
   }
 }
 
-bool isProduct(const Tape& t, NodeId id) { return productBehind(t, id) != kNoNode; }
+/// Which operand of a sum is fused: the left one if both are products. Two equal ones are not, so
+/// that x - x is 0 whatever x is.
+enum class Side { None, Left, Right };
+
+Side fusedSide(const Tape& t, const Node& node) {
+  const Op op = opOf(node);
+  if (op != Op::Add && op != Op::Sub) return Side::None;
+  const NodeId left = productBehind(t, node.operand[0]);
+  const NodeId right = productBehind(t, node.operand[1]);
+  if (left == right) return Side::None;
+  return left != kNoNode ? Side::Left : Side::Right;
+}
 
 /// `factor` of the product, seen through what stands between the product and `id`.
 Expr throughViews(const Tape& t, NodeId id, NodeId product, Expr factor) {
@@ -32,14 +45,8 @@ Expr throughViews(const Tape& t, NodeId id, NodeId product, Expr factor) {
 }
 
 bool hasContractions(const Tape& t) {
-  for (const Node& node : t.nodes()) {
-    const Op op = opOf(node);
-    if ((op == Op::Add || op == Op::Sub) &&
-        (isProduct(t, node.operand[0]) || isProduct(t, node.operand[1]))) {
-      return true;
-    }
-  }
-  return false;
+  return std::any_of(t.nodes().begin(), t.nodes().end(),
+                     [&](const Node& node) { return fusedSide(t, node) != Side::None; });
 }
 
 }  // namespace
@@ -54,24 +61,23 @@ TapePtr contractMultiplyAdds(const TapePtr& t) {
   for (NodeId id = 0; id < t->size(); ++id) {
     const Node& node = t->node(id);
     builder.setOrigin(node.origin);
-    const Op op = opOf(node);
     if (node.op == tapeop::kInput) {
       map[id] = builder.input(t->inputs()[node.attr].name, t->shape(node), node.dtype);
       continue;
     }
-    const bool isSum = op == Op::Add || op == Op::Sub;
-    const bool left = isSum && isProduct(*t, node.operand[0]);
-    if (!left && !(isSum && isProduct(*t, node.operand[1]))) {
+    const Side side = fusedSide(*t, node);
+    if (side == Side::None) {
       map[id] = copier.copyMapped(node, map);
       continue;
     }
+    const bool left = side == Side::Left;
     const NodeId term = node.operand[left ? 0 : 1];
     const NodeId product = productBehind(*t, term);
     const bool isSquare = opOf(t->node(product)) == Op::Square;
     const auto factor = [&](std::size_t k) {
       return throughViews(*t, term, product, {&builder, map[t->node(product).operand[k]]}).id;
     };
-    const Op fused = op == Op::Add ? Op::Fma : left ? Op::Fms : Op::Fnma;
+    const Op fused = opOf(node) == Op::Add ? Op::Fma : left ? Op::Fms : Op::Fnma;
     const NodeId first = factor(0);
     const NodeId operands[3] = {first, isSquare ? first : factor(1),
                                 map[node.operand[left ? 1 : 0]]};
