@@ -28,7 +28,8 @@ struct RunControl {
   std::atomic<std::int64_t> stepsDone{0};
 };
 
-/// A plan prepared for an executor: registers assigned, kernels looked up. Immutable, shared between threads.
+/// A plan prepared for an executor: registers assigned, kernels looked up. Immutable, shared
+/// between threads.
 class Executable {
  public:
   virtual ~Executable() = default;
@@ -36,15 +37,17 @@ class Executable {
   /// Doubles of scratch memory a run needs, beside the plan's io.
   virtual std::int64_t workspaceDoubles() const = 0;
 
-  /// Runs every step. `io` holds plan.ioDoubles, `workspace` workspaceDoubles(); both 64-byte aligned, and
-  /// neither is used by another run at the same time. Allocates nothing. `control` may be null.
+  /// Runs every step. `io` holds plan.ioDoubles, `workspace` workspaceDoubles(); both 64-byte
+  /// aligned, and neither is used by another run at the same time. Allocates nothing. `control` may
+  /// be null.
   virtual RunStatus run(double* io, double* workspace, RunControl* control) const noexcept = 0;
 
   virtual const Plan& plan() const = 0;
   virtual std::size_t bytes() const = 0;
 };
 
-/// The portable executor: one operation at a time over a block of points that fits the first-level cache.
+/// The portable executor: one operation at a time over a block of points that fits the first-level
+/// cache.
 std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan);
 
 }  // namespace adjoint

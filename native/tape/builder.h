@@ -73,7 +73,8 @@ class Builder {
   NodeId cons(const Node& node, std::span<const NodeId> variadic);
   NodeId push(const Node& node, std::span<const NodeId> variadic);
   /// Where the search for a node starts: near the entries of nodes made at about the same time, so
-  /// that large tapes stay within the caches. Tables have half as many slots again as nodes, or more.
+  /// that large tapes stay within the caches. Tables have half as many slots again as nodes, or
+  /// more.
   static std::size_t home(const Node& node, std::span<const NodeId> variadic, std::uint32_t hash);
   /// First slot that `ends` the search: a few near home, then, where those are crowded, anywhere.
   template <class Ends>

@@ -140,20 +140,26 @@ TEST(Partials, AtSingularPoints) {
   const struct {
     Op op;
     double a, b, da, db;
-  } cases[] = {
-      {Op::Abs, 0, 0, 0, 0},         {Op::Sqrt, 0, 0, inf, 0},       {Op::Sqrt, -0.0, 0, -inf, 0},
-      {Op::Pow, 0, 0, 0, 0},         {Op::Pow, 0, 1, 1, 0},          {Op::Pow, 0, 2, 0, 0},
-      {Op::Pow, 0, 0.5, inf, 0},     {Op::Pow, 0, -1, -inf, -inf},   {Op::Pow, -2, 3, 12, nan},
-      {Op::Xlogx, 0, 0, -inf, 0},    {Op::Xlogy, 0, 0, -inf, 0},     {Op::Maximum, 1, 1, 0.5, 0.5},
-      {Op::Minimum, 1, 1, 0.5, 0.5},     {Op::Fmax, 1, 1, 0.5, 0.5},     {Op::Fmin, 1, 1, 0.5, 0.5},
-      {Op::Maximum, nan, 1, nan, nan},   {Op::Minimum, 1, nan, nan, nan},    {Op::Fmax, nan, 1, 0, 1},
-      {Op::Fmin, nan, 1, 0, 1},      {Op::Fmin, 1, nan, 1, 0},       {Op::Relu, 0, 0, 0, 0},
-      {Op::Atan2, 0, 0, nan, nan},   {Op::Hypot, 0, 0, 0, 0},        {Op::Sinc, 0, 0, 0, 0},
-      {Op::Log, 0, 0, inf, 0},       {Op::Log1p, -1, 0, inf, 0},     {Op::Asin, 1, 0, inf, 0},
-      {Op::Acos, 1, 0, -inf, 0},     {Op::Tanh, 1000, 0, 0, 0},      {Op::Erf, 30, 0, 0, 0},
-      {Op::Softplus, 1000, 0, 1, 0}, {Op::Softplus, -1000, 0, 0, 0}, {Op::Expm1, -800, 0, 0, 0},
-      {Op::Tanh, 1.7e308, 0, 0, 0},  {Op::Erf, -1.7e308, 0, 0, 0},   {Op::Div, 0, 0, inf, nan},
-      {Op::Mul, 0, inf, inf, 0},     {Op::Mod, 6, 3, 1, -2},         {Op::Copysign, 0, 1, 0, 0}};
+  } cases[] = {{Op::Abs, 0, 0, 0, 0},           {Op::Sqrt, 0, 0, inf, 0},
+               {Op::Sqrt, -0.0, 0, -inf, 0},    {Op::Pow, 0, 0, 0, 0},
+               {Op::Pow, 0, 1, 1, 0},           {Op::Pow, 0, 2, 0, 0},
+               {Op::Pow, 0, 0.5, inf, 0},       {Op::Pow, 0, -1, -inf, -inf},
+               {Op::Pow, -2, 3, 12, nan},       {Op::Xlogx, 0, 0, -inf, 0},
+               {Op::Xlogy, 0, 0, -inf, 0},      {Op::Maximum, 1, 1, 0.5, 0.5},
+               {Op::Minimum, 1, 1, 0.5, 0.5},   {Op::Fmax, 1, 1, 0.5, 0.5},
+               {Op::Fmin, 1, 1, 0.5, 0.5},      {Op::Maximum, nan, 1, nan, nan},
+               {Op::Minimum, 1, nan, nan, nan}, {Op::Fmax, nan, 1, 0, 1},
+               {Op::Fmin, nan, 1, 0, 1},        {Op::Fmin, 1, nan, 1, 0},
+               {Op::Relu, 0, 0, 0, 0},          {Op::Atan2, 0, 0, nan, nan},
+               {Op::Hypot, 0, 0, 0, 0},         {Op::Sinc, 0, 0, 0, 0},
+               {Op::Log, 0, 0, inf, 0},         {Op::Log1p, -1, 0, inf, 0},
+               {Op::Asin, 1, 0, inf, 0},        {Op::Acos, 1, 0, -inf, 0},
+               {Op::Tanh, 1000, 0, 0, 0},       {Op::Erf, 30, 0, 0, 0},
+               {Op::Softplus, 1000, 0, 1, 0},   {Op::Softplus, -1000, 0, 0, 0},
+               {Op::Expm1, -800, 0, 0, 0},      {Op::Tanh, 1.7e308, 0, 0, 0},
+               {Op::Erf, -1.7e308, 0, 0, 0},    {Op::Div, 0, 0, inf, nan},
+               {Op::Mul, 0, inf, inf, 0},       {Op::Mod, 6, 3, 1, -2},
+               {Op::Copysign, 0, 1, 0, 0}};
   for (const auto& c : cases) {
     const Row& row = rowOf(c.op);
     const TapePtr tape = tapeOfRow(row, 0);

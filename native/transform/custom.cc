@@ -29,7 +29,8 @@ std::vector<NodeId> addOutputsAsInputs(Builder& builder, const Tape& like,
   return ids;
 }
 
-/// Where a linear function is transposed does not matter, but for the masks of zero seeds it may hold.
+/// Where a linear function is transposed does not matter, but for the masks of zero seeds it may
+/// hold.
 void appendOnes(Builder& builder, std::vector<NodeId>& ids, const Tape& like, bool outputs) {
   for (const Port& port : outputs ? like.outputs() : like.inputs()) {
     ids.push_back(builder.constant(1, like.shape(port.node)));

@@ -7,14 +7,15 @@
 
 namespace adjoint {
 
-/// A tangent or cotangent: absent (structurally zero, never multiplied), or a value with a mask. Where the mask is
-/// false the derivative is zero and the value is garbage that nobody looks at.
+/// A tangent or cotangent: absent (structurally zero, never multiplied), or a value with a mask.
+/// Where the mask is false the derivative is zero and the value is garbage that nobody looks at.
 struct Masked {
-  Expr value;               ///< absent when it has no node
-  Expr mask;                ///< boolean, the shape of value; none: true everywhere
-  bool clean = true;        ///< the value is exactly 0 where the mask is false
-  /// The mask comes from the function: where elements were placed, or which branch was taken. It then lasts
-  /// through sums and all operations. A mask of seeds alone is dropped where it is not worth its cost.
+  Expr value;         ///< absent when it has no node
+  Expr mask;          ///< boolean, the shape of value; none: true everywhere
+  bool clean = true;  ///< the value is exactly 0 where the mask is false
+  /// The mask comes from the function: where elements were placed, or which branch was taken. It
+  /// then lasts through sums and all operations. A mask of seeds alone is dropped where it is not
+  /// worth its cost.
   bool structural = false;
 
   bool present() const { return static_cast<bool>(value); }
@@ -34,7 +35,8 @@ Masked scale(const Masked& m, const Row& row, Expr partial);
 /// m where the condition holds.
 Masked restrict(const Masked& m, Expr condition);
 
-/// Sum of any number of tangents: those of one mask are added first, and only differing masks are settled.
+/// Sum of any number of tangents: those of one mask are added first, and only differing masks are
+/// settled.
 class MaskedSum {
  public:
   void add(const Masked& term);
@@ -56,8 +58,8 @@ Masked moved(const Masked& m, Move move) {
   return result;
 }
 
-/// A sum of elements of m: `rule` takes a value and gives one whose elements are sums of its own. Zero by the
-/// function's structure where all of them are.
+/// A sum of elements of m: `rule` takes a value and gives one whose elements are sums of its own.
+/// Zero by the function's structure where all of them are.
 template <class Rule>
 Masked summed(const Masked& m, Rule rule) {
   Masked result{rule(settle(m)), {}, true, false};

@@ -6,14 +6,16 @@ using namespace ex;
 
 namespace {
 
-void pullElementwise(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result) {
+void pullElementwise(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted,
+                     std::vector<Masked>& result) {
   const Partials partials = partialsOf(site);
   for (std::size_t i = 0; i < partials.size(); ++i) {
     if (wanted[i]) result[i] = scale(yBar, site.row(), partials[i]);
   }
 }
 
-std::vector<Masked> pullConcat(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+std::vector<Masked> pullConcat(const RuleSite& site, const Masked& yBar,
+                               const std::vector<bool>& wanted) {
   const std::int64_t axis = site.attrs()[0];
   std::vector<Masked> result(site.x.size());
   std::int64_t start = 0;
@@ -50,7 +52,8 @@ std::vector<Masked> pullRecurrence(const RuleSite& site, const Masked& yBar) {
 
 Axes inverse(const Axes& axes) {
   Axes result(axes.size());
-  for (std::size_t i = 0; i < axes.size(); ++i) result[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    result[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
   return result;
 }
 
@@ -61,11 +64,13 @@ Expr matrixTranspose(Expr x) {
 }
 
 /// Cotangents of the operands of a node that is not elementwise.
-std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted) {
+std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar,
+                                   const std::vector<bool>& wanted) {
   const auto& attrs = site.attrs();
   switch (opOf(site.node)) {
     case Op::Where:
-      return {{}, wanted[1] ? restrict(yBar, site.x[0]) : Masked{},
+      return {{},
+              wanted[1] ? restrict(yBar, site.x[0]) : Masked{},
               wanted[2] ? restrict(yBar, apply(Op::LogicalNot, {site.x[0]})) : Masked{}};
     case Op::Reshape:
       return {moved(yBar, [&](Expr v) { return reshape(v, site.x[0].shape()); })};
@@ -95,13 +100,15 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, con
     case Op::Concat:
       return pullConcat(site, yBar, wanted);
     case Op::Sum:
-      return {moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); })};
+      return {moved(yBar,
+                    [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); })};
     case Op::CumSum:
       return {summed(yBar, [&](Expr v) { return cumsum(v, attrs[0], attrs[1] == 0); })};
     case Op::ReduceMax:
     case Op::ReduceMin: {
       const Extremes extremes = extremesOf(site);
-      const Masked spread = moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); });
+      const Masked spread =
+          moved(yBar, [&](Expr v) { return broadcastTo(expandAxes(v, attrs), site.x[0].shape()); });
       Masked result = restrict(spread, extremes.chosen);
       result.value = result.value * extremes.share;
       return {result};
@@ -116,13 +123,15 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar, con
       return result;
     }
     default:
-      throw Error(ErrorCode::NotDifferentiable, std::string(site.row().name) + " has no derivative rule");
+      throw Error(ErrorCode::NotDifferentiable,
+                  std::string(site.row().name) + " has no derivative rule");
   }
 }
 
 }  // namespace
 
-void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted, std::vector<Masked>& result) {
+void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted,
+              std::vector<Masked>& result) {
   result.assign(site.x.size(), {});
   if (site.row().family == Family::Elementwise) {
     pullElementwise(site, yBar, wanted, result);

@@ -24,7 +24,9 @@ Masked pushWhere(const RuleSite& site, const Masked& da, const Masked& db) {
   result.value = apply(Op::Where, {c, da.value, db.value});
   result.clean = da.clean && db.clean;
   if (!da.always() || !db.always()) {
-    const auto maskOf = [](const Masked& m) { return m.always() ? fullBool(m.value, true) : m.mask; };
+    const auto maskOf = [](const Masked& m) {
+      return m.always() ? fullBool(m.value, true) : m.mask;
+    };
     result.mask = apply(Op::Where, {c, maskOf(da), maskOf(db)});
     result.structural = (da.always() || da.structural) && (db.always() || db.structural);
   }
@@ -45,7 +47,8 @@ Masked pushConcat(const RuleSite& site, const std::vector<Masked>& dx) {
   for (std::size_t i = 0; i < dx.size(); ++i) {
     const bool present = dx[i].present();
     values.push_back(present ? dx[i].value : full(site.x[i], 0));
-    if (masked) masks.push_back(present && !dx[i].always() ? dx[i].mask : fullBool(site.x[i], present));
+    if (masked)
+      masks.push_back(present && !dx[i].always() ? dx[i].mask : fullBool(site.x[i], present));
   }
   const std::int64_t axis = site.attrs()[0];
   result.value = concat(values, axis);
@@ -59,7 +62,8 @@ Masked pushRecurrence(const RuleSite& site, const std::vector<Masked>& dx) {
   const bool reverse = site.attrs()[1] != 0;
   // dy[i] = a[i] dy[i-1] + (da[i] y[i-1] + db[i])
   MaskedSum forcing;
-  if (dx[0].present()) forcing.add({settle(dx[0]) * previous(site.y, axis, reverse), {}, true, false});
+  if (dx[0].present())
+    forcing.add({settle(dx[0]) * previous(site.y, axis, reverse), {}, true, false});
   if (dx[1].present()) forcing.add({settle(dx[1]), {}, true, false});
   return {linearRecurrence(site.x[0], settle(forcing.total()), axis, reverse), {}, true, false};
 }
@@ -93,7 +97,8 @@ Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx) {
     case Op::Sum:
       return summed(dx[0], [&](Expr v) { return sum(v, site.attrs()); });
     case Op::CumSum:
-      return summed(dx[0], [&](Expr v) { return cumsum(v, site.attrs()[0], site.attrs()[1] != 0); });
+      return summed(dx[0],
+                    [&](Expr v) { return cumsum(v, site.attrs()[0], site.attrs()[1] != 0); });
     case Op::ReduceMax:
     case Op::ReduceMin: {
       const Extremes extremes = extremesOf(site);
