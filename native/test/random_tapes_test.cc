@@ -1,6 +1,7 @@
 // Random tapes against each other, against high precision and against finite differences.
 //
 //   ADJOINT_RANDOM_TAPES=2000   how many (120 otherwise)
+//   ADJOINT_RANDOM_FIRST=5000   from this seed on
 //   ADJOINT_RANDOM_SEED=17      only this one
 //   ADJOINT_RANDOM_REPORT=1     prints how near the bounds the worst came
 #include "test/support/random_tapes.h"
@@ -64,7 +65,8 @@ class RandomTapes : public ::testing::Test {
   void forEachTape(Check check) {
     if (const std::size_t seed = countFromEnvironment("ADJOINT_RANDOM_SEED", 0))
       return runOne(seed, check);
-    for (std::size_t seed = 1; seed <= tapeCount(); ++seed) {
+    const std::size_t first = countFromEnvironment("ADJOINT_RANDOM_FIRST", 1);
+    for (std::size_t seed = first; seed < first + tapeCount(); ++seed) {
       runOne(seed, check);
       if (HasFailure() && ++failed_ >= 5) return;
     }
@@ -74,7 +76,8 @@ class RandomTapes : public ::testing::Test {
       std::printf("%-40s worst %.3f of the bound, %zu checked, %zu undecided\n", what, tally.worst,
                   tally.checked, tally.undecided);
     }
-    EXPECT_LE(tally.undecided, (tally.checked + tally.undecided) / 20) << what;
+    // Of few, all may be undecided.
+    EXPECT_LE(tally.undecided, (tally.checked + tally.undecided) / 20 + 20) << what;
   }
 
  private:
@@ -359,13 +362,21 @@ TEST_F(RandomTapes, VmapIsALoopToTheBit) {
       Evaluator single(each);
       Evaluator batch(vmap(each, kLanes, batched));
       EXPECT_EQ(checkMemory(batch.plan()), "");
-      const Arrays got = batch(inputs);
+      Arrays got;
+      const bool ran = batch.tryRun(inputs, got).ok;
       Arrays want(each->outputs().size());
+      bool allRan = true;
       for (const Arrays& lane : lanes) {
-        const Arrays one = single(lane);
-        for (std::size_t o = 0; o < want.size(); ++o)
+        Arrays one;
+        // A moved point may leave a domain, and an index computed from it its axis.
+        allRan = allRan && single.tryRun(lane, one).ok;
+        if (!allRan) break;
+        for (std::size_t o = 0; o < want.size(); ++o) {
           want[o].insert(want[o].end(), one[o].begin(), one[o].end());
+        }
       }
+      ASSERT_EQ(ran, allRan);
+      if (!ran) continue;
       for (std::size_t o = 0; o < want.size(); ++o) {
         ASSERT_EQ(got[o].size(), want[o].size());
         for (std::size_t i = 0; i < want[o].size(); ++i) {

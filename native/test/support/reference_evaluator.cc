@@ -225,6 +225,8 @@ Numbers ReferenceEvaluator::elementwise(const Node& node) const {
       values[k] = x[k].value;
     }
     Real y = reference(row.op, values, attr);
+    // The convention at the one point where there is no limit.
+    if (row.op == Op::HypotDeriv && values[0].isZero() && values[1].isZero()) y = 0.0;
     const double size = sizeOf(row, x, operands.size(), y, attr);
     result.push_back({std::move(y), size});
   }
@@ -362,9 +364,10 @@ Numbers ReferenceEvaluator::reduce(const Node& node) const {
     const Number& term = x[flat(from, at)];
     Number& total = result[i];
     if (isSum) {
-      total.value = total.value + term.value;
+      total.value = begun[i] ? total.value + term.value : term.value;
       total.size += term.size;
       terms[i] += magnitude(term.value);
+      begun[i] = true;
       return;
     }
     const bool better =
@@ -446,7 +449,7 @@ Numbers ReferenceEvaluator::recurrence(const Node& node) const {
       const Real product = a.value * y.value;
       y.value = product + b.value;
       y.size = carried + b.size + magnitude(product) + magnitude(b.value);
-      if (i == 0) y.size = b.size;
+      if (i == 0) y = b;  // the sign of a zero included
       result[position] = y;
     }
   });
