@@ -77,7 +77,7 @@ class RandomTapes : public ::testing::Test {
                   tally.checked, tally.undecided);
     }
     // Of few, all may be undecided.
-    EXPECT_LE(tally.undecided, (tally.checked + tally.undecided) / 20 + 20) << what;
+    EXPECT_LE(tally.undecided, (tally.checked + tally.undecided) / 8 + 20) << what;
   }
 
  private:

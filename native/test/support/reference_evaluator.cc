@@ -43,8 +43,8 @@ std::size_t flat(const Shape& shape, const Index& at) {
 bool isUndecided(const Number& a, const Number& b) {
   if (a.size == 0 && b.size == 0) return false;
   if (a.value.isNaN() || b.value.isNaN()) return false;
-  // Equal to hundreds of bits: one value computed once, and equal in doubles too.
-  if (a.value == b.value && !a.value.isZero()) return false;
+  // Equal to hundreds of bits, by terms of the same size: one value, and equal in doubles too.
+  if (a.value == b.value && a.size == b.size && !a.value.isZero()) return false;
   const double gap = abs(a.value - b.value).toDouble();
   return !(gap > kMargin * kUnit * (a.size + b.size));
 }
@@ -372,8 +372,11 @@ Numbers ReferenceEvaluator::reduce(const Node& node) const {
     }
     const bool better =
         opOf(node) == Op::ReduceMax ? term.value > total.value : term.value < total.value;
-    if (!begun[i] || better || term.value.isNaN()) total.value = term.value;
-    total.size = std::max(total.size, term.size);
+    // Its error is that of the largest, or of those that may be the largest.
+    const bool rivals = begun[i] && isUndecided(term, total);
+    const double both = std::max(total.size, term.size);
+    if (!begun[i] || better || term.value.isNaN()) total = term;
+    if (rivals) total.size = both;
     begun[i] = true;
   });
   if (isSum) {
