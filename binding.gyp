@@ -25,6 +25,7 @@
         "-ffp-contract=off",
         "-fno-math-errno",
         "-fno-trapping-math",
+        "-fwrapv",
         "-Wall",
         "-Wextra",
         "-Wno-restrict",
