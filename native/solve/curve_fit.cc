@@ -261,8 +261,7 @@ void describeParameters(const LevenbergMarquardt& solver, double confidence,
   result.conditionNumber =
       result.rank == n ? largest / parts.singular[n - 1] : std::numeric_limits<double>::infinity();
   result.freedom = static_cast<double>(m - result.rank);
-  result.residualError =
-      result.freedom > 0 ? std::sqrt(result.sumOfSquares / result.freedom) : kNaN;
+  result.residualError = result.freedom > 0 ? solver.norm() / std::sqrt(result.freedom) : kNaN;
   result.tQuantile = studentQuantile(1 - confidence, result.freedom);
 
   // J = U S V^T D, so (J^T J)^-1 = F F^T with F = D^-1 V S^-1.
@@ -274,7 +273,7 @@ void describeParameters(const LevenbergMarquardt& solver, double confidence,
     // In a direction that the data says nothing about this parameter moves, too.
     const bool loose =
         result.rank < n && parts.v.row(i).tail(n - result.rank).cwiseAbs().maxCoeff() > 1e-6;
-    const double error = loose ? kNaN : std::sqrt(covariance(i, i));
+    const double error = loose ? kNaN : result.residualError * factor.row(i).stableNorm();
     const double t = p[i] / error;
     result.parameters.push_back(p[i]);
     result.undetermined.push_back(loose);
@@ -296,7 +295,7 @@ void describeParameters(const LevenbergMarquardt& solver, double confidence,
   }
 }
 
-void describeResiduals(const CurveFitData& data, CurveFitResult& result) {
+void describeResiduals(const CurveFitData& data, double norm, CurveFitResult& result) {
   const std::size_t m = data.response.size();
   const auto weight = [&](std::size_t i) { return data.weights.empty() ? 1 : data.weights[i]; };
   double weights = 0, mean = 0, logWeights = 0;
@@ -313,7 +312,7 @@ void describeResiduals(const CurveFitData& data, CurveFitResult& result) {
   const double count = static_cast<double>(m);
   constexpr double kTwoPi = 6.28318530717958647693;
   result.logLikelihood =
-      0.5 * (logWeights - count * (std::log(kTwoPi * result.sumOfSquares / count) + 1));
+      0.5 * (logWeights - count * (std::log(kTwoPi / count) + 2 * std::log(norm) + 1));
 }
 
 }  // namespace
@@ -357,7 +356,7 @@ CurveFitResult CurveFit::run(RunControl* control, CurveFitProgress* progress) {
   result.fitted.assign(fitted, fitted + m);
   for (std::size_t i = 0; i < m; ++i) result.residuals.push_back(data_.response[i] - fitted[i]);
   describeParameters(solver, options_.confidence, result);
-  describeResiduals(data_, result);
+  describeResiduals(data_, solver.norm(), result);
   return result;
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+/// Below it, numbers have fewer digits.
+constexpr double kSmallest = std::numeric_limits<double>::min() / kEpsilon;
 /// Rows folded into R at a time: with a few columns a block stays in the second-level cache.
 constexpr std::int64_t kBlockRows = 1024;
 /// The trust region's edge is met to this fraction.
@@ -19,7 +21,8 @@ bool allFinite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
-double normOf(const Eigen::VectorXd& v) {
+// Where squares overflow or underflow, too.
+double normOf(const Eigen::Ref<const Eigen::VectorXd>& v) {
   const double norm = v.norm();
   if (std::isfinite(norm) && norm > 0) return norm;
   return v.allFinite() ? v.stableNorm() : kInfinity;
@@ -62,6 +65,9 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
   const Eigen::Map<const Eigen::MatrixXd> jacobian(j, m, n);
   const Eigen::Map<const Eigen::VectorXd> residual(r, m);
   const Eigen::RowVectorXd inverse = scale.cwiseInverse().transpose();
+  // A power of two, which rounds nothing: reflections square what they get.
+  const double norm = normOf(residual);
+  const double unit = norm > 0 && std::isfinite(norm) ? std::ldexp(1, std::ilogb(norm)) : 1;
 
   // [R Q^T r] of the rows so far sits on top of the next block.
   Eigen::MatrixXd folded(0, n + 1);
@@ -71,7 +77,7 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
     block.topRows(folded.rows()) = folded;
     block.bottomLeftCorner(rows, n) =
         (jacobian.middleRows(first, rows).array().rowwise() * inverse.array()).matrix();
-    block.bottomRightCorner(rows, 1) = residual.segment(first, rows);
+    block.bottomRightCorner(rows, 1) = residual.segment(first, rows) / unit;
     if (block.rows() > n + 1) {
       const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> inPlace(block);
       folded = block.topRows(n + 1).triangularView<Eigen::Upper>();
@@ -86,7 +92,7 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
   factor.scale = scale;
   factor.v = svd.matrixV();
   factor.singular = svd.singularValues();
-  factor.rotated = svd.matrixU().transpose() * folded.col(n);
+  factor.rotated = svd.matrixU().transpose() * folded.col(n) * unit;
   return factor;
 }
 
@@ -182,9 +188,9 @@ LevenbergMarquardt::Trial LevenbergMarquardt::trial(double radius) const {
   const Eigen::VectorXd& s = factor_.singular;
   double damping = 0;
   Eigen::VectorXd step = dampedStep(damping);
-  double length = step.norm();
+  double length = normOf(step);
   double low = 0;
-  double high = s.cwiseProduct(factor_.rotated).norm() / radius;
+  double high = normOf(s.cwiseProduct(factor_.rotated)) / radius;
   for (int i = 0; i < 60 && !(length <= (1 + kEdge) * radius); ++i) {
     // d|step|/d(damping) = -sum step_i^2 / (s_i^2 + damping) / |step|
     double slope = 0;
@@ -193,17 +199,18 @@ LevenbergMarquardt::Trial LevenbergMarquardt::trial(double radius) const {
     }
     low = damping;
     double next = damping + (length / radius - 1) / slope;
-    if (!(next > low && next <= high)) next = std::max(1e-3 * high, std::sqrt(low * high));
+    if (!(next > low && next <= high))
+      next = std::max(1e-3 * high, std::sqrt(low) * std::sqrt(high));
     damping = next;
     step = dampedStep(damping);
-    length = step.norm();
+    length = normOf(step);
     // The iteration comes from the left and does not pass the root but by rounding or a reset.
     if (length < (1 - kEdge) * radius) {
       high = damping;
       while (length < (1 - kEdge) * radius && high - low > kEpsilon * high) {
         damping = 0.5 * (low + high);
         step = dampedStep(damping);
-        length = step.norm();
+        length = normOf(step);
         (length > radius ? low : high) = damping;
       }
       break;
@@ -211,7 +218,7 @@ LevenbergMarquardt::Trial LevenbergMarquardt::trial(double radius) const {
   }
   Trial found;
   found.damping = damping;
-  const double linear = s.cwiseProduct(step).norm() / norm_;
+  const double linear = normOf(s.cwiseProduct(step)) / norm_;
   const double damped = std::sqrt(damping) * length / norm_;
   found.predicted = linear * linear + 2 * damped * damped;
   found.step = factor_.v * step;
@@ -219,9 +226,10 @@ LevenbergMarquardt::Trial LevenbergMarquardt::trial(double radius) const {
 }
 
 void LevenbergMarquardt::conclude(bool still) {
-  // J p is about as large as what is fitted: residuals below its rounding errors are noise.
+  // J p is about as large as what is fitted: residuals below its rounding errors are noise. So are
+  // those without a full set of digits, where zeros are fitted.
   const double size = normOf(factor_.scale.cwiseProduct(p_));
-  if (norm_ <= 64 * kEpsilon * size) {
+  if (norm_ <= std::max(64 * kEpsilon * size, kSmallest)) {
     reason_ = StopReason::ExactFit;
   } else {
     reason_ = still || cosine_ < 1e-4 ? StopReason::Converged : StopReason::Stalled;
@@ -235,7 +243,7 @@ void LevenbergMarquardt::iterate(RunControl* control) {
   if (norm_ == 0 || cosine_ <= kEpsilon) return conclude(true);
   while (!stopped(control)) {
     const Trial t = trial(radius_);
-    const double length = t.step.norm();
+    const double length = normOf(t.step);
     const Eigen::VectorXd change = t.step.cwiseQuotient(factor_.scale);
     const Eigen::VectorXd q = p_ + change;
     if (iterations_ == 1) radius_ = std::min(radius_, std::max(length, kEpsilon));

@@ -75,6 +75,7 @@ class LevenbergMarquardt {
   const Eigen::VectorXd& residuals() const { return r_; }
   /// J at parameters(), m x n column-major.
   const std::vector<double>& jacobian() const { return j_; }
+  double norm() const { return norm_; }  ///< of residuals(); its square may overflow
   double sumOfSquares() const { return norm_ * norm_; }
   std::int64_t iterations() const { return iterations_; }
   std::int64_t evaluations() const { return evaluations_; }

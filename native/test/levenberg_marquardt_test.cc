@@ -212,6 +212,30 @@ TEST(LevenbergMarquardt, FitsExactDataExactly) {
   EXPECT_NEAR(solver.parameters()[1], 2, 1e-14);
 }
 
+TEST(LevenbergMarquardt, FitsZeros) {
+  const auto rows = line(0, 0, 20);
+  Problem problem([](const Parameters& b, const double* x) { return b[0] + b[1] * x[0]; }, rows, 2);
+  const double start[] = {1, 1};
+  LevenbergMarquardt solver(problem, start, {});
+  EXPECT_EQ(solver.run(100, nullptr), StopReason::ExactFit);
+  EXPECT_NEAR(solver.parameters().norm(), 0, 1e-290);
+}
+
+TEST(LevenbergMarquardt, FitsNumbersWhoseSquaresAreNone) {
+  for (const double unit : {1e-250, 1e-180, 1e180, 1e250}) {
+    auto rows = line(2 * unit, 3 * unit, 20);
+    for (std::size_t i = 0; i < rows.size(); i += 2) rows[i][0] += unit;
+    Problem problem([](const Parameters& b, const double* x) { return b[0] + b[1] * x[0]; }, rows,
+                    2);
+    const double start[] = {1, 1};
+    LevenbergMarquardt solver(problem, start, {.maxIterations = 2000});
+    EXPECT_EQ(solver.run(2000, nullptr), StopReason::Converged) << unit;
+    // By the normal equations: +-1/2 about a line, tilted by -5/665.
+    EXPECT_NEAR(solver.parameters()[1] / unit, 2 - 5.0 / 665, 1e-12) << unit;
+    EXPECT_NEAR(solver.norm() / unit, std::sqrt(20 * 0.25 - 25.0 / 665), 1e-12) << unit;
+  }
+}
+
 TEST(LevenbergMarquardt, TakesShortestStepsWithoutFullRank) {
   const auto rows = line(6, 0, 20);
   Problem problem([](const Parameters& b, const double* x) { return b[0] * b[1] * x[0]; }, rows, 2);
