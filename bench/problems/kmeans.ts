@@ -57,7 +57,8 @@ type Sizes = Readonly<Record<"n" | "k" | "d", number>>;
 
 /**
  * |p - c|^2 = |p|^2 - 2 p c + |c|^2: all products come out of one matrix product, and |p|^2 does not matter for which
- * centroid is closest. Distances are from the points' mean, so that data far from zero cancels no digits.
+ * centroid is closest. Distances are from the points' mean, so that data far from zero cancels no digits:
+ * what is lost is as much as 1e-16 of the points' variance.
  */
 export const kmeansCost = ({ n, k, d }: Sizes) =>
   fn({ points: matrix(n, d), centroids: matrix(k, d) }, ({ points, centroids }) => {

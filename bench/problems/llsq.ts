@@ -39,8 +39,8 @@ export function llsqByHandSimply(
 }
 
 /**
- * Value and gradient by hand, four points at a time: the four chains of dependent multiplications overlap and
- * the gradient is read and written a quarter as often. About three times as fast as the simple loop.
+ * Value and gradient by hand, eight points at a time: the chains of dependent multiplications overlap and the gradient
+ * is read and written an eighth as often. About four times as fast as the simple loop.
  */
 export function llsqByHand(
   t: Float64Array,
@@ -50,61 +50,81 @@ export function llsqByHand(
 ): number {
   const n = t.length;
   const m = x.length;
-  const whole = n - (n % 4);
+  const whole = n - (n % 8);
   let value = 0;
   gradient.fill(0);
-  for (let i = 0; i < whole; i += 4) {
-    const a = t[i]!;
-    const b = t[i + 1]!;
-    const c = t[i + 2]!;
-    const d = t[i + 3]!;
-    let p = 0;
-    let q = 0;
-    let u = 0;
-    let v = 0;
+  for (let i = 0; i < whole; i += 8) {
+    const t0 = t[i]!;
+    const t1 = t[i + 1]!;
+    const t2 = t[i + 2]!;
+    const t3 = t[i + 3]!;
+    const t4 = t[i + 4]!;
+    const t5 = t[i + 5]!;
+    const t6 = t[i + 6]!;
+    const t7 = t[i + 7]!;
+    let r0 = 0;
+    let r1 = 0;
+    let r2 = 0;
+    let r3 = 0;
+    let r4 = 0;
+    let r5 = 0;
+    let r6 = 0;
+    let r7 = 0;
     for (let j = m - 1; j >= 0; j--) {
       const xj = x[j]!;
-      p = p * a + xj;
-      q = q * b + xj;
-      u = u * c + xj;
-      v = v * d + xj;
+      r0 = r0 * t0 + xj;
+      r1 = r1 * t1 + xj;
+      r2 = r2 * t2 + xj;
+      r3 = r3 * t3 + xj;
+      r4 = r4 * t4 + xj;
+      r5 = r5 * t5 + xj;
+      r6 = r6 * t6 + xj;
+      r7 = r7 * t7 + xj;
     }
-    p -= s[i]!;
-    q -= s[i + 1]!;
-    u -= s[i + 2]!;
-    v -= s[i + 3]!;
-    value += p * p + q * q + u * u + v * v;
+    r0 -= s[i]!;
+    r1 -= s[i + 1]!;
+    r2 -= s[i + 2]!;
+    r3 -= s[i + 3]!;
+    r4 -= s[i + 4]!;
+    r5 -= s[i + 5]!;
+    r6 -= s[i + 6]!;
+    r7 -= s[i + 7]!;
+    value += r0 * r0 + r1 * r1 + r2 * r2 + r3 * r3 + (r4 * r4 + r5 * r5 + r6 * r6 + r7 * r7);
     for (let j = 0; j < m; j++) {
-      gradient[j]! += p + q + (u + v);
-      p *= a;
-      q *= b;
-      u *= c;
-      v *= d;
+      gradient[j]! += r0 + r1 + (r2 + r3) + (r4 + r5 + (r6 + r7));
+      r0 *= t0;
+      r1 *= t1;
+      r2 *= t2;
+      r3 *= t3;
+      r4 *= t4;
+      r5 *= t5;
+      r6 *= t6;
+      r7 *= t7;
     }
   }
   for (let i = whole; i < n; i++) {
-    const a = t[i]!;
-    let p = 0;
-    for (let j = m - 1; j >= 0; j--) p = p * a + x[j]!;
-    p -= s[i]!;
-    value += p * p;
+    const ti = t[i]!;
+    let r = 0;
+    for (let j = m - 1; j >= 0; j--) r = r * ti + x[j]!;
+    r -= s[i]!;
+    value += r * r;
     for (let j = 0; j < m; j++) {
-      gradient[j]! += p;
-      p *= a;
+      gradient[j]! += r;
+      r *= ti;
     }
   }
   return value / 2;
 }
 
 /**
- * The polynomial in blocks of 8 coefficients: a product with the powers t^0 ... t^7 evaluates all blocks at all
- * points, and Horner's scheme in t^8 joins them. As many multiplications as Horner's scheme alone, most of them in a
+ * The polynomial in blocks of 16 coefficients: a product with the powers t^0 ... t^15 evaluates all blocks at all
+ * points, and Horner's scheme in t^16 joins them. As many multiplications as Horner's scheme alone, most of them in a
  * matrix product.
  */
 export const llsq = (n: number, m: number) =>
   fn({ x: vector(m) }, ({ x }) => {
     const points = llsqPoints(n);
-    const width = Math.min(8, m);
+    const width = Math.min(16, m);
     const blocks = Math.ceil(m / width);
     const powers = powersOf(points, width + 1);
     const low = constant(powers.subarray(0, width * n), [width, n]);
@@ -154,7 +174,7 @@ export function llsqProblem(n: number, m: number): Problem {
       const gradient = new Float64Array(m);
       const simple = new Float64Array(m);
       return [
-        byHand("four points at a time", gradient, () => llsqByHand(t, s, x, gradient)),
+        byHand("eight points at a time", gradient, () => llsqByHand(t, s, x, gradient)),
         byHand("one point at a time", simple, () => llsqByHandSimply(t, s, x, simple)),
         adjointContender("", ["x"], () => {
           const session = valueAndGrad(llsq(n, m)).session();
