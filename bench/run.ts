@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { relativeDifference } from "./harness/compare.js";
 import { describe, machine } from "./harness/machine.js";
 import { type Contender, measure } from "./harness/measure.js";
-import { loadPeers, type Peers } from "./harness/peers.js";
+import { loadPeers, type Peers, peerNames } from "./harness/peers.js";
 import { markdown, type Report, type Row, table } from "./harness/report.js";
 import { problems } from "./problems/index.js";
 import type { Problem } from "./problems/problem.js";
@@ -29,8 +29,26 @@ const { values: options } = parseArgs({
     docs: { type: "boolean", default: false },
   },
 });
-const rounds = Number(options.rounds);
-const roundSeconds = Number(options.ms) / 1000;
+const rounds = positive("rounds", options.rounds);
+const roundSeconds = positive("ms", options.ms) / 1000;
+const chosen = problems.filter(({ name, size }) =>
+  `${name} ${size}`.toLowerCase().includes(options.only.toLowerCase()),
+);
+if (chosen.length === 0) throw new Error(`--only ${options.only}: no problem has this in its name`);
+const wanted = options.peers === "none" ? [] : options.peers.split(",");
+for (const name of wanted) {
+  if (!(name in peerNames))
+    throw new Error(`--peers ${name}: not one of ${Object.keys(peerNames)}`);
+}
+if (options.docs && (chosen.length < problems.length || wanted.length < 2)) {
+  throw new Error("--docs wants every problem and every peer");
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && value < 1e6)) throw new Error(`--${name} ${text}: not a number from 1 on`);
+  return Math.round(value);
+}
 
 /** Our own answers that differ by more are wrong; those of others are shown and not judged. */
 const tolerance = 1e-9;
@@ -87,19 +105,20 @@ function rowsOf(problem: Problem, peers: Peers): Row[] {
   });
 }
 
-const peers = await loadPeers(options.peers.split(","));
+const peers = await loadPeers(wanted);
 const here = machine();
-console.log(`${describe(here)}\n${rounds} rounds of ${roundSeconds * 1000} ms or more each\n`);
+console.log(
+  `${[describe(here), ...peers.versions].join("; ")}\n${rounds} rounds of ${roundSeconds * 1000} ms or more each\n`,
+);
 const rows: Row[] = [];
-for (const problem of problems) {
-  if (!`${problem.name} ${problem.size}`.toLowerCase().includes(options.only.toLowerCase()))
-    continue;
+for (const problem of chosen) {
   process.stderr.write(`${problem.name}, ${problem.size}\n`);
   rows.push(...rowsOf(problem, peers));
 }
 const date = new Date().toISOString();
 const skipped = [...new Set(peers.skipped)];
-const report: Report = { machine: here, date, rounds, roundSeconds, rows, skipped };
+const { versions } = peers;
+const report: Report = { machine: here, date, rounds, roundSeconds, versions, rows, skipped };
 
 console.log(table(rows));
 console.log("\nspeedup: time of the hand-written JavaScript / time of this row; more is faster");

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { relativeDifference } from "../bench/harness/compare.js";
 import { measure } from "../bench/harness/measure.js";
 import type { Peers } from "../bench/harness/peers.js";
-import { duration } from "../bench/harness/report.js";
+import { duration, ratio } from "../bench/harness/report.js";
 import { problems } from "../bench/problems/index.js";
 
-const noPeers: Peers = { skipped: [], contenders: () => [] };
+const noPeers: Peers = { skipped: [], versions: [], contenders: () => [] };
 
 describe("value and gradient agree with the hand-written ones", () => {
   test.each(problems.map((problem) => [problem.name, problem.size, problem] as const))(
@@ -53,6 +53,12 @@ describe("the harness", () => {
       expect(timing.seconds).toBeLessThanOrEqual(timing.slowest);
       expect(counts[i]).toBeGreaterThanOrEqual(4 * timing.runs);
     }
+  });
+
+  test("ratios have two digits", () => {
+    expect([8.6e-6, 0.0023, 0.5, 1, 9.96, 99.4, 12075].map(ratio)).toEqual([
+      ...["8.6e-6", "0.0023", "0.50", "1.0", "10", "99", "12075"],
+    ]);
   });
 
   test("durations have three digits and a unit", () => {

@@ -1,4 +1,6 @@
+import { type Jax, jaxContender } from "./jax.js";
 import type { Contender } from "./measure.js";
+import { type TensorFlow, tensorFlowContender } from "./tensorflow.js";
 
 /**
  * The array operations the problems need, as TensorFlow.js and jax-js both have them, so that a problem is
@@ -34,205 +36,53 @@ export type PeerFunction = <T>(ops: ArrayOps<T>) => (...inputs: T[]) => T;
 export interface Peers {
   /** Lines that say what was not found or does not work, and why. */
   readonly skipped: readonly string[];
+  /** Name and version of those that are there. */
+  readonly versions: readonly string[];
   /** One contender for each backend of each peer that is there. */
   contenders(f: PeerFunction, inputs: readonly PeerInput[]): Contender[];
 }
 
 /** Makes one contender; throws when the backend lacks an operation. */
-type Make = (f: PeerFunction, inputs: readonly PeerInput[]) => Contender;
+export type Make = (f: PeerFunction, inputs: readonly PeerInput[]) => Contender;
 
-interface Tensor {
-  dataSync(): Float32Array;
+const reason = (error: unknown): string => {
+  if ((error as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND") {
+    return "not installed; npm install --prefix bench/peers";
+  }
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+};
+
+/** What the command line calls the peers, and what they are. */
+export const peerNames: Readonly<Record<string, { title: string; package: string }>> = {
+  tfjs: { title: "TensorFlow.js", package: "@tensorflow/tfjs" },
+  jax: { title: "jax-js", package: "@jax-js/jax" },
+};
+
+interface Loader {
+  load(name: string): Promise<object>;
+  /** The version that bench/peers/package.json asks for. */
+  version(name: string): string;
 }
 
-interface TensorFlow {
-  setBackend(name: string): Promise<boolean>;
-  enableProdMode(): void;
-  tensor(values: Float32Array, shape: readonly number[], dtype: "float32"): Tensor;
-  tidy<R>(body: () => R): R;
-  valueAndGrads(
-    f: (...inputs: Tensor[]) => Tensor,
-  ): (inputs: Tensor[]) => { value: Tensor; grads: Tensor[] };
-  scalar(value: number): Tensor;
-  add(a: Tensor, b: Tensor): Tensor;
-  sub(a: Tensor, b: Tensor): Tensor;
-  mul(a: Tensor, b: Tensor): Tensor;
-  square(a: Tensor): Tensor;
-  exp(a: Tensor): Tensor;
-  sum(a: Tensor, axis?: number): Tensor;
-  logSumExp(a: Tensor, axis?: number): Tensor;
-  slice(a: Tensor, begin: readonly number[], size: readonly number[]): Tensor;
-  reshape(a: Tensor, shape: readonly number[]): Tensor;
-  matMul(a: Tensor, b: Tensor): Tensor;
-  transpose(a: Tensor): Tensor;
-}
-
-function tensorFlowOps(tf: TensorFlow): ArrayOps<Tensor> {
-  return {
-    constant: (values, shape) => tf.tensor(Float32Array.from(values), shape, "float32"),
-    add: (a, b) => tf.add(a, b),
-    sub: (a, b) => tf.sub(a, b),
-    mul: (a, b) => tf.mul(a, b),
-    scale: (a, factor, offset) => {
-      const scaled = factor === 1 ? a : tf.mul(a, tf.scalar(factor));
-      return offset === undefined ? scaled : tf.add(scaled, tf.scalar(offset));
-    },
-    square: (a) => tf.square(a),
-    exp: (a) => tf.exp(a),
-    sum: (a, axis) => tf.sum(a, axis),
-    logsumexp: (a, axis) => tf.logSumExp(a, axis),
-    slice: (a, begin, size) => tf.slice(a, begin, size),
-    reshape: (a, shape) => tf.reshape(a, shape),
-    matmul: (a, b) => tf.matMul(a, b),
-    transpose: (a) => tf.transpose(a),
-  };
-}
-
-function tensorFlowContender(tf: TensorFlow, backend: string): Make {
-  return (f, inputs) => {
-    void tf.setBackend(backend);
-    const derivative = tf.valueAndGrads(f(tensorFlowOps(tf)));
-    const staging = inputs.map(({ values }) => new Float32Array(values.length));
-    const gradient = new Float32Array(inputs.reduce((sum, { values }) => sum + values.length, 0));
-    let value = 0;
-    const body = (): void => {
-      const tensors = inputs.map(({ values, shape }, i) => {
-        const copy = staging[i]!;
-        copy.set(values);
-        return tf.tensor(copy, shape, "float32");
-      });
-      const { value: y, grads } = derivative(tensors);
-      value = y.dataSync()[0]!;
-      let offset = 0;
-      for (const grad of grads) {
-        const data = grad.dataSync();
-        gradient.set(data, offset);
-        offset += data.length;
-      }
-    };
-    const contender: Contender = {
-      tool: "TensorFlow.js",
-      backend,
-      dtype: "f32",
-      // Synchronous for a backend that was initialized before.
-      select: () => void tf.setBackend(backend),
-      run: () => {
-        tf.tidy(body);
-        return value;
-      },
-      gradient: () => gradient,
-    };
-    contender.run();
-    return contender;
-  };
-}
-
-interface JaxArray {
-  readonly ref: JaxArray;
-  dataSync(): Float32Array | Float64Array;
-  add(b: JaxArray | number): JaxArray;
-  sub(b: JaxArray | number): JaxArray;
-  mul(b: JaxArray | number): JaxArray;
-  sum(axis?: number): JaxArray;
-  reshape(shape: readonly number[]): JaxArray;
-  transpose(): JaxArray;
-  slice(...ranges: (readonly [number, number])[]): JaxArray;
-}
-
-interface Jax {
-  init(device: string): Promise<string[]>;
-  defaultDevice(device: string): unknown;
-  jit<F>(f: F): F;
-  valueAndGrad(
-    f: (...inputs: JaxArray[]) => JaxArray,
-    options: { argnums: number[] },
-  ): (...inputs: JaxArray[]) => [JaxArray, JaxArray[]];
-  numpy: {
-    float32: unknown;
-    float64: unknown;
-    array(
-      values: Float32Array | Float64Array,
-      options: { shape: readonly number[]; dtype: unknown },
-    ): JaxArray;
-    square(a: JaxArray): JaxArray;
-    exp(a: JaxArray): JaxArray;
-    matmul(a: JaxArray, b: JaxArray): JaxArray;
-  };
-  nn: { logsumexp(a: JaxArray, axis?: number): JaxArray };
-}
-
-type Floats = Float32ArrayConstructor | Float64ArrayConstructor;
-
-// Operations consume their operands; `.ref` keeps them for the next use. They only run while jit traces.
-function jaxOps(jax: Jax, floats: Floats, dtype: unknown): ArrayOps<JaxArray> {
-  const np = jax.numpy;
-  return {
-    constant: (values, shape) => np.array(floats.from(values), { shape, dtype }),
-    add: (a, b) => a.ref.add(b.ref),
-    sub: (a, b) => a.ref.sub(b.ref),
-    mul: (a, b) => a.ref.mul(b.ref),
-    scale: (a, factor, offset) => {
-      const scaled = factor === 1 ? a.ref : a.ref.mul(factor);
-      return offset === undefined ? scaled : scaled.add(offset);
-    },
-    square: (a) => np.square(a.ref),
-    exp: (a) => np.exp(a.ref),
-    sum: (a, axis) => a.ref.sum(axis),
-    logsumexp: (a, axis) => jax.nn.logsumexp(a.ref, axis),
-    slice: (a, begin, size) => a.ref.slice(...begin.map((b, i) => [b, b + size[i]!] as const)),
-    reshape: (a, shape) => a.ref.reshape(shape),
-    matmul: (a, b) => np.matmul(a.ref, b.ref),
-    transpose: (a) => a.ref.transpose(),
-  };
-}
-
-function jaxContender(jax: Jax, name: "f32" | "f64"): Make {
-  const floats = name === "f32" ? Float32Array : Float64Array;
-  const dtype = name === "f32" ? jax.numpy.float32 : jax.numpy.float64;
-  return (f, inputs) => {
-    const argnums = inputs.map((_, i) => i);
-    const derivative = jax.jit(jax.valueAndGrad(f(jaxOps(jax, floats, dtype)), { argnums }));
-    const gradient = new floats(inputs.reduce((sum, { values }) => sum + values.length, 0));
-    const contender: Contender = {
-      tool: "jax-js",
-      backend: "wasm, jit",
-      dtype: name,
-      run: () => {
-        const arrays = inputs.map(({ values, shape }) =>
-          jax.numpy.array(floats === Float32Array ? floats.from(values) : values, { shape, dtype }),
-        );
-        const [value, grads] = derivative(...arrays);
-        let offset = 0;
-        for (const grad of grads) {
-          const data = grad.dataSync();
-          gradient.set(data, offset);
-          offset += data.length;
-        }
-        return value.dataSync()[0]!;
-      },
-      gradient: () => gradient,
-    };
-    contender.run();
-    return contender;
-  };
-}
-
-const reason = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
-
-async function load(name: string): Promise<unknown> {
+async function loader(): Promise<Loader> {
   // From build/bench/harness/ and from bench/harness/ alike, the package is some folders up.
   const depth = import.meta.url.includes("/build/bench/") ? "../../../bench" : "..";
-  const { load: loadPeer } = (await import(`${depth}/peers/load.js`)) as {
-    load(name: string): Promise<object>;
-  };
-  const module = (await loadPeer(name)) as { default?: unknown };
-  return module.default ?? module;
+  return (await import(`${depth}/peers/load.js`)) as Loader;
 }
 
 /** Loads the peers that are installed in bench/peers and whose tool is among `wanted`. */
 export async function loadPeers(wanted: readonly string[]): Promise<Peers> {
   const skipped: string[] = [];
+  const versions: string[] = [];
+  const peers = await loader();
+  const load = async (name: string): Promise<unknown> => {
+    const module = (await peers.load(name)) as { default?: unknown };
+    return module.default ?? module;
+  };
+  const found = (name: string): void => {
+    const { title, package: from } = peerNames[name]!;
+    versions.push(`${title} ${peers.version(from)}`);
+  };
   const makers: { name: string; make: Make }[] = [];
   if (wanted.includes("tfjs")) {
     try {
@@ -240,6 +90,7 @@ export async function loadPeers(wanted: readonly string[]): Promise<Peers> {
       // No checks, and no greeting on the console.
       tf.enableProdMode();
       await load("@tensorflow/tfjs-backend-wasm");
+      found("tfjs");
       for (const backend of ["cpu", "wasm"]) {
         if (!(await tf.setBackend(backend))) {
           skipped.push(`TensorFlow.js ${backend}: the backend does not start`);
@@ -261,6 +112,7 @@ export async function loadPeers(wanted: readonly string[]): Promise<Peers> {
       const jax = (await load("@jax-js/jax")) as Jax;
       if (!(await jax.init("wasm")).includes("wasm")) throw new Error("no wasm backend");
       jax.defaultDevice("wasm");
+      found("jax");
       for (const dtype of ["f32", "f64"] as const) {
         makers.push({ name: `jax-js ${dtype}`, make: jaxContender(jax, dtype) });
       }
@@ -270,6 +122,7 @@ export async function loadPeers(wanted: readonly string[]): Promise<Peers> {
   }
   return {
     skipped,
+    versions,
     contenders: (f, inputs) =>
       makers.flatMap(({ name, make }) => {
         try {

@@ -27,6 +27,8 @@ export interface Report {
   readonly date: string;
   readonly rounds: number;
   readonly roundSeconds: number;
+  /** Of the other libraries. */
+  readonly versions: readonly string[];
   readonly rows: readonly Row[];
   readonly skipped: readonly string[];
 }
@@ -47,8 +49,10 @@ function significant(value: number): string {
   return value >= 99.95 ? value.toFixed(0) : value.toPrecision(3);
 }
 
-export const ratio = (value: number): string =>
-  value >= 99.5 ? value.toFixed(0) : value.toPrecision(2);
+export function ratio(value: number): string {
+  if (value >= 99.5) return value.toFixed(0);
+  return value < 1e-3 ? value.toExponential(1) : value.toPrecision(2);
+}
 
 const heads = [
   "problem",
@@ -87,7 +91,7 @@ export function table(rows: readonly Row[]): string {
 export function markdown(report: Report): string {
   const { rounds, roundSeconds } = report;
   return [
-    `Measured ${report.date.slice(0, 10)} on ${describe(report.machine)}.`,
+    `Measured ${report.date.slice(0, 10)} on ${[describe(report.machine), ...report.versions].join("; ")}.`,
     `Medians of ${rounds} interleaved rounds of ${roundSeconds * 1000} ms or more.`,
     "",
     table(report.rows),

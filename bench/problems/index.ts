@@ -1,3 +1,4 @@
+import { callProblems } from "./calls.js";
 import { curveProblem } from "./curvefit.js";
 import { gmmProblem } from "./gmm.js";
 import { llsqProblem } from "./llsq.js";
@@ -14,4 +15,5 @@ export const problems: readonly Problem[] = [
   gmmProblem(10, 25, 1000),
   curveProblem(1),
   curveProblem(1000),
+  ...callProblems,
 ];
