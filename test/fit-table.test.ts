@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectDelimiter, parseCsv } from "../lib/fit/csv.js";
 import { decimalYear } from "../lib/fit/dates.js";
 import { Table } from "../lib/fit/table.js";
-import { DataError, NameError } from "../lib/generated/errors.js";
+import { ArgumentError, DataError, NameError } from "../lib/generated/errors.js";
 
 const column = (text: string, name = "a") => [...Table.parse(text).column(name).values];
 
@@ -68,11 +68,8 @@ describe("parseCsv", () => {
     );
     expect(dataError(() => parseCsv('a\n1"2\n'))).toMatch(/line 2: a quote inside a cell/);
     expect(dataError(() => parseCsv('a\n"1"2\n'))).toMatch(/line 2: text after the closing quote/);
-    expect(dataError(() => parseCsv("a,b,a\n1,2,3\n"))).toMatch(
-      /line 1: two columns are named "a"/,
-    );
-    expect(dataError(() => parseCsv("a,,c\n1,2,3\n"))).toMatch(/line 1: column 2 has no name/);
     expect(dataError(() => parseCsv("1,2\n3,4\n"))).toMatch(/line 1: numbers where the names/);
+    expect(dataError(() => parseCsv("2020-01-01,2\n2020-02-01,4\n"))).toMatch(/line 1: numbers/);
     expect(dataError(() => parseCsv("a\nx\0y\n"))).toMatch(/line 2: a zero byte/);
     expect(dataError(() => parseCsv(`a\n"${"x".repeat(1 << 21)}"\n`))).toMatch(
       /line 2: a cell longer/,
@@ -127,6 +124,10 @@ describe("decimalYear", () => {
     expect(decimalYear("2024-01-01T02:00:00+02:00")).toBe(2024);
     expect(decimalYear("2023-12-31T24:00Z")).toBe(2024);
     expect(decimalYear("2024-01-01 06:00")).toBe(2024 + 0.25 / 366);
+    expect(decimalYear("2024-01-01 02:00:00+02")).toBe(2024);
+    expect(decimalYear("2023-12-31 21:30:00 -0230")).toBe(2024);
+    expect(decimalYear("2024-01-01 00:00:00 UTC")).toBe(2024);
+    expect(decimalYear("2024-01-01t00:00z")).toBe(2024);
   });
 
   it("refuses what is no date", () => {
@@ -135,6 +136,9 @@ describe("decimalYear", () => {
       "2023-13-01",
       "2023-00-01",
       "2023-04-31",
+      "2023-01-01T00:00+99:00",
+      "2023-01-01T00:00+01:99",
+      "2023-01-01T25:00",
       "2023",
       "12.5",
       "x",
@@ -186,13 +190,53 @@ describe("Table", () => {
     expect(table.column("b").isDate).toBe(false);
   });
 
+  it("takes many spellings of a missing value, in quotes and between spaces, too", () => {
+    const cells = [
+      "",
+      "NA",
+      "n/a",
+      "#N/A",
+      "<NA>",
+      "NaN",
+      "-nan",
+      "NULL",
+      "None",
+      ".",
+      "-",
+      "--",
+      "?",
+    ];
+    const text = cells.flatMap((cell) => [cell, `" ${cell} "`]).join(",x\n");
+    const values = column(`a,b\n${text},x\n" 7 ",x\n`);
+    expect(values).toEqual([...cells.flatMap(() => [Number.NaN, Number.NaN]), 7]);
+  });
+
+  it("minds equal and empty names only where such a column is asked for", () => {
+    const table = Table.parse(",x,n,n,\n1,2,3,4,\n");
+    expect([...table.column("x").values]).toEqual([2]);
+    expect(table.names).toEqual(["x", "n"]);
+    expect(dataError(() => table.column("n"))).toMatch(/data, line 1: two columns are named "n"/);
+    expect(() => table.column("")).toThrow(NameError);
+  });
+
+  it("reads what is not UTF-8 as spreadsheets on Windows write it", () => {
+    const table = Table.parse(Buffer.from("gr\u00f6\u00dfe,y\n1,2\n", "latin1"));
+    expect(table.names).toEqual(["gr\u00f6\u00dfe", "y"]);
+  });
+
   it("reads decimal commas between semicolons", () => {
     expect(column("a;b\n1,5;x\n2;x\n-3,25e2;x\n")).toEqual([1.5, 2, -325]);
   });
 
   it("names the line of a cell that is no number", () => {
     expect(dataError(() => column("a,b\n1,x\ntwo,x\n"))).toMatch(
-      /line 3: a is "two", which is not a number/,
+      /line 3: a is "two", which is not a number like those before it/,
+    );
+    expect(dataError(() => column("a,b\n2020,x\n2021-01,x\n"))).toMatch(
+      /line 3: a is "2021-01", which is not a number like those before it/,
+    );
+    expect(dataError(() => column("a,b\n-,x\n2020-02-30,x\n"))).toMatch(
+      /line 3: .* not a number or a date/,
     );
     expect(dataError(() => column("a,b\n2024-01-01,x\n5,x\n"))).toMatch(/line 3: .* not a date/);
     expect(dataError(() => column("a,b\n0x10,x\n"))).toMatch(/line 2/);
@@ -204,6 +248,8 @@ describe("Table", () => {
     expect(() => Table.parse("a,b c\n1,2\n").column("d")).toThrow(NameError);
     expect(() => Table.parse("a,b c\n1,2\n").column("d")).toThrow(/its columns are "a", "b c"/);
     expect(() => Table.parse("a\n1\n").column("__proto__")).toThrow(NameError);
+    const wide = Array.from({ length: 50 }, (_, i) => `c${i}`).join();
+    expect(() => Table.parse(`${wide}\n${wide}\n`).column("d")).toThrow(/"c19" and 30 more/);
   });
 
   it("says why a file can not be read", () => {
@@ -226,5 +272,19 @@ describe("Table", () => {
     expect(dataError(() => Table.of({}))).toMatch(/no columns/);
     expect(dataError(() => Table.of({ x: [] }))).toMatch(/no rows/);
     expect(dataError(() => Table.of({ x: null as never }))).toMatch(/not an array/);
+    expect(dataError(() => Table.of({ x: { length: 0.5 } as never }))).toMatch(/not an array/);
+    for (const wrong of [undefined, null, "1", 1n, Symbol("1"), [1]]) {
+      const message = dataError(() => Table.of({ x: [0, wrong as never] }));
+      expect(message).toMatch(/columns: x, row 1: expected a number/);
+    }
+  });
+
+  it("refuses arguments that are none", () => {
+    expect(() => Table.of(null as never)).toThrow(ArgumentError);
+    expect(() => Table.parse(3 as never)).toThrow(ArgumentError);
+    expect(() => Table.read(3 as never)).toThrow(ArgumentError);
+    for (const delimiter of ["", '"', "\n", "||", "a"]) {
+      expect(() => Table.parse("a\n1\n", { delimiter })).toThrow(ArgumentError);
+    }
   });
 });

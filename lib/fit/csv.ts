@@ -3,9 +3,12 @@
  * RFC 4180 with any line ends, a byte order mark, and one of `,` `;` tab as the delimiter.
  */
 import { DataError } from "../generated/errors.js";
+import { decimalYear } from "./dates.js";
 
 export interface CsvText {
+  /** Names as they stand there: empty and equal ones matter to those who ask for a column. */
   readonly header: readonly string[];
+  readonly headerLine: number;
   /** Cells of each record; as many as the header has. */
   readonly records: readonly (readonly string[])[];
   /** The line on which each record starts, counted from 1. */
@@ -154,6 +157,7 @@ export function parseCsv(input: string, source = "data", given?: string): CsvTex
   const delimiter = given ?? detectDelimiter(text.replace(/^[\r\n]+/, ""));
   const reader = new Reader(text, delimiter, source);
   let header: readonly string[] | undefined;
+  let headerLine = 1;
   const records: string[][] = [];
   const lines: number[] = [];
   while (!reader.done) {
@@ -162,6 +166,7 @@ export function parseCsv(input: string, source = "data", given?: string): CsvTex
     if (cells.length === 1 && cells[0] === "") continue;
     if (header === undefined) {
       header = checkHeader(cells, source, line);
+      headerLine = line;
       continue;
     }
     if (cells.length !== header.length) {
@@ -177,19 +182,13 @@ export function parseCsv(input: string, source = "data", given?: string): CsvTex
   }
   if (header === undefined) throw new DataError(`${source}: the file is empty`);
   if (records.length === 0) throw new DataError(`${source}: a header and no data`);
-  return { header, records, lines, delimiter };
+  return { header, headerLine, records, lines, delimiter };
 }
 
 function checkHeader(cells: readonly string[], source: string, line: number): readonly string[] {
   const names = cells.map((cell) => cell.trim());
-  if (names.every((name) => name === "" || isNumber(name))) {
+  if (names.every((name) => name === "" || isNumber(name) || !Number.isNaN(decimalYear(name)))) {
     fail(source, line, "numbers where the names of the columns belong: a header line is needed");
-  }
-  const seen = new Set<string>();
-  for (const [position, name] of names.entries()) {
-    if (name === "") fail(source, line, `column ${position + 1} has no name`);
-    if (seen.has(name)) fail(source, line, `two columns are named ${JSON.stringify(name)}`);
-    seen.add(name);
   }
   return names;
 }

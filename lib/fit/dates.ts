@@ -1,7 +1,7 @@
 /** Dates as decimal years: the year plus the part of it that has passed. */
 
 const pattern =
-  /^([+-]?\d{4,6})[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(Z|[+-]\d{2}:?\d{2})?)?)?$/;
+  /^([+-]?\d{4,6})[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(?: ?(Z|UTC|[+-]\d{2}(?::?\d{2})?))?)?)?$/i;
 
 const daysBefore = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
@@ -37,8 +37,12 @@ export function decimalYear(text: string): number {
   return year + days / (isLeap(year) ? 366 : 365);
 }
 
+/** NaN for an offset that there is nowhere. */
 function offsetSeconds(zone: string | undefined): number {
-  if (zone === undefined || zone === "Z") return 0;
+  if (zone === undefined || !/^[+-]/.test(zone)) return 0;
   const sign = zone.startsWith("-") ? -1 : 1;
-  return sign * (Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60);
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(3).replace(":", "")); // 0 where there are none
+  if (hours > 15 || minutes > 59) return Number.NaN;
+  return sign * (hours * 3600 + minutes * 60);
 }

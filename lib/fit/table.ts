@@ -1,6 +1,7 @@
 /** Named columns of numbers, from a file, from a text, or from arrays. */
 import { readFileSync } from "node:fs";
-import { DataError, NameError } from "../generated/errors.js";
+import { ArgumentError, DataError, NameError } from "../generated/errors.js";
+import { isNumericArray, shown } from "../numbers.js";
 import { isNumber, parseCsv } from "./csv.js";
 import { decimalYear } from "./dates.js";
 
@@ -11,7 +12,16 @@ export interface NumberColumn {
   readonly isDate: boolean;
 }
 
-const missing = new Set(["", "na", "n/a", "nan", "null", "none", ".", "-"]);
+const missing = new Set(
+  ["", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"].concat([
+    ".",
+    "-",
+    "--",
+    "\u2013",
+    "\u2014",
+    "?",
+  ]),
+);
 
 const isMissing = (cell: string) => missing.has(cell.toLowerCase());
 
@@ -40,6 +50,27 @@ export interface TableOptions {
 
 const maxRows = 1 << 28;
 
+/** An array of numbers, copied. @throws DataError naming the row of anything else in it */
+export function numbersOf(values: unknown, what: string): Float64Array {
+  if (isNumericArray(values)) return Float64Array.from(values);
+  const { length } = (values ?? {}) as ArrayLike<unknown>;
+  if (typeof values !== "object" || !Number.isInteger(length) || length < 0) {
+    throw new DataError(`${what} is not an array of numbers`);
+  }
+  if (length > maxRows) throw new DataError(`${what} has more than ${maxRows} rows`);
+  const numbers = new Float64Array(length);
+  for (let row = 0; row < length; row++) {
+    const value = (values as ArrayLike<unknown>)[row];
+    if (typeof value !== "number") {
+      throw new DataError(
+        `${what}, row ${row}: expected a number (NaN where it is missing), got ${shown(value)}`,
+      );
+    }
+    numbers[row] = value;
+  }
+  return numbers;
+}
+
 type Cells = readonly string[] | Float64Array;
 
 export class Table {
@@ -56,16 +87,36 @@ export class Table {
   ) {}
 
   /**
-   * A text with a header line and one record a line, delimited by commas, semicolons or tabs.
+   * A text, or its bytes, with a header line and one record a line, delimited by commas, semicolons or tabs.
+   * Columns without a name can not be asked for.
    * @throws DataError naming the line of what is not well formed
    */
-  static parse(text: string, options: TableOptions = {}): Table {
+  static parse(text: string | Uint8Array, options: TableOptions = {}): Table {
     const source = options.source ?? "data";
-    const { header, records, lines, delimiter } = parseCsv(text, source, options.delimiter);
-    const cells = new Map(
-      header.map((name, k) => [name, () => records.map((record) => record[k]!)] as const),
+    if (typeof text !== "string" && !(text instanceof Uint8Array)) {
+      throw new ArgumentError(`Table.parse: expected a text or bytes, got ${shown(text)}`);
+    }
+    if (options.delimiter !== undefined && !/^[^"\s\w]$|^\t$/.test(options.delimiter)) {
+      throw new ArgumentError(`Table: ${shown(options.delimiter)} can not be a delimiter`);
+    }
+    const csv = parseCsv(
+      typeof text === "string" ? text : decode(text, source),
+      source,
+      options.delimiter,
     );
-    return new Table(source, header, records.length, cells, lines, delimiter === ";");
+    const cells = new Map<string, () => Cells>();
+    for (const [k, name] of csv.header.entries()) {
+      if (name === "") continue;
+      const isSecond = cells.has(name);
+      cells.set(name, () => {
+        if (!isSecond) return csv.records.map((record) => record[k]!);
+        throw new DataError(
+          `${source}, line ${csv.headerLine}: two columns are named ${JSON.stringify(name)}`,
+        );
+      });
+    }
+    const names = [...cells.keys()];
+    return new Table(source, names, csv.records.length, cells, csv.lines, csv.delimiter === ";");
   }
 
   /**
@@ -73,7 +124,10 @@ export class Table {
    * @throws DataError when it can not be read or is not well formed
    */
   static read(file: string, options: TableOptions = {}): Table {
-    return Table.parse(readText(file), { source: file, ...options });
+    if (typeof file !== "string") {
+      throw new ArgumentError(`Table.read: expected a file's name, got ${shown(file)}`);
+    }
+    return Table.parse(readBytes(file), { source: file, ...options });
   }
 
   /**
@@ -81,19 +135,15 @@ export class Table {
    * @throws DataError when their lengths differ
    */
   static of(columns: Readonly<Record<string, ArrayLike<number>>>, source = "columns"): Table {
+    if (typeof columns !== "object" || columns === null) {
+      throw new ArgumentError(`${source}: expected arrays by name, got ${shown(columns)}`);
+    }
     const names = Object.keys(columns);
     if (names.length === 0) throw new DataError(`${source}: no columns`);
     let rows = -1;
     const cells = new Map<string, () => Cells>();
     for (const name of names) {
-      const values = columns[name] as ArrayLike<number> | undefined | null;
-      if (typeof values !== "object" || values === null || typeof values.length !== "number") {
-        throw new DataError(`${source}: ${name} is not an array of numbers`);
-      }
-      if (!(values.length <= maxRows)) {
-        throw new DataError(`${source}: ${name} has more than ${maxRows} rows`);
-      }
-      const column = Float64Array.from(values);
+      const column = numbersOf(columns[name], `${source}: ${name}`);
       if (rows < 0) rows = column.length;
       if (column.length !== rows) {
         throw new DataError(
@@ -110,6 +160,13 @@ export class Table {
     return this.cells.has(name);
   }
 
+  /** The names, for messages. */
+  get listed(): string {
+    const more = this.names.length - 20;
+    const listed = this.names.slice(0, 20).map((name) => JSON.stringify(name));
+    return `${listed.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  }
+
   /** Where a row is, for messages: "data.csv, line 17". */
   place(row: number): string {
     const line = this.lines?.[row];
@@ -118,7 +175,7 @@ export class Table {
 
   /**
    * A column as numbers: of decimal numbers, or of dates all through, or, between semicolons, of numbers
-   * with decimal commas. Empty cells, NA, NaN, null and a lone dot are missing.
+   * with decimal commas. Empty cells, NA, NaN, null and the like are missing.
    * @throws NameError when there is no such column; DataError naming the line of another cell
    */
   column(name: string): NumberColumn {
@@ -127,8 +184,7 @@ export class Table {
     const cells = this.cells.get(name)?.();
     if (cells === undefined) {
       throw new NameError(
-        `${this.source} has no column ${JSON.stringify(name)}; its columns are ` +
-          this.names.map((each) => JSON.stringify(each)).join(", "),
+        `${this.source} has no column ${JSON.stringify(name)}; its columns are ${this.listed}`,
       );
     }
     const column =
@@ -138,30 +194,34 @@ export class Table {
   }
 
   private convert(name: string, cells: readonly string[]): NumberColumn {
-    let furthest = { row: -1, isDate: false };
+    let furthest = { row: -1, isDate: false, hasBegun: false };
     for (const { isDate, read } of readers) {
       const values = new Float64Array(cells.length).fill(Number.NaN);
       let row = 0;
+      let hasBegun = false;
       for (; row < cells.length; row++) {
-        const cell = cells[row]!;
-        if (isMissing(cell)) continue;
+        const cell = cells[row]!.trim();
         const value = read(cell, this.semicolons);
-        if (!Number.isFinite(value)) break;
-        values[row] = value;
+        if (Number.isFinite(value)) {
+          values[row] = value;
+          hasBegun = true;
+        } else if (!isMissing(cell)) break;
       }
       if (row === cells.length) return { values, isDate };
-      if (row > furthest.row) furthest = { row, isDate };
+      if (row > furthest.row) furthest = { row, isDate, hasBegun };
     }
     const cell = cells[furthest.row]!;
     const shown = JSON.stringify(cell.length > 40 ? `${cell.slice(0, 40)}...` : cell);
-    const kind = furthest.isDate ? "a date like those before it" : "a number or a date";
+    const kind = furthest.hasBegun
+      ? `a ${furthest.isDate ? "date" : "number"} like those before it`
+      : "a number or a date";
     throw new DataError(`${this.place(furthest.row)}: ${name} is ${shown}, which is not ${kind}`);
   }
 }
 
 const maxBytes = 1 << 29; // a string's limit in V8 is a little less
 
-function readText(file: string): string {
+function readBytes(file: string): Uint8Array {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -174,22 +234,31 @@ function readText(file: string): string {
     };
     throw new DataError(`${file}: ${known[code ?? ""] ?? message}`, { cause: error });
   }
+  return bytes;
+}
+
+/** UTF-8, or else what spreadsheets on Windows write. */
+function decode(bytes: Uint8Array, source: string): string {
   if (bytes.length >= maxBytes) {
-    throw new DataError(`${file}: ${bytes.length} bytes are more than can be read at once`);
+    throw new DataError(`${source}: ${bytes.length} bytes are more than can be read at once`);
   }
   if (bytes[0] === 0xff || bytes[0] === 0xfe) {
-    throw new DataError(`${file}: it is not in UTF-8 (it looks like UTF-16)`);
+    throw new DataError(`${source}: it is not in UTF-8 (it looks like UTF-16)`);
   }
   const zero = bytes.indexOf(0);
   if (zero >= 0) {
     throw new DataError(
-      `${file}, line ${lineAt(bytes, zero)}: a zero byte: this is not a text file`,
+      `${source}, line ${lineAt(bytes, zero)}: a zero byte: this is not a text file`,
     );
   }
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
 }
 
-function lineAt(bytes: Buffer, position: number): number {
+function lineAt(bytes: Uint8Array, position: number): number {
   let line = 1;
   for (let i = bytes.indexOf(10); i >= 0 && i < position; i = bytes.indexOf(10, i + 1)) line++;
   return line;
