@@ -2,7 +2,7 @@
 import { converted } from "../fail.js";
 import type { AnyFunction } from "../function.js";
 import { ArgumentError, FitError, NameError } from "../generated/errors.js";
-import { describe } from "../numbers.js";
+import { describe, shown } from "../numbers.js";
 import { Model, type StartValues } from "./model.js";
 import { addon, type FitArguments, type NativeFit } from "./native.js";
 import { type Observations, observe, Scope, type Term } from "./observations.js";
@@ -53,10 +53,16 @@ interface Prepared {
   finish(found: NativeFit): FitResult;
 }
 
-function checkNumber(name: string, value: unknown, low: number, high: number): number {
-  if (typeof value === "number" && value >= low && value <= high) return value;
-  const shown = typeof value === "number" ? String(value) : describe(value);
-  throw new ArgumentError(`fit: ${name} is a number from ${low} to ${high}, got ${shown}`);
+function checkNumber(
+  name: string,
+  value: unknown,
+  low: number,
+  high: number,
+  kind: "a number" | "a whole number" = "a number",
+): number {
+  const isKind = kind === "a number" ? typeof value === "number" : Number.isInteger(value);
+  if (isKind && (value as number) >= low && (value as number) <= high) return value as number;
+  throw new ArgumentError(`fit: ${name} is ${kind} from ${low} to ${high}, got ${shown(value)}`);
 }
 
 function prepare(options: FitOptions): Prepared {
@@ -66,17 +72,18 @@ function prepare(options: FitOptions): Prepared {
   const { data, model: given, start, confidence = 0.95 } = options;
   const table = data instanceof Table ? data : Table.of(data);
   const scope = new Scope(table, options.x);
-  const model = Model.of(given, start, scope.has);
+  const model = Model.of(given, start, scope);
   const unknown = model.predictors.filter((name) => !scope.has(name));
   if (unknown.length > 0) {
     throw new NameError(
-      `fit: ${unknown.join(", ")}: neither a column nor a parameter with a starting value`,
+      `fit: ${unknown.join(", ")}: neither a column nor a parameter with a starting value; ` +
+        `the columns are ${table.listed}`,
     );
   }
   const observations = observe(scope, options.y, options, model.predictors);
   const { length } = observations.response;
   const numbers = Float64Array.of(
-    checkNumber("maxIterations", options.maxIterations ?? 2000, 0, 1e15),
+    checkNumber("maxIterations", options.maxIterations ?? 2000, 0, 1e15, "a whole number"),
     checkNumber("tolerance", options.tolerance ?? 1e-10, 0, 0.1),
     checkNumber("confidence", confidence, 1e-6, 1 - 1e-12),
   );
@@ -121,6 +128,12 @@ async function fitAsync(options: AsyncFitOptions): Promise<FitResult> {
   try {
     const { request, finish } = prepare(options);
     const { signal, onProgress } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new ArgumentError("fit: signal is not an AbortSignal");
+    }
+    if (onProgress !== undefined && typeof onProgress !== "function") {
+      throw new ArgumentError("fit: onProgress is not a function");
+    }
     const { promise, task } = addon.fitCurveAsync(...request);
     stop = follow(task, signal, onProgress);
     return finish(await promise);

@@ -5,6 +5,7 @@ import { type NativePort, type NativeTape, native } from "../native.js";
 import { flatNumbers } from "../numbers.js";
 import type { NestedNumbers } from "../types.js";
 import { compileFormula, namesOf } from "./formula.js";
+import type { Scope } from "./observations.js";
 
 /** Starting values by the names of parameters: numbers, or arrays for parameters that are tensors. */
 export type StartValues = Readonly<Record<string, NestedNumbers>>;
@@ -26,51 +27,45 @@ export class Model {
   ) {}
 
   /**
-   * @param known names that are columns
    * @throws NameError when a name is neither a column nor a parameter, or both, or a parameter is not used
    */
-  static of(
-    given: string | AnyFunction,
-    start: StartValues,
-    known: (name: string) => boolean,
-  ): Model {
+  static of(given: string | AnyFunction, start: StartValues, scope: Scope): Model {
     if (typeof start !== "object" || start === null) {
       throw new ArgumentError("fit: start is a record of starting values by parameter");
     }
-    if (typeof given === "string") return Model.ofFormula(given, start, known);
-    return Model.build(coreOf(given, "fit").name, coreOf(given, "fit").tape, start);
-  }
-
-  private static ofFormula(
-    formula: string,
-    start: StartValues,
-    known: (name: string) => boolean,
-  ): Model {
-    const parameters = Object.keys(start);
-    const used = namesOf(formula, (name) => Object.hasOwn(start, name) || known(name));
-    for (const name of parameters) {
-      if (!used.includes(name)) {
-        throw new NameError(`fit: the model ${formula} does not use the parameter ${name}`);
-      }
-      if (known(name)) {
+    for (const name of Object.keys(start)) {
+      if (scope.has(name)) {
         throw new NameError(
           `fit: ${name} is both a column and a parameter; give the parameter another name`,
         );
+      }
+    }
+    if (typeof given === "string") return Model.ofFormula(given, start, scope);
+    return Model.build(coreOf(given, "fit").name, coreOf(given, "fit").tape, start);
+  }
+
+  private static ofFormula(formula: string, start: StartValues, scope: Scope): Model {
+    const parameters = Object.keys(start);
+    const used = namesOf(formula, (name) => Object.hasOwn(start, name) || scope.has(name));
+    for (const name of parameters) {
+      if (!used.includes(name)) {
+        throw new NameError(`fit: the model ${formula} does not use the parameter ${name}`);
       }
       if (typeof start[name] !== "number") {
         throw new ArgumentError(`fit: the starting value of ${name} is not a number`);
       }
     }
     const free = used.filter((name) => !parameters.includes(name));
-    const missing = free.filter((name) => !known(name));
+    const missing = free.filter((name) => !scope.has(name));
     if (missing.length > 0) {
       const one = missing.length === 1;
       throw new NameError(
         `fit: ${missing.join(", ")} in the model ${one ? "is" : "are"} neither ${one ? "a column" : "columns"} ` +
-          `nor ${one ? "a parameter" : "parameters"} with a starting value`,
+          `nor ${one ? "a parameter" : "parameters"} with a starting value; ` +
+          `the columns are ${scope.table.listed}`,
       );
     }
-    const names = [...parameters, ...free.filter(known)];
+    const names = [...parameters, ...free.filter(scope.has)];
     const f = compileFormula(formula, names);
     try {
       return Model.build(formula, coreOf(f).tape, start);

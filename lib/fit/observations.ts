@@ -1,7 +1,7 @@
 /** From a table and formulas to the numbers that are fitted: rows without missing values. */
 import { ArgumentError, DataError, NameError } from "../generated/errors.js";
 import { evaluateFormula, namesOf } from "./formula.js";
-import type { NumberColumn, Table } from "./table.js";
+import { type NumberColumn, numbersOf, type Table } from "./table.js";
 
 /** A formula or a column's name, or numbers. */
 export type Term = string | ArrayLike<number>;
@@ -12,9 +12,15 @@ export class Scope {
     readonly table: Table,
     private readonly renamed: Readonly<Record<string, string>> = {},
   ) {
+    if (typeof renamed !== "object" || renamed === null) {
+      throw new ArgumentError("fit: x is a record of columns by the names that formulas use");
+    }
     for (const [name, column] of Object.entries(renamed)) {
-      if (!/^[A-Za-z_]\w*$/.test(name)) {
+      if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) {
         throw new NameError(`fit: ${JSON.stringify(name)} is no name that a formula can use`);
+      }
+      if (name !== column && table.has(name)) {
+        throw new NameError(`fit: ${name} can not stand for ${column}: it is a column of its own`);
       }
       table.column(column);
     }
@@ -40,7 +46,7 @@ export class Scope {
     if (unknown.length > 0) {
       throw new NameError(
         `fit: ${what} ${term}: ${unknown.join(", ")} ${unknown.length === 1 ? "is no column" : "are no columns"}; ` +
-          `the columns are ${this.table.names.map((name) => JSON.stringify(name)).join(", ")}`,
+          `the columns are ${this.table.listed}`,
       );
     }
     const used = names.filter(this.has);
@@ -59,10 +65,11 @@ export class Scope {
     if (typeof term !== "object" || term === null || typeof term.length !== "number") {
       throw new ArgumentError(`fit: ${what} is neither a formula nor an array of numbers`);
     }
-    if (term.length !== this.table.rows) {
-      throw new DataError(`fit: ${what} has ${term.length} rows, the data ${this.table.rows}`);
+    const values = numbersOf(term, `fit: ${what}`);
+    if (values.length !== this.table.rows) {
+      throw new DataError(`fit: ${what} has ${values.length} rows, the data ${this.table.rows}`);
     }
-    return Float64Array.from(term);
+    return values;
   }
 }
 
@@ -94,6 +101,11 @@ export function observe(
   const y = scope.values(response, "response");
   const weights = weightsOf(scope, weighting);
   const columns = predictors.map((name) => scope.values(name, "predictor"));
+  for (const [k, values] of [y, ...columns].entries()) {
+    const row = values.findIndex((value) => Math.abs(value) === Number.POSITIVE_INFINITY);
+    const name = k === 0 ? "the response" : predictors[k - 1];
+    if (row >= 0) throw new DataError(`${scope.table.place(row)}: ${name} is ${values[row]}`);
+  }
   const rows: number[] = [];
   let unweighted = 0;
   for (let row = 0; row < y.length; row++) {
@@ -106,10 +118,17 @@ export function observe(
     else rows.push(row);
   }
   if (rows.length === 0) {
-    throw new DataError(`${scope.table.source}: no row has all the values that the fit needs`);
+    const what = unweighted > 0 ? "a weight that is not zero and " : "";
+    throw new DataError(
+      `${scope.table.source}: no row has ${what}all the values that the fit needs`,
+    );
   }
   const kept = Int32Array.from(rows);
-  const take = (values: Float64Array) => Float64Array.from(kept, (row) => values[row]!);
+  const take = (values: Float64Array) => {
+    const taken = new Float64Array(kept.length);
+    for (let i = 0; i < taken.length; i++) taken[i] = values[kept[i]!]!;
+    return taken;
+  };
   return {
     response: take(y),
     weights: weights === undefined ? new Float64Array() : take(weights),
@@ -127,15 +146,18 @@ function weightsOf(scope: Scope, { weights, sigma }: Weighting): Float64Array | 
   if (sigma !== undefined) {
     const values = scope.values(sigma, "sigma");
     for (const [row, value] of values.entries()) {
-      if (value <= 0)
-        throw new DataError(`${scope.table.place(row)}: sigma is ${value}, not positive`);
+      if (value <= 0 || 1 / (value * value) === Number.POSITIVE_INFINITY) {
+        const what = value <= 0 ? "not positive" : "too small: 1/sigma^2 is infinite";
+        throw new DataError(`${scope.table.place(row)}: sigma is ${value}, ${what}`);
+      }
     }
     return values.map((value) => 1 / (value * value));
   }
   if (weights === undefined) return undefined;
   const values = scope.values(weights, "weight");
   for (const [row, value] of values.entries()) {
-    if (value < 0) throw new DataError(`${scope.table.place(row)}: the weight is ${value}`);
+    if (value < 0 || value === Number.POSITIVE_INFINITY)
+      throw new DataError(`${scope.table.place(row)}: the weight is ${value}`);
   }
   return values;
 }

@@ -4,6 +4,7 @@ import { ArgumentError, NameError } from "../generated/errors.js";
 import type { Model } from "./model.js";
 import { addon, type NativeFit, type StopReason } from "./native.js";
 import type { Observations, Scope } from "./observations.js";
+import { numbersOf } from "./table.js";
 import { formatResult } from "./text.js";
 
 export interface FitParameter {
@@ -142,10 +143,13 @@ export class FitResult {
     if (!(confidence > 0 && confidence < 1)) {
       throw new ArgumentError("predict: the confidence is between 0 and 1");
     }
+    if (typeof columns !== "object" || columns === null) {
+      throw new ArgumentError("predict: expected arrays by the predictors' names");
+    }
     const given = model.predictors.map((name) => {
       const values = Object.hasOwn(columns, name) ? columns[name] : undefined;
       if (values === undefined) throw new NameError(`predict: no values for ${name}`);
-      return Float64Array.from(values);
+      return numbersOf(values, `predict: ${name}`);
     });
     const length = given[0]?.length ?? 1;
     if (given.some((values) => values.length !== length)) {
