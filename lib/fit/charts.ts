@@ -1,6 +1,4 @@
-/** The drawings of a report, as Vega-Lite specifications, and their SVG. */
-import { AdjointError } from "../error.js";
-import { ArgumentError } from "../generated/errors.js";
+/** The drawings of a report, as Vega-Lite specifications. */
 import type { FitResult } from "./result.js";
 
 /** More marks than this would only make a drawing slow to show. */
@@ -17,33 +15,21 @@ export interface Chart {
 
 type Row = Readonly<Record<string, number>>;
 
-const ink = "#1f2937";
-const pale = "#6b7280";
 const dotColor = "#3b6ea8";
 const lineColor = "#c2410c";
+const bandColor = "#eab197";
 
-const config = {
-  font: "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
-  background: "transparent",
-  view: { stroke: null },
-  axis: {
-    labelColor: pale,
-    titleColor: ink,
-    titleFontWeight: 500,
-    titleFontSize: 12,
-    labelFontSize: 11,
-    gridColor: "#e5e7eb",
-    domainColor: "#9ca3af",
-    tickColor: "#9ca3af",
-    labelFlush: false,
-    titlePadding: 8,
-  },
-};
-
-/** Positions of at most `maxPoints` of n, evenly spread, the ends among them. */
+/** Numbers of at most `maxPoints` of n, evenly spread, the ends among them. */
 function thin(n: number): number[] {
   if (n <= maxPoints) return Array.from({ length: n }, (_, i) => i);
   return Array.from({ length: maxPoints }, (_, i) => Math.round((i * (n - 1)) / (maxPoints - 1)));
+}
+
+/** Where these are from low to high. */
+function within(values: Float64Array, low: number, high: number): number[] {
+  const found: number[] = [];
+  for (const [i, value] of values.entries()) if (value >= low && value <= high) found.push(i);
+  return found;
 }
 
 const drawn = (n: number) => (n > maxPoints ? ` ${maxPoints} of ${n} points are drawn.` : "");
@@ -69,19 +55,29 @@ const dots = (n: number) => ({
 });
 
 /** Least and greatest. */
-function extent(values: Float64Array): [number, number] {
-  return values.reduce<[number, number]>(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  );
+function extent(values: Iterable<number>): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return [low, high];
+}
+
+/** From the least to the greatest, but not so far beyond the data, as near a pole, that it would look flat. */
+function heightsOf(points: readonly Row[], line: readonly Row[]): [number, number] {
+  const [low, high] = extent(points.map(({ y }) => y!));
+  const [from, to] = extent(line.flatMap((at) => [at.low!, at.high!]));
+  const room = (high - low || Math.abs(high) || 1) / 2;
+  return [Math.max(Math.min(low, from), low - room), Math.min(Math.max(high, to), high + room)];
 }
 
 /** Data and fitted curve from `low` to `high` of the one predictor, with the confidence band of the curve. */
-function curveChart(result: FitResult, low: number, high: number): Chart {
+function curveChart(result: FitResult, low: number, high: number, heading = "Data and fit"): Chart {
   const { name, column, isDate, values } = result.predictors[0]!;
-  const inside = thin(values.length).filter((i) => values[i]! >= low && values[i]! <= high);
-  const n = inside.length;
-  const count = Math.min(maxCurve, Math.max(400, 4 * n));
+  const inside = within(values, low, high);
+  const shown = thin(inside.length).map((i) => inside[i]!);
+  const count = Math.min(maxCurve, Math.max(400, 4 * shown.length));
   const grid = Float64Array.from(
     { length: count },
     (_, i) => low + ((high - low) * i) / (count - 1),
@@ -96,32 +92,37 @@ function curveChart(result: FitResult, low: number, high: number): Chart {
     const hasBand = Number.isFinite(from) && Number.isFinite(to);
     line.push({ x: at, fit, low: hasBand ? from : fit, high: hasBand ? to : fit });
   }
-  const points: Row[] = inside.map((i) => ({ x: values[i]!, y: result.observed[i]! }));
+  const points: Row[] = shown.map((i) => ({ x: values[i]!, y: result.observed[i]! }));
   const title = name === column ? name : `${column}${isDate ? "" : ` (${name})`}`;
-  const xAxis = quantitative("x", title, along(isDate));
-  const percent = `${Number((100 * result.confidence).toPrecision(6))}%`;
+  const x = quantitative("x", title, along(isDate));
+  const heights = { scale: { domain: heightsOf(points, line), nice: true, zero: false } };
+  const y = (field: string) => quantitative(field, result.response, heights);
+  const band = `${Number((100 * result.confidence).toPrecision(6))}% confidence band`;
+  const names = ["observations", "fitted curve", band];
+  const scale = { domain: names, range: [dotColor, lineColor, bandColor] };
+  const color = (datum: string) => ({ datum, scale, legend: { symbolType: "circle" } });
   return {
-    title: "Data and fit",
-    caption: `Observations, the fitted curve and its ${percent} confidence band.${drawn(values.length)}`,
+    title: heading,
+    caption: `The band is that of the curve, not of single observations.${drawn(inside.length)}`,
     isWide: true,
     spec: {
       width: 860,
       height: 360,
       layer: [
         {
+          data: { values: line },
+          mark: { type: "area", opacity: 0.8, clip: true },
+          encoding: { x, y: y("low"), y2: { field: "high" }, color: color(band) },
+        },
+        {
           data: { values: points },
-          mark: dots(n),
-          encoding: { x: xAxis, y: quantitative("y", result.response) },
+          mark: { ...dots(shown.length), color: undefined },
+          encoding: { x, y: y("y"), color: color("observations") },
         },
         {
           data: { values: line },
-          mark: { type: "area", color: lineColor, opacity: 0.22 },
-          encoding: { x: xAxis, y: quantitative("low", result.response), y2: { field: "high" } },
-        },
-        {
-          data: { values: line },
-          mark: { type: "line", color: lineColor, strokeWidth: n > 400 ? 1.1 : 1.8, clip: true },
-          encoding: { x: xAxis, y: quantitative("fit", result.response) },
+          mark: { type: "line", strokeWidth: 1.2, clip: true },
+          encoding: { x, y: y("fit"), color: color("fitted curve") },
         },
       ],
     },
@@ -236,49 +237,18 @@ export function chartsOf(result: FitResult): Chart[] {
   } else {
     const [low, high] = extent(one);
     charts.push(curveChart(result, low, high));
-    const from = one.slice().sort()[one.length - closeUp];
-    if (one.length > many && from !== undefined && from < high) {
-      charts.push({ ...curveChart(result, from, high), title: `The last ${closeUp} observations` });
+    const from = one.slice().sort()[one.length - closeUp] ?? high;
+    const last = within(one, from, high).length; // more where values are equal
+    if (one.length > many && from < high && last <= many) {
+      const { column, isDate } = result.predictors[0]!;
+      const heading = isDate
+        ? `The last ${last} observations`
+        : `The ${last} observations of greatest ${column}`;
+      charts.push(curveChart(result, from, high, heading));
     }
   }
   if (result.standardized.every(Number.isFinite)) {
     charts.push(residualChart(result), quantileChart(result));
   }
   return charts;
-}
-
-type Vega = typeof import("vega");
-type VegaLite = typeof import("vega-lite");
-
-async function loadVega(): Promise<[Vega, VegaLite]> {
-  try {
-    return await Promise.all([import("vega"), import("vega-lite")]);
-  } catch (cause) {
-    throw new ArgumentError(
-      "a report needs the packages vega and vega-lite, which are not installed: npm install vega vega-lite",
-      { cause },
-    );
-  }
-}
-
-/**
- * A chart as SVG text, drawn here and now, without a browser.
- * @throws ArgumentError when the drawing packages are not installed
- */
-export async function drawChart(chart: Chart): Promise<string> {
-  const [vega, vegaLite] = await loadVega();
-  try {
-    const { spec } = vegaLite.compile({ ...chart.spec, config } as never);
-    const view = new vega.View(vega.parse(spec), { renderer: "none" });
-    try {
-      return await view.toSVG();
-    } finally {
-      view.finalize();
-    }
-  } catch (error) {
-    if (error instanceof AdjointError) throw error;
-    throw new ArgumentError(`the chart "${chart.title}" can not be drawn: ${String(error)}`, {
-      cause: error,
-    });
-  }
 }

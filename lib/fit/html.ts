@@ -1,6 +1,9 @@
 /** A result as one page that needs nothing from anywhere else. */
-import { type Chart, chartsOf, drawChart } from "./charts.js";
-import type { FitResult } from "./result.js";
+
+import { ArgumentError } from "../generated/errors.js";
+import { type Chart, chartsOf } from "./charts.js";
+import { drawChart } from "./draw.js";
+import { FitResult } from "./result.js";
 import { parameterTable, statisticsTable } from "./text.js";
 
 const entities: Readonly<Record<string, string>> = {
@@ -34,7 +37,7 @@ h2 { font-size: 16px; margin: 0 0 8px; }
 .facts b { display: block; font-size: 19px; font-variant-numeric: tabular-nums; }
 .facts span, figcaption { color: var(--pale); font-size: 13px; }
 section { padding: 16px 18px; margin: 0 0 16px; overflow-x: auto; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 16px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 16px; }
 .pair section { min-width: 0; }
 figure { margin: 0; }
 svg { display: block; max-width: 100%; height: auto; margin: 0 auto 6px; }
@@ -91,10 +94,16 @@ async function drawAll(charts: readonly Chart[]): Promise<string> {
  * @throws ArgumentError when the packages vega and vega-lite are not installed
  */
 export async function htmlReport(result: FitResult, options: ReportOptions = {}): Promise<string> {
+  if (!(result instanceof FitResult)) {
+    throw new ArgumentError("htmlReport: expected the result of a fit");
+  }
+  if (typeof options !== "object" || options === null) {
+    throw new ArgumentError("htmlReport: expected options");
+  }
   const charts = chartsOf(result);
   const wide = await drawAll(charts.filter(({ isWide }) => isWide));
   const narrow = await drawAll(charts.filter(({ isWide }) => !isWide));
-  const title = options.title ?? `Fit of ${result.response}`;
+  const title = String(options.title ?? `Fit of ${result.response}`);
   const [head, ...rows] = parameterTable(result);
   const statistics = statisticsTable(result);
   const facts = statistics
@@ -107,7 +116,9 @@ export async function htmlReport(result: FitResult, options: ReportOptions = {})
     (warning) => `<section class="warning" role="note">${escapeHtml(warning)}</section>`,
   );
   const source =
-    options.source === undefined ? "" : `<p class="source">${escapeHtml(options.source)}</p>`;
+    options.source === undefined
+      ? ""
+      : `<p class="source">${escapeHtml(String(options.source))}</p>`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
