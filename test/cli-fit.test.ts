@@ -1,5 +1,13 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,10 +25,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function adjoint(...args: string[]) {
+const adjoint = (...args: string[]) => adjointWith("", ...args);
+
+function adjointWith(input: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
     encoding: "utf8",
     cwd: folder,
+    input,
+    timeout: 60_000,
   });
   return { status, stdout, stderr };
 }
@@ -88,6 +100,56 @@ describe("adjoint fit", () => {
     expect(html.startsWith("<!DOCTYPE html>")).toBe(true);
     expect(html).toContain("<svg");
     expect(stdout).toMatch(/^R squared +0\.99/m);
+  });
+
+  it("reads the standard input", () => {
+    const { status, stdout } = adjointWith(readFileSync(misra, "utf8"), "fit", "-", ...options);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^b1 +238\.942 /m);
+    expect(adjointWith("volume,pressure\n1,2\n3\n", "fit", "-", ...options)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^adjoint: ERR_DATA: standard input, line 3: 1 cells/),
+    });
+  });
+
+  it("finds that a report can not be written before it reads the data", () => {
+    const none = join(folder, "none.csv");
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    for (const report of ["", folder, join(file, "report.html"), "/proc/none/report.html"]) {
+      const { status, stderr } = adjoint("fit", none, ...options, "--html", report);
+      expect(status, report).toBe(1);
+      expect(stderr).toMatch(/^adjoint: ERR_DATA: .*report/);
+    }
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("says that its output has no place", () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [command, "fit", misra, ...options], {
+        encoding: "utf8",
+        stdio: ["ignore", full, "pipe"],
+      });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^adjoint: error: standard output: .*\n$/);
+    } finally {
+      closeSync(full);
+    }
+  });
+
+  it("exits with 130 when interrupted", async () => {
+    const child = spawn(process.execPath, [command, "fit", "-", ...options], {
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    // More than a pipe holds: once it is written, the command reads, and waits for the end.
+    child.stdin.write("volume,pressure\n".repeat(1 << 18), () => child.kill("SIGINT"));
+    expect(await ended).toBe(130);
+    expect(said).toMatch(/^adjoint: ERR_ABORT: /);
   });
 
   it("says nothing when quiet", () => {

@@ -1,12 +1,15 @@
 /** The command `adjoint fit`. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { addAbortSignal } from "node:stream";
 import { Command, InvalidArgumentError } from "commander";
+import { loadVega } from "../fit/draw.js";
 import { fit } from "../fit/fit.js";
 import { htmlReport } from "../fit/html.js";
+import type { FitResult } from "../fit/result.js";
 import { Table } from "../fit/table.js";
 import { formatNumber } from "../fit/text.js";
-import { DataError, FitError } from "../generated/errors.js";
+import { AbortError, DataError, FitError } from "../generated/errors.js";
 
 function finite(text: string): number {
   const value = Number(text);
@@ -92,7 +95,7 @@ class ProgressLine {
   private isShown = false;
 
   constructor(isQuiet: boolean) {
-    this.isOn = !isQuiet && process.stderr.isTTY === true;
+    this.isOn = !isQuiet && process.stderr.isTTY === true && process.env.TERM !== "dumb";
   }
 
   show(text: string): void {
@@ -108,26 +111,72 @@ class ProgressLine {
   }
 }
 
-function writeReport(file: string, html: string): void {
+// One by one: mkdirSync's own recursion does not end on file systems like /proc.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
+function writing<T>(file: string, write: () => T): T {
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, html);
+    return write();
   } catch (cause) {
-    throw new DataError(`${file}: the report can not be written: ${(cause as Error).message}`, {
-      cause,
-    });
+    const { message } = cause as Error;
+    throw new DataError(`${file}: the report can not be written: ${message}`, { cause });
   }
+}
+
+/** Everything that a report needs, so that what is missing is found before the fit. */
+async function prepareReport(file: string): Promise<void> {
+  if (file === "") throw new DataError("the report's file has no name");
+  writing(file, () => {
+    const folder = dirname(resolve(file));
+    makeFolder(folder);
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
+    if (existsSync(file) && statSync(file).isDirectory()) throw new Error("it is a folder");
+    accessSync(existsSync(file) ? file : folder, constants.W_OK);
+  });
+  await loadVega();
+}
+
+async function writeReport(file: string, result: FitResult, options: Options, source: string) {
+  const { observations, dropped } = result.statistics;
+  const html = await htmlReport(result, {
+    title: options.title ?? `Fit of ${options.y}, ${basename(source)}`,
+    source: `${source}: ${observations} observations, ${dropped} rows with missing values left out`,
+  });
+  writing(file, () => writeFileSync(file, html));
+  if (options.quiet) return;
+  const says = options.json ? process.stderr : process.stdout;
+  says.write(`${options.json ? "" : "\n"}The report is in ${file}\n`);
+}
+
+async function readInput(signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    const input = addAbortSignal(signal, process.stdin);
+    for await (const chunk of input) chunks.push(chunk as Buffer);
+  } catch (cause) {
+    if (signal.aborted) throw new AbortError("canceled while reading", { cause });
+    throw new DataError(`standard input: ${(cause as Error).message}`, { cause });
+  }
+  return Buffer.concat(chunks);
 }
 
 async function run(file: string, options: Options): Promise<void> {
   const progress = new ProgressLine(options.quiet === true);
+  const source = file === "-" ? "standard input" : file;
   // Ctrl-C ends the fit, and with it the process, in an orderly way.
   const controller = new AbortController();
   const interrupt = () => controller.abort();
   process.once("SIGINT", interrupt);
   try {
-    progress.show(`reading ${file} ...`);
-    const table = Table.read(file, options.delimiter === undefined ? {} : options);
+    if (options.html !== undefined) await prepareReport(options.html);
+    progress.show(`reading ${source} ...`);
+    const how = { source, ...(options.delimiter && { delimiter: options.delimiter }) };
+    const table =
+      file === "-" ? Table.parse(await readInput(controller.signal), how) : Table.read(file, how);
     progress.show(`${table.rows} rows, fitting ...`);
     const result = await fit.async({
       data: table,
@@ -141,27 +190,16 @@ async function run(file: string, options: Options): Promise<void> {
       maxIterations: options.maxIterations,
       tolerance: options.tolerance,
       signal: controller.signal,
-      onProgress: ({ iterations, sumOfSquares }) =>
-        progress.show(
-          `${table.rows} rows, iteration ${iterations}, sum of squares ${formatNumber(sumOfSquares, 8)}`,
-        ),
+      onProgress: ({ iterations, sumOfSquares }) => {
+        if (iterations === 0) return;
+        const sum = formatNumber(sumOfSquares, 8);
+        progress.show(`${table.rows} rows, iteration ${iterations}, sum of squares ${sum}`);
+      },
     });
-    if (options.html !== undefined) {
-      progress.show("drawing the report ...");
-      const dropped = result.statistics.dropped;
-      const html = await htmlReport(result, {
-        title: options.title ?? `Fit of ${options.y}, ${basename(file)}`,
-        source: `${file}: ${result.statistics.observations} observations, ${dropped} rows with missing values left out`,
-      });
-      writeReport(options.html, html);
-    }
     progress.clear();
     if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     else if (!options.quiet) process.stdout.write(`${result}`);
-    if (options.html !== undefined && !options.quiet) {
-      const says = options.json ? process.stderr : process.stdout;
-      says.write(`${options.json ? "" : "\n"}The report is in ${options.html}\n`);
-    }
+    if (options.html !== undefined) await writeReport(options.html, result, options, source);
     if (!result.converged) {
       throw new FitError(`the fit did not converge: ${result.warnings[0] ?? "no reason is known"}`);
     }
@@ -179,12 +217,15 @@ Examples:
 
 Columns are used in formulas by their names, or by those that --x gives them. Dates (2024-07-02,
 2024-07, 2024-07-02T12:30:00Z) become decimal years. Rows with missing values (empty, NA, NaN, null, .)
-are left out. Exit codes: 0 fitted, 1 an error or no convergence, 2 a wrong call.`;
+are left out. Exit codes: 0 fitted, 1 an error or no convergence, 2 a wrong call, 130 interrupted.`;
 
 export function fitCommand(): Command {
   return new Command("fit")
     .description("Fit a formula to a CSV by least squares.")
-    .argument("<data.csv>", "a text with a header line, delimited by commas, semicolons or tabs")
+    .argument(
+      "<data.csv>",
+      "a text with a header line, delimited by commas, semicolons or tabs; - is the standard input",
+    )
     .requiredOption("--y <column or formula>", 'the response: a column, or a formula like "log(y)"')
     .requiredOption("--model <formula>", "what is fitted, of columns and parameters")
     .requiredOption("--start <name=value,...>", "where to start, for every parameter", startValues)

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-// The command `adjoint`. Exit codes: 0 done, 1 an error of the data, the model or the fit, 2 a wrong call.
+// The command `adjoint`. Exit codes: 0 done, 1 an error of the data, the model or the fit, 2 a wrong call,
+// 130 interrupted.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { AdjointError } from "../error.js";
+import { AbortError } from "../generated/errors.js";
 import { fitCommand } from "./fit.js";
 
 const version = (): string => {
@@ -39,14 +41,16 @@ async function main(): Promise<number> {
     process.stderr.write(
       `${process.argv.includes("--debug") ? stackOf(error) : describe(error)}\n`,
     );
-    return 1;
+    return error instanceof AbortError ? 130 : 1;
   }
 }
 
-// Output to a pipe whose reader is gone, as of `| head`, is no error.
+// Output to a pipe whose reader is gone, as of `| head`, is no error; a full disk is.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`adjoint: error: standard output: ${error.message}\n`);
+  process.exit(1);
 });
+process.stderr.on("error", () => {}); // nowhere is left to say so
 
 process.exitCode = await main();
