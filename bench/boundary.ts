@@ -46,7 +46,8 @@ const root = resolve(fileURLToPath(import.meta.url), "..", "..", "..");
 const file = process.env.ADJOINT_NATIVE ?? resolve(root, "build", "Release", "adjoint.node");
 const native = createRequire(import.meta.url)(file) as Addon;
 
-const rounds = 7;
+// Many short rounds find a moment in which nothing else ran; what takes long by itself has a few.
+const roundsOf = (count: number): number => (count > 1e5 ? 7 : 100);
 
 interface Cost {
   readonly name: string;
@@ -62,7 +63,7 @@ function add(name: string, nanoseconds: number, limit?: number) {
 /** Measures `body`, which does its work `count` times a call. */
 function measure(name: string, count: number, body: (count: number) => void, limit?: number) {
   let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = roundsOf(count); round > 0; round--) {
     const start = performance.now();
     body(count);
     best = Math.min(best, ((performance.now() - start) * 1e6) / count);
@@ -72,7 +73,7 @@ function measure(name: string, count: number, body: (count: number) => void, lim
 
 async function measureAsync(name: string, count: number, body: () => Promise<unknown>) {
   let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = roundsOf(count); round > 0; round--) {
     const start = performance.now();
     for (let i = 0; i < count; i++) await body();
     best = Math.min(best, ((performance.now() - start) * 1e6) / count);
@@ -88,14 +89,14 @@ function plusOne(): Tape {
 
 // --- the addon by itself ------------------------------------------------------------------------------------
 
-measure("native: a call that returns a number", 1e6, (count) => {
+measure("native: a call that returns a number", 2e4, (count) => {
   for (let i = 0; i < count; i++) native.nativeBytes();
 });
 
 const plan = plusOne().plan();
 const bare = plan.session();
 const memory = new Float64Array(bare.buffer, bare.byteOffset);
-measure("native: run of x + 1", 1e6, (count) => {
+measure("native: run of x + 1", 2e4, (count) => {
   const { run } = native;
   const { handle } = bare;
   for (let i = 0; i < count; i++) {
@@ -103,7 +104,7 @@ measure("native: run of x + 1", 1e6, (count) => {
     run(handle);
   }
 });
-await measureAsync("native: async run of x + 1", 2000, () => bare.runAsync(0));
+await measureAsync("native: async run of x + 1", 200, () => bare.runAsync(0));
 
 measure(
   "native: a node of a tape of a million",
@@ -117,10 +118,10 @@ measure(
   },
   2000,
 );
-measure("native: a session made and disposed of", 5000, (count) => {
+measure("native: a session made and disposed of", 500, (count) => {
   for (let i = 0; i < count; i++) plan.session().dispose();
 });
-measure("native: tape, plan and session made and disposed of", 2000, (count) => {
+measure("native: tape, plan and session made and disposed of", 100, (count) => {
   for (let i = 0; i < count; i++) {
     const tape = plusOne();
     const made = tape.plan();
@@ -136,7 +137,7 @@ const increment = fn({ x: scalar() }, ({ x }) => x.add(1)).session();
 const input = increment.inputs.x;
 measure(
   "session.run() of x + 1",
-  1e6,
+  2e4,
   (count) => {
     for (let i = 0; i < count; i++) {
       input[0] = i;
@@ -150,7 +151,7 @@ const guide = fn({ x: vector(2) }, ({ x }) => x.at(0).mul(x.at(1)).add(x.at(0).s
 const point = { x: [2, 3] };
 measure(
   "f(x) of a 2-vector",
-  2e5,
+  5000,
   (count) => {
     for (let i = 0; i < count; i++) {
       point.x[0] = i;
@@ -160,13 +161,13 @@ measure(
   1500,
 );
 const slope = grad(guide);
-measure("grad(f)(x) of a 2-vector", 1e5, (count) => {
+measure("grad(f)(x) of a 2-vector", 2000, (count) => {
   for (let i = 0; i < count; i++) {
     point.x[0] = i;
     slope(point);
   }
 });
-await measureAsync("f.async(x) of a 2-vector", 2000, () => guide.async(point));
+await measureAsync("f.async(x) of a 2-vector", 200, () => guide.async(point));
 
 measure(
   "a node of a function of a million nodes",
