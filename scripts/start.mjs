@@ -1,7 +1,7 @@
 // The main job of `npm start`: fits trend and seasons of the Mauna Loa CO2 series, some 700 monthly
 // means since 1958, and leaves a report to look at.
 import { existsSync, mkdirSync } from "node:fs";
-import { at, fail, run } from "./common.mjs";
+import { at, fail, run, say } from "./common.mjs";
 
 const report = "build/report/co2.html";
 
@@ -19,4 +19,10 @@ const fit = [
 const command = "dist/cli/main.js";
 if (!existsSync(at(command))) fail(`${command} is missing: the command line is not built`);
 mkdirSync(at("build", "report"), { recursive: true });
+say(
+  "fitting trend and seasons of the CO2 measured on Mauna Loa, monthly since 1958, with this command:\n",
+);
+console.log(
+  `adjoint ${fit.map((part) => (/^[\w=.,/-]+$/.test(part) ? part : `"${part}"`)).join(" ")}\n`,
+);
 run(process.execPath, [command, ...fit]);

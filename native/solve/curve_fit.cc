@@ -157,8 +157,9 @@ const CurveFitData& checked(const CurveFitData& data, const CurveFitOptions& opt
   }
   if (n == 0) throw Error(ErrorCode::Argument, "fit: the model has no parameters");
   if (m < n) {
-    throw Error(ErrorCode::Fit, "fit: " + std::to_string(m) + " observations can not determine " +
-                                    std::to_string(n) + " parameters");
+    throw Error(ErrorCode::Fit, "fit: " + std::to_string(m) +
+                                    (m == 1 ? " observation" : " observations") +
+                                    " can not determine " + std::to_string(n) + " parameters");
   }
   if (m > kMaxElements / n) throw Error(ErrorCode::Limit, "fit: the Jacobian is too large");
   const auto finite = [](double v) { return std::isfinite(v); };
