@@ -13,6 +13,8 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kSmallest = std::numeric_limits<double>::min() / kEpsilon;
 /// Rows folded into R at a time: with a few columns a block stays in the second-level cache.
 constexpr std::int64_t kBlockRows = 1024;
+/// Times the norm of its column, the largest that a scale stays.
+constexpr double kScaleLimit = 1e4;
 /// The trust region's edge is met to this fraction.
 constexpr double kEdge = 0.1;
 constexpr int kMaxPolish = 30;
@@ -127,11 +129,14 @@ bool LevenbergMarquardt::differentiate(const Eigen::VectorXd& q) {
 
 void LevenbergMarquardt::refactor() {
   // Scales only grow (Moré): a column that vanishes for a moment does not let its parameter run
-  // away.
+  // away. Up to a limit: one that was huge at the start would hold its parameter for good.
   const Eigen::VectorXd norms = columnNorms(j_.data(), m_, n_);
   Eigen::VectorXd scale = factor_.scale;
   if (scale.size() == 0) scale = (norms.array() > 0).select(norms, 1);
-  factor_ = factorScaled(j_.data(), r_.data(), m_, scale.cwiseMax(norms));
+  for (std::int64_t k = 0; k < n_; ++k) {
+    if (norms[k] > 0) scale[k] = std::clamp(scale[k], norms[k], kScaleLimit * norms[k]);
+  }
+  factor_ = factorScaled(j_.data(), r_.data(), m_, scale);
   cosine_ = 0;
   const Eigen::Map<const Eigen::MatrixXd> jacobian(j_.data(), m_, n_);
   for (std::int64_t k = 0; k < n_ && norm_ > 0; ++k) {
@@ -228,7 +233,7 @@ LevenbergMarquardt::Trial LevenbergMarquardt::trial(double radius) const {
 void LevenbergMarquardt::conclude(bool still) {
   // J p is about as large as what is fitted: residuals below its rounding errors are noise. So are
   // those without a full set of digits, where zeros are fitted.
-  const double size = normOf(factor_.scale.cwiseProduct(p_));
+  const double size = normOf(columnNorms(j_.data(), m_, n_).cwiseProduct(p_));
   if (norm_ <= std::max(64 * kEpsilon * size, kSmallest)) {
     reason_ = StopReason::ExactFit;
   } else {

@@ -221,6 +221,20 @@ TEST(LevenbergMarquardt, FitsZeros) {
   EXPECT_NEAR(solver.parameters().norm(), 0, 1e-290);
 }
 
+TEST(LevenbergMarquardt, ForgetsAHugeStart) {
+  std::vector<std::vector<double>> rows;
+  for (int i = 0; i < 20; ++i) rows.push_back({std::sqrt(0.3 * i), 0.3 * i});
+  Problem problem([](const Parameters& b, const double* x) { return b[0] * exp(b[1] * x[0]); },
+                  rows, 2);
+  const double near[] = {1, 0.1};
+  const double far[] = {1e300, 1};
+  LevenbergMarquardt expected(problem, near, {});
+  LevenbergMarquardt found(problem, far, {});
+  EXPECT_EQ(expected.run(1000, nullptr), StopReason::Converged);
+  EXPECT_EQ(found.run(1000, nullptr), StopReason::Converged);
+  EXPECT_NEAR(found.norm(), expected.norm(), 1e-12);
+}
+
 TEST(LevenbergMarquardt, FitsNumbersWhoseSquaresAreNone) {
   for (const double unit : {1e-250, 1e-180, 1e180, 1e250}) {
     auto rows = line(2 * unit, 3 * unit, 20);
