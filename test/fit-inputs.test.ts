@@ -4,7 +4,7 @@ import { chartsOf } from "../lib/fit/charts.js";
 import { fit as fitData, htmlReport } from "../lib/fit/index.js";
 import { fn } from "../lib/function.js";
 import { ArgumentError, DataError, NameError } from "../lib/generated/errors.js";
-import { scalar } from "../lib/spec.js";
+import { scalar, vector } from "../lib/spec.js";
 
 const x = [1, 2, 3, 4];
 const straight = {
@@ -103,6 +103,16 @@ describe("charts", () => {
     const result = fitData({ data, y: "y", model: "a/(x-b)", start: { a: 1, b: 0 } });
     const { domain } = layersOf(chartsOf(result)[0])[0].encoding.y.scale;
     expect(domain).toEqual([-4 - 8.1 / 2, 4.1 + 8.1 / 2]);
+  });
+
+  it("draws a model of all observations at once where they are", async () => {
+    const spec = { p: vector(2), x: vector(4) };
+    const model = fn(spec, ({ p, x }) => p.at(0).add(p.at(1).mul(x)));
+    const data = { x: [3, 1, 4, 2], y: [6.2, 2.1, 8.1, 3.9] };
+    const result = fitData({ ...straight, data, model: model as never, start: { p: [0, 0] } });
+    const [, , line] = layersOf(chartsOf(result)[0]);
+    expect(line.data.values.map(({ x }) => x)).toEqual(x);
+    expect(await htmlReport(result)).toContain("Data and fit");
   });
 
   it("draws all points of a close-up, however many there are in all", () => {

@@ -19,10 +19,10 @@ const dotColor = "#3b6ea8";
 const lineColor = "#c2410c";
 const bandColor = "#eab197";
 
-/** Numbers of at most `maxPoints` of n, evenly spread, the ends among them. */
-function thin(n: number): number[] {
-  if (n <= maxPoints) return Array.from({ length: n }, (_, i) => i);
-  return Array.from({ length: maxPoints }, (_, i) => Math.round((i * (n - 1)) / (maxPoints - 1)));
+/** Numbers of at most `most` of n, evenly spread, the ends among them. */
+function thin(n: number, most = maxPoints): number[] {
+  if (n <= most) return Array.from({ length: n }, (_, i) => i);
+  return Array.from({ length: most }, (_, i) => Math.round((i * (n - 1)) / (most - 1)));
 }
 
 /** Where these are from low to high. */
@@ -72,26 +72,32 @@ function heightsOf(points: readonly Row[], line: readonly Row[]): [number, numbe
   return [Math.max(Math.min(low, from), low - room), Math.min(Math.max(high, to), high + room)];
 }
 
+/** The fitted curve with its band at so many places from `low` to `high`. */
+function curveRows(result: FitResult, low: number, high: number, count: number): Row[] {
+  const { name, values } = result.predictors[0]!;
+  const even = (_: unknown, i: number) => low + ((high - low) * i) / (count - 1);
+  // A model of all observations at once has values at them only.
+  const grid = result.isPointwise ? Float64Array.from({ length: count }, even) : values;
+  // The last one is the end but for rounding, where a model may not be defined beyond the data.
+  if (result.isPointwise) grid[count - 1] = high;
+  const curve = result.predict({ [name]: grid });
+  const rows: Row[] = [];
+  for (const [i, at] of grid.entries()) {
+    const [fit, from, to] = [curve.values[i]!, curve.low[i]!, curve.high[i]!];
+    if (!Number.isFinite(fit) || at < low || at > high) continue;
+    const hasBand = Number.isFinite(from) && Number.isFinite(to);
+    rows.push({ x: at, fit, low: hasBand ? from : fit, high: hasBand ? to : fit });
+  }
+  rows.sort((one, other) => one.x! - other.x!);
+  return thin(rows.length, maxCurve).map((i) => rows[i]!);
+}
+
 /** Data and fitted curve from `low` to `high` of the one predictor, with the confidence band of the curve. */
 function curveChart(result: FitResult, low: number, high: number, heading = "Data and fit"): Chart {
   const { name, column, isDate, values } = result.predictors[0]!;
   const inside = within(values, low, high);
   const shown = thin(inside.length).map((i) => inside[i]!);
-  const count = Math.min(maxCurve, Math.max(400, 4 * shown.length));
-  const grid = Float64Array.from(
-    { length: count },
-    (_, i) => low + ((high - low) * i) / (count - 1),
-  );
-  // The last one is the end but for rounding, where a model may not be defined beyond the data.
-  grid[count - 1] = high;
-  const curve = result.predict({ [name]: grid });
-  const line: Row[] = [];
-  for (const [i, at] of grid.entries()) {
-    const [fit, from, to] = [curve.values[i]!, curve.low[i]!, curve.high[i]!];
-    if (!Number.isFinite(fit)) continue;
-    const hasBand = Number.isFinite(from) && Number.isFinite(to);
-    line.push({ x: at, fit, low: hasBand ? from : fit, high: hasBand ? to : fit });
-  }
+  const line = curveRows(result, low, high, Math.min(maxCurve, Math.max(400, 4 * shown.length)));
   const points: Row[] = shown.map((i) => ({ x: values[i]!, y: result.observed[i]! }));
   const title = name === column ? name : `${column}${isDate ? "" : ` (${name})`}`;
   const x = quantitative("x", title, along(isDate));

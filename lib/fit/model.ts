@@ -22,7 +22,7 @@ export class Model {
     /** Names of the other inputs. */
     readonly predictors: readonly string[],
     /** The tape is of one observation; else of all at once. */
-    private readonly isScalar: boolean,
+    readonly isScalar: boolean,
     private readonly parameterShapes: ReadonlyMap<string, readonly number[]>,
   ) {}
 

@@ -91,6 +91,8 @@ export class FitResult {
     readonly isDate: boolean;
     readonly values: Float64Array;
   }[];
+  /** Whether the model is of one observation, so that it can be drawn anywhere: else of all at once. */
+  readonly isPointwise: boolean;
   readonly #parts: FitParts;
 
   /** @internal */
@@ -99,6 +101,7 @@ export class FitResult {
     this.#parts = parts;
     this.model = model.text;
     this.response = parts.response;
+    this.isPointwise = model.isScalar;
     this.confidence = parts.confidence;
     this.parameters = model.elements.map((name, i) => ({
       name,
