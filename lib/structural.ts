@@ -18,7 +18,7 @@ import type {
   DimsOf,
   DotFits,
   EinsumDims,
-  Fits,
+  FitsOf,
   LoosenAll,
   LoosenAxis,
   MatMulDims,
@@ -337,14 +337,14 @@ export function prod<A extends Operand, const O extends ReduceOptions>(
  * With two values: the larger, elementwise (`maximum`). With one: the largest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function max<A extends Operand, const B extends Operand>(
-  a: A,
-  b: B & Fits<DimsOf<A>, DimsOf<B>>,
-): Value<BroadcastOf<A, B>>;
 export function max<A extends Operand, const O extends ReduceOptions>(
   a: A,
   options?: O,
 ): Value<ReduceDims<DimsOf<A>, O>>;
+export function max<A extends Operand, const B extends Operand>(
+  a: A,
+  b: B & FitsOf<A, B>,
+): Value<BroadcastOf<A, B>>;
 export function max(a: Operand, b?: Operand | ReduceOptions): Value {
   if (isOperand(b)) return maximum(a, b);
   return reduction("max", Op.ReduceMax, a, b);
@@ -354,14 +354,14 @@ export function max(a: Operand, b?: Operand | ReduceOptions): Value {
  * With two values: the smaller, elementwise (`minimum`). With one: the smallest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function min<A extends Operand, const B extends Operand>(
-  a: A,
-  b: B & Fits<DimsOf<A>, DimsOf<B>>,
-): Value<BroadcastOf<A, B>>;
 export function min<A extends Operand, const O extends ReduceOptions>(
   a: A,
   options?: O,
 ): Value<ReduceDims<DimsOf<A>, O>>;
+export function min<A extends Operand, const B extends Operand>(
+  a: A,
+  b: B & FitsOf<A, B>,
+): Value<BroadcastOf<A, B>>;
 export function min(a: Operand, b?: Operand | ReduceOptions): Value {
   if (isOperand(b)) return minimum(a, b);
   return reduction("min", Op.ReduceMin, a, b);
@@ -575,7 +575,7 @@ export function einsum<const S extends string, V extends readonly Operand[]>(
 export function where<C extends BoolOperand, const A extends Operand, const B extends Operand>(
   condition: C,
   a: A,
-  b: B & Fits<DimsOf<A>, DimsOf<B>>,
+  b: B & FitsOf<A, B>,
 ): Value<Broadcast<DimsOf<C>, BroadcastOf<A, B>>> {
   return op3(Op.Where, condition, a, b);
 }

@@ -43,6 +43,18 @@ export type TypedArray =
 
 // --- broadcasting ---------------------------------------------------------------------------------
 
+// Of a type parameter the compiler knows nothing but that it is itself. So shapes are asked first whether
+// they are the same: `a.add(b)` of two Value<D> is a Value<D>, whatever D.
+
+type Exactly<A> = <T>() => T extends A ? 1 : 2;
+
+/** `Yes` when both are the same type, type parameters included; else `No`. */
+type IfSame<A, B, Yes, No> = Exactly<A> extends Exactly<B> ? Yes : No;
+
+/** `Yes` when B broadcasts to A for it is the same shape or a scalar's; else `No`. */
+type IfPlain<A extends Dims, B extends Dims, Yes, No> =
+  Exactly<B> extends Exactly<A> | Exactly<[]> ? Yes : No;
+
 type BroadcastDim<A extends number, B extends number> = number extends A
   ? B extends 1
     ? number
@@ -64,21 +76,29 @@ type BroadcastWalk<A extends Dims, B extends Dims, R extends Dims> = A extends r
   infer ALast extends number,
 ]
   ? B extends readonly [...infer BHead extends Dims, infer BLast extends number]
-    ? [BroadcastDim<ALast, BLast>] extends [never]
-      ? never
-      : BroadcastWalk<AHead, BHead, [BroadcastDim<ALast, BLast>, ...R]>
+    ? IfSame<
+        ALast,
+        BLast,
+        BroadcastWalk<AHead, BHead, [ALast, ...R]>,
+        [BroadcastDim<ALast, BLast>] extends [never]
+          ? never
+          : BroadcastWalk<AHead, BHead, [BroadcastDim<ALast, BLast>, ...R]>
+      >
     : [...A, ...R]
   : [...B, ...R];
 
 /** The shape two shapes broadcast to, by NumPy's rule; `never` when they do not. */
-export type Broadcast<A extends Dims, B extends Dims> = number extends A["length"]
-  ? Dims
-  : number extends B["length"]
-    ? Dims
-    : BroadcastWalk<A, B, []>;
+export type Broadcast<A extends Dims, B extends Dims> = IfPlain<
+  A,
+  B,
+  A,
+  number extends A["length"] ? Dims : number extends B["length"] ? Dims : BroadcastWalk<A, B, []>
+>;
 
 /** The shape of the result of an elementwise operation on these operands. */
-export type BroadcastOf<A, B> = Broadcast<DimsOf<A>, DimsOf<B>>;
+export type BroadcastOf<A, B> = A extends number | boolean
+  ? DimsOf<B>
+  : Broadcast<DimsOf<A>, DimsOf<B>>;
 
 /** What an argument lacks when its shape does not fit: the compiler names both shapes. */
 export interface ShapesDoNotFit<A extends Dims, B extends Dims> {
@@ -86,9 +106,15 @@ export interface ShapesDoNotFit<A extends Dims, B extends Dims> {
 }
 
 /** `unknown` when the shapes broadcast; else a type no argument has. */
-export type Fits<A extends Dims, B extends Dims> = [Broadcast<A, B>] extends [never]
-  ? ShapesDoNotFit<A, B>
-  : unknown;
+export type Fits<A extends Dims, B extends Dims> = IfPlain<
+  A,
+  B,
+  unknown,
+  [Broadcast<A, B>] extends [never] ? ShapesDoNotFit<A, B> : unknown
+>;
+
+/** The same for operands. */
+export type FitsOf<A, B> = A extends number | boolean ? unknown : Fits<DimsOf<A>, DimsOf<B>>;
 
 // --- axes -----------------------------------------------------------------------------------------
 
@@ -141,21 +167,22 @@ type OptionAxis<O> = O extends { readonly axis: infer A }
 type OptionKeep<O> = O extends { readonly keepDims: infer K extends boolean } ? K : false;
 
 /** The shape left by a reduction. */
-export type ReduceDims<D extends Dims, O> = number extends D["length"]
-  ? [OptionAxis<O>, OptionKeep<O>] extends [undefined, false]
-    ? []
-    : Dims
-  : boolean extends OptionKeep<O>
+export type ReduceDims<D extends Dims, O> = [OptionAxis<O>, OptionKeep<O>] extends [
+  undefined,
+  false,
+]
+  ? []
+  : number extends D["length"]
     ? Dims
-    : [OptionAxis<O>] extends [undefined]
-      ? OptionKeep<O> extends true
+    : boolean extends OptionKeep<O>
+      ? Dims
+      : [OptionAxis<O>] extends [undefined]
         ? Ones<D>
-        : []
-      : [OptionAxis<O>] extends [number]
-        ? number extends OptionAxis<O>
-          ? Dims
-          : DropAxes<D, AxesOf<D, OptionAxis<O> & number>, OptionKeep<O>>
-        : Dims;
+        : [OptionAxis<O>] extends [number]
+          ? number extends OptionAxis<O>
+            ? Dims
+            : DropAxes<D, AxesOf<D, OptionAxis<O> & number>, OptionKeep<O>>
+          : Dims;
 
 type LoosenWalk<
   D extends Dims,
@@ -236,17 +263,12 @@ export type SliceDims<D extends Dims, R extends readonly Range[]> = number exten
 
 // --- products -------------------------------------------------------------------------------------
 
-type SameDim<A, B, R> = A extends number
-  ? B extends number
-    ? number extends A
-      ? R
-      : number extends B
-        ? R
-        : A extends B
-          ? R
-          : never
-    : never
-  : never;
+type SameDim<A, B, R> = IfSame<
+  A,
+  B,
+  R,
+  number extends A ? R : number extends B ? R : A extends B ? R : never
+>;
 
 /** The shape of a matrix product; `never` when the inner extents differ. */
 export type MatMulDims<A extends Dims, B extends Dims> = number extends A["length"]

@@ -168,26 +168,26 @@ export class Value<
     return structural.prod(this, options);
   }
   /** With a value: the larger of both, elementwise. Else: the largest over axes. */
-  max<S extends Value<Dims>, const B extends Operand>(
-    this: S,
-    other: B & Fits<DimsOf<S>, DimsOf<B>>,
-  ): Value<BroadcastOf<S, B>>;
   max<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
     options?: O,
   ): Value<ReduceDims<DimsOf<S>, O>>;
+  max<S extends Value<Dims>, const B extends Operand>(
+    this: S,
+    other: B & Fits<DimsOf<S>, DimsOf<B>>,
+  ): Value<BroadcastOf<S, B>>;
   max(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
     return structural.max(this, other as ReduceOptions);
   }
   /** With a value: the smaller of both, elementwise. Else: the smallest over axes. */
-  min<S extends Value<Dims>, const B extends Operand>(
-    this: S,
-    other: B & Fits<DimsOf<S>, DimsOf<B>>,
-  ): Value<BroadcastOf<S, B>>;
   min<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
     options?: O,
   ): Value<ReduceDims<DimsOf<S>, O>>;
+  min<S extends Value<Dims>, const B extends Operand>(
+    this: S,
+    other: B & Fits<DimsOf<S>, DimsOf<B>>,
+  ): Value<BroadcastOf<S, B>>;
   min(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
     return structural.min(this, other as ReduceOptions);
   }

@@ -4,6 +4,7 @@ import {
   type AnyFunction,
   type BodyResult,
   constant,
+  type Dims,
   einsum,
   fn,
   grad,
@@ -19,6 +20,7 @@ import {
   scalar,
   sin,
   stack,
+  sub,
   sum,
   type TensorSpec,
   tensor,
@@ -166,6 +168,65 @@ describe("operations", () => {
       t.at(0, 0, 0, 0).sum();
       return t.sum();
     });
+  });
+});
+
+describe("functions of any shape", () => {
+  const scale = <D extends Dims>(a: Value<D>): Value<D> => a.mul(2);
+  const addAny = <D extends Dims>(a: Value<D>, b: Value<D>) => a.add(b);
+  const mv = <M extends number, N extends number>(w: Value<[M, N]>, x: Value<[N]>) => w.matmul(x);
+
+  test("one shape parameter", () => {
+    const mix = <D extends Dims>(a: Value<D>, b: Value<D>, t: number | Value<[]>): Value<D> =>
+      a.add(b.sub(a).mul(t));
+    const axpy = <D extends Dims>(s: Value<[]>, a: Value<D>, b: Value<D>): Value<D> =>
+      s.mul(a).add(sub(1, b)).fma(2, b);
+    const relu = <D extends Dims>(a: Value<D>): Value<D> => where(a.greater(0), a, 0).max(a);
+    const smooth = <D extends Dims>(a: Value<D>): Value<D> => max(0, where(a.less(0), 0, a));
+    const meanSquare = <D extends Dims>(a: Value<D>): Value<[]> => a.mul(a).mean().sqrt().mul(2);
+    fn({ v: vector(3), m: matrix(2, 3), s: scalar() }, ({ v, m, s }) => {
+      expectTypeOf(scale(v)).toEqualTypeOf<Value<[3]>>();
+      expectTypeOf(addAny(m, m)).toEqualTypeOf<Value<[2, 3]>>();
+      expectTypeOf(mix(v, v, s)).toEqualTypeOf<Value<[3]>>();
+      expectTypeOf(axpy(s, m, m)).toEqualTypeOf<Value<[2, 3]>>();
+      expectTypeOf(smooth(relu(v))).toEqualTypeOf<Value<[3]>>();
+      expectTypeOf(meanSquare(m)).toEqualTypeOf<Value<[]>>();
+      // @ts-expect-error [2, 3] against [3]
+      addAny(m, v);
+      return v.sum();
+    });
+  });
+
+  test("extents as parameters", () => {
+    const layer = <M extends number, N extends number>(
+      w: Value<[M, N]>,
+      x: Value<[N]>,
+      b: Value<[M]>,
+    ): Value<[M]> => mv(w, x).add(b).tanh();
+    const product = <M extends number, K extends number, N extends number>(
+      a: Value<[M, K]>,
+      b: Value<[K, N]>,
+    ): Value<[M, N]> => matmul(a, b);
+    const columns = <M extends number, N extends number>(a: Value<[M, N]>, b: Value<[N]>) =>
+      a.mul(b);
+    const cosine = <N extends number>(a: Value<[N]>, b: Value<[N]>): Value<[]> =>
+      a.dot(b).div(a.norm().mul(b.norm()));
+    fn({ w: matrix(2, 3), x: vector(3), b: vector(2) }, ({ w, x, b }) => {
+      expectTypeOf(mv(w, x)).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(layer(w, x, b)).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(product(w, w.transpose())).toEqualTypeOf<Value<[2, 2]>>();
+      expectTypeOf(columns(w, x)).toEqualTypeOf<Value<[2, 3]>>();
+      expectTypeOf(cosine(x, x)).toEqualTypeOf<Value<[]>>();
+      return x.sum();
+    });
+  });
+
+  test("shapes that need not fit do not compile", () => {
+    const two = <D extends Dims, E extends Dims>(a: Value<D>, b: Value<E>) => {
+      // @ts-expect-error nothing says that D and E broadcast
+      a.add(b);
+    };
+    void two;
   });
 });
 

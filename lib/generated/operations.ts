@@ -356,7 +356,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; correctly rounded.
    * Derivative: by a: 1; by b: 1.
    */
-  add<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  add<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  add<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  add(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(10, this, b);
   }
 
@@ -366,7 +368,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; correctly rounded.
    * Derivative: by a: 1; by b: -1.
    */
-  sub<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  sub<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  sub<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  sub(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(11, this, b);
   }
 
@@ -376,7 +380,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; correctly rounded.
    * Derivative: by a: b; by b: a.
    */
-  mul<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  mul<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  mul<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  mul(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(12, this, b);
   }
 
@@ -386,7 +392,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: b != 0; correctly rounded.
    * Derivative: by a: 1 / b; by b: divDeriv(a, b, 1).
    */
-  div<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  div<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  div<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  div(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(13, this, b);
   }
 
@@ -416,7 +424,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: a > 0; a = 0 with b >= 0; a < 0 with b an integer; within 1 ULP.
    * Derivative: by a: powDeriv(a, b, 1); by b: powDeriv(a, b, 16).
    */
-  pow<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  pow<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  pow<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  pow(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(16, this, b);
   }
 
@@ -496,7 +506,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; within 1 ULP.
    * Derivative: by a: hypotDeriv(a, b, 1); by b: hypotDeriv(a, b, 16).
    */
-  hypot<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  hypot<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  hypot<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  hypot(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(24, this, b);
   }
 
@@ -525,7 +537,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: sign(a) * copysign(1, b); by b: 0.
    */
-  copysign<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  copysign<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  copysign<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  copysign(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(27, this, b);
   }
 
@@ -655,7 +669,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; within 1 ULP.
    * Derivative: by a: atan2Deriv(a, b, 2); by b: atan2Deriv(a, b, 3).
    */
-  atan2<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  atan2<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  atan2<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  atan2(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(45, this, b);
   }
 
@@ -805,7 +821,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; within 4 ULP.
    * Derivative: by a: sigmoidDiff(a, b); by b: sigmoidDiff(b, a).
    */
-  logaddexp<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  logaddexp<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  logaddexp<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  logaddexp(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(64, this, b);
   }
 
@@ -815,7 +833,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: b > 0; within 4 ULP.
    * Derivative: by a: log(b); by b: where(logicalAnd(equal(a, 0), equal(b, 0)), 0, a / b).
    */
-  xlogy<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  xlogy<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  xlogy<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  xlogy(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(65, this, b);
   }
 
@@ -825,7 +845,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: b > -1; within 4 ULP.
    * Derivative: by a: log1p(b); by b: where(logicalAnd(equal(a, 0), equal(1 + b, 0)), 0, a / (1 + b)).
    */
-  xlog1py<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  xlog1py<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  xlog1py<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  xlog1py(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(66, this, b);
   }
 
@@ -881,7 +903,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: b != 0; correctly rounded.
    * Derivative: by a: 1; by b: -round(a / b - y / b) (y is the value).
    */
-  mod<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  mod<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  mod<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  mod(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(74, this, b);
   }
 
@@ -891,7 +915,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: maxWeight(a, b); by b: maxWeight(b, a).
    */
-  maximum<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  maximum<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  maximum<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  maximum(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(75, this, b);
   }
 
@@ -901,7 +927,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: maxWeight(b, a); by b: maxWeight(a, b).
    */
-  minimum<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  minimum<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  minimum<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  minimum(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(76, this, b);
   }
 
@@ -911,7 +939,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: fmaxWeight(a, b); by b: fmaxWeight(b, a).
    */
-  fmax<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  fmax<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  fmax<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  fmax(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(77, this, b);
   }
 
@@ -921,7 +951,9 @@ export abstract class ElementwiseMethods {
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: fmaxWeight(-a, -b); by b: fmaxWeight(-b, -a).
    */
-  fmin<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>> {
+  fmin<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
+  fmin<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
+  fmin(this: Value<Dims>, b: Operand): Value<Dims> {
     return op2(78, this, b);
   }
 
@@ -940,7 +972,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  equal<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  equal<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  equal<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  equal(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(90, this, b);
   }
 
@@ -949,7 +983,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  notEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  notEqual<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  notEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  notEqual(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(91, this, b);
   }
 
@@ -958,7 +994,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  less<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  less<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  less<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  less(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(92, this, b);
   }
 
@@ -967,7 +1005,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  lessEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  lessEqual<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  lessEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  lessEqual(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(93, this, b);
   }
 
@@ -976,7 +1016,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  greater<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  greater<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  greater<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  greater(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(94, this, b);
   }
 
@@ -985,7 +1027,9 @@ export abstract class ElementwiseMethods {
    *
    * Elementwise; domain: all numbers; exact.
    */
-  greaterEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  greaterEqual<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+  greaterEqual<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  greaterEqual(this: Value<Dims>, b: Operand): Value<Dims, "bool"> {
     return opBool(95, this, b);
   }
 
@@ -1010,21 +1054,27 @@ export abstract class ElementwiseMethods {
   /**
    * a and b
    */
-  logicalAnd<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  logicalAnd<B extends BoolOperand>(this: Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+  logicalAnd<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  logicalAnd(this: Value<Dims, "bool">, b: BoolOperand): Value<Dims, "bool"> {
     return opBool(98, this, b);
   }
 
   /**
    * a or b
    */
-  logicalOr<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  logicalOr<B extends BoolOperand>(this: Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+  logicalOr<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  logicalOr(this: Value<Dims, "bool">, b: BoolOperand): Value<Dims, "bool"> {
     return opBool(99, this, b);
   }
 
   /**
    * either a or b
    */
-  logicalXor<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool"> {
+  logicalXor<B extends BoolOperand>(this: Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+  logicalXor<S extends Value<Dims, "bool">, B extends BoolOperand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>, "bool">;
+  logicalXor(this: Value<Dims, "bool">, b: BoolOperand): Value<Dims, "bool"> {
     return opBool(100, this, b);
   }
 
@@ -1049,7 +1099,9 @@ export abstract class ElementwiseMethods {
  * Elementwise; domain: all numbers; correctly rounded.
  * Derivative: by a: 1; by b: 1.
  */
-export function add<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function add<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function add<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function add(a: Operand, b: Operand): Value<Dims> {
   return op2(10, a, b);
 }
 
@@ -1059,7 +1111,9 @@ export function add<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dims
  * Elementwise; domain: all numbers; correctly rounded.
  * Derivative: by a: 1; by b: -1.
  */
-export function sub<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function sub<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function sub<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function sub(a: Operand, b: Operand): Value<Dims> {
   return op2(11, a, b);
 }
 
@@ -1069,7 +1123,9 @@ export function sub<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dims
  * Elementwise; domain: all numbers; correctly rounded.
  * Derivative: by a: b; by b: a.
  */
-export function mul<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function mul<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function mul<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function mul(a: Operand, b: Operand): Value<Dims> {
   return op2(12, a, b);
 }
 
@@ -1079,7 +1135,9 @@ export function mul<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dims
  * Elementwise; domain: b != 0; correctly rounded.
  * Derivative: by a: 1 / b; by b: divDeriv(a, b, 1).
  */
-export function div<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function div<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function div<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function div(a: Operand, b: Operand): Value<Dims> {
   return op2(13, a, b);
 }
 
@@ -1109,7 +1167,9 @@ export function fma<A extends Operand, B extends Operand, C extends Operand>(a: 
  * Elementwise; domain: a > 0; a = 0 with b >= 0; a < 0 with b an integer; within 1 ULP.
  * Derivative: by a: powDeriv(a, b, 1); by b: powDeriv(a, b, 16).
  */
-export function pow<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function pow<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function pow<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function pow(a: Operand, b: Operand): Value<Dims> {
   return op2(16, a, b);
 }
 
@@ -1189,7 +1249,9 @@ export function reciprocal<A extends Operand>(a: A): Value<DimsOf<A>> {
  * Elementwise; domain: all numbers; within 1 ULP.
  * Derivative: by a: hypotDeriv(a, b, 1); by b: hypotDeriv(a, b, 16).
  */
-export function hypot<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function hypot<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function hypot<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function hypot(a: Operand, b: Operand): Value<Dims> {
   return op2(24, a, b);
 }
 
@@ -1218,7 +1280,9 @@ export function sign<A extends Operand>(a: A): Value<DimsOf<A>> {
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: sign(a) * copysign(1, b); by b: 0.
  */
-export function copysign<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function copysign<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function copysign<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function copysign(a: Operand, b: Operand): Value<Dims> {
   return op2(27, a, b);
 }
 
@@ -1348,7 +1412,9 @@ export function atan<A extends Operand>(a: A): Value<DimsOf<A>> {
  * Elementwise; domain: all numbers; within 1 ULP.
  * Derivative: by a: atan2Deriv(a, b, 2); by b: atan2Deriv(a, b, 3).
  */
-export function atan2<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function atan2<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function atan2<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function atan2(a: Operand, b: Operand): Value<Dims> {
   return op2(45, a, b);
 }
 
@@ -1498,7 +1564,9 @@ export function relu<A extends Operand>(a: A): Value<DimsOf<A>> {
  * Elementwise; domain: all numbers; within 4 ULP.
  * Derivative: by a: sigmoidDiff(a, b); by b: sigmoidDiff(b, a).
  */
-export function logaddexp<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function logaddexp<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function logaddexp<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function logaddexp(a: Operand, b: Operand): Value<Dims> {
   return op2(64, a, b);
 }
 
@@ -1508,7 +1576,9 @@ export function logaddexp<A extends Operand, B extends Operand>(a: A, b: B & Fit
  * Elementwise; domain: b > 0; within 4 ULP.
  * Derivative: by a: log(b); by b: where(logicalAnd(equal(a, 0), equal(b, 0)), 0, a / b).
  */
-export function xlogy<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function xlogy<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function xlogy<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function xlogy(a: Operand, b: Operand): Value<Dims> {
   return op2(65, a, b);
 }
 
@@ -1518,7 +1588,9 @@ export function xlogy<A extends Operand, B extends Operand>(a: A, b: B & Fits<Di
  * Elementwise; domain: b > -1; within 4 ULP.
  * Derivative: by a: log1p(b); by b: where(logicalAnd(equal(a, 0), equal(1 + b, 0)), 0, a / (1 + b)).
  */
-export function xlog1py<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function xlog1py<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function xlog1py<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function xlog1py(a: Operand, b: Operand): Value<Dims> {
   return op2(66, a, b);
 }
 
@@ -1574,7 +1646,9 @@ export function trunc<A extends Operand>(a: A): Value<DimsOf<A>> {
  * Elementwise; domain: b != 0; correctly rounded.
  * Derivative: by a: 1; by b: -round(a / b - y / b) (y is the value).
  */
-export function mod<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function mod<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function mod<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function mod(a: Operand, b: Operand): Value<Dims> {
   return op2(74, a, b);
 }
 
@@ -1584,7 +1658,9 @@ export function mod<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dims
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: maxWeight(a, b); by b: maxWeight(b, a).
  */
-export function maximum<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function maximum<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function maximum<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function maximum(a: Operand, b: Operand): Value<Dims> {
   return op2(75, a, b);
 }
 
@@ -1594,7 +1670,9 @@ export function maximum<A extends Operand, B extends Operand>(a: A, b: B & Fits<
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: maxWeight(b, a); by b: maxWeight(a, b).
  */
-export function minimum<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function minimum<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function minimum<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function minimum(a: Operand, b: Operand): Value<Dims> {
   return op2(76, a, b);
 }
 
@@ -1604,7 +1682,9 @@ export function minimum<A extends Operand, B extends Operand>(a: A, b: B & Fits<
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: fmaxWeight(a, b); by b: fmaxWeight(b, a).
  */
-export function fmax<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function fmax<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function fmax<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function fmax(a: Operand, b: Operand): Value<Dims> {
   return op2(77, a, b);
 }
 
@@ -1614,7 +1694,9 @@ export function fmax<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dim
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: fmaxWeight(-a, -b); by b: fmaxWeight(-b, -a).
  */
-export function fmin<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>> {
+export function fmin<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
+export function fmin<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
+export function fmin(a: Operand, b: Operand): Value<Dims> {
   return op2(78, a, b);
 }
 
@@ -1633,7 +1715,9 @@ export function clip<A extends Operand, B extends Operand, C extends Operand>(a:
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function equal<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function equal<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function equal<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function equal(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(90, a, b);
 }
 
@@ -1642,7 +1726,9 @@ export function equal<A extends Operand, B extends Operand>(a: A, b: B & Fits<Di
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function notEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function notEqual<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function notEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function notEqual(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(91, a, b);
 }
 
@@ -1651,7 +1737,9 @@ export function notEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function less<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function less<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function less<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function less(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(92, a, b);
 }
 
@@ -1660,7 +1748,9 @@ export function less<A extends Operand, B extends Operand>(a: A, b: B & Fits<Dim
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function lessEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function lessEqual<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function lessEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function lessEqual(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(93, a, b);
 }
 
@@ -1669,7 +1759,9 @@ export function lessEqual<A extends Operand, B extends Operand>(a: A, b: B & Fit
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function greater<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function greater<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function greater<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function greater(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(94, a, b);
 }
 
@@ -1678,7 +1770,9 @@ export function greater<A extends Operand, B extends Operand>(a: A, b: B & Fits<
  *
  * Elementwise; domain: all numbers; exact.
  */
-export function greaterEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function greaterEqual<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>, "bool">;
+export function greaterEqual<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function greaterEqual(a: Operand, b: Operand): Value<Dims, "bool"> {
   return opBool(95, a, b);
 }
 
@@ -1703,21 +1797,27 @@ export function isFinite<A extends Operand>(a: A): Value<DimsOf<A>, "bool"> {
 /**
  * a and b
  */
-export function logicalAnd<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function logicalAnd<B extends BoolOperand>(a: boolean | Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+export function logicalAnd<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function logicalAnd(a: BoolOperand, b: BoolOperand): Value<Dims, "bool"> {
   return opBool(98, a, b);
 }
 
 /**
  * a or b
  */
-export function logicalOr<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function logicalOr<B extends BoolOperand>(a: boolean | Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+export function logicalOr<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function logicalOr(a: BoolOperand, b: BoolOperand): Value<Dims, "bool"> {
   return opBool(99, a, b);
 }
 
 /**
  * either a or b
  */
-export function logicalXor<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool"> {
+export function logicalXor<B extends BoolOperand>(a: boolean | Value<[], "bool">, b: B): Value<DimsOf<B>, "bool">;
+export function logicalXor<A extends BoolOperand, B extends BoolOperand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>, "bool">;
+export function logicalXor(a: BoolOperand, b: BoolOperand): Value<Dims, "bool"> {
   return opBool(100, a, b);
 }
 

@@ -156,20 +156,41 @@ std::string resultText(const Row& row, const std::string& dims) {
   return "Value<" + dims + (givesBooleans(row) ? ", \"bool\">" : ">");
 }
 
+/// A scalar takes the shape of what it meets, also where that is a type parameter; only an overload
+/// says so. Of three operands none is told apart.
+bool hasScalarOverload(const Row& row) { return row.arity == 2; }
+
 std::string methodText(const Row& row) {
   const Signature s = signatureOf(row, "S", "this");
-  const std::string self = takesBooleans(row) ? "Value<Dims, \"bool\">" : "Value<Dims>";
-  return docComment(row, "  ") + "  " + row.name + "<S extends " + self + s.generics + ">(this: S" +
-         s.parameters + "): " + resultText(row, s.dims) + " {\n    " + callText(row, s.arguments) +
-         "\n  }\n";
+  const std::string operand = takesBooleans(row) ? "BoolOperand" : "Operand";
+  const std::string kind = takesBooleans(row) ? ", \"bool\">" : ">";
+  const std::string signature = std::string("  ") + row.name + "<S extends Value<Dims" + kind +
+                                s.generics + ">(this: S" + s.parameters +
+                                "): " + resultText(row, s.dims);
+  std::string head = signature;
+  if (hasScalarOverload(row)) {
+    head = std::string("  ") + row.name + "<B extends " + operand + ">(this: Value<[]" + kind +
+           ", b: B): " + resultText(row, "DimsOf<B>") + ";\n" + signature + ";\n  " + row.name +
+           "(this: Value<Dims" + kind + ", b: " + operand + "): " + resultText(row, "Dims");
+  }
+  return docComment(row, "  ") + head + " {\n    " + callText(row, s.arguments) + "\n  }\n";
 }
 
 std::string functionText(const Row& row) {
   const Signature s = signatureOf(row, "A", "a");
-  const std::string kind = takesBooleans(row) ? "BoolOperand" : "Operand";
-  return docComment(row, "") + "export function " + row.name + "<A extends " + kind + s.generics +
-         ">(a: A" + s.parameters + "): " + resultText(row, s.dims) + " {\n  " +
-         callText(row, s.arguments) + "\n}\n";
+  const std::string operand = takesBooleans(row) ? "BoolOperand" : "Operand";
+  const std::string scalar =
+      takesBooleans(row) ? "boolean | Value<[], \"bool\">" : "number | Value<[]>";
+  const std::string name = std::string("export function ") + row.name;
+  const std::string signature = name + "<A extends " + operand + s.generics + ">(a: A" +
+                                s.parameters + "): " + resultText(row, s.dims);
+  std::string head = signature;
+  if (hasScalarOverload(row)) {
+    head = name + "<B extends " + operand + ">(a: " + scalar +
+           ", b: B): " + resultText(row, "DimsOf<B>") + ";\n" + signature + ";\n" + name +
+           "(a: " + operand + ", b: " + operand + "): " + resultText(row, "Dims");
+  }
+  return docComment(row, "") + head + " {\n  " + callText(row, s.arguments) + "\n}\n";
 }
 
 std::string operationsTypeScript() {
