@@ -15,6 +15,8 @@ import type {
   BatchArguments,
   BatchResult,
   BodyResult,
+  CallArguments,
+  CallResult,
   Plain,
   PlainArguments,
   Result,
@@ -36,6 +38,9 @@ import type {
 export interface AdjointFunction<A extends readonly unknown[], R> {
   (...inputs: PlainArguments<A>): Result<R>;
   (...inputs: TracedArguments<A>): R;
+  // Both at once, for the compiler's message on a wrong call is about the last signature: it wants traced
+  // values when there is one among the arguments, else numbers.
+  <G = never>(...inputs: CallArguments<A, G>): CallResult<R, G>;
 
   /** For messages and prints. */
   readonly name: string;

@@ -390,6 +390,19 @@ export type Traced<T> =
     ? Value<Readonly<D>, K> | (D extends readonly [] ? number : never)
     : { readonly [K in keyof T]: Traced<T[K]> };
 
+/** Where the compiler finds G; it holds nothing. */
+type InferredFrom<D extends Dims, G> = [G] extends [never] ? Value<D, G & Kind> : never;
+
+/** What a call takes: traced values when there is one among them, whose kind G then is; else numbers. */
+type Given<T, G> =
+  T extends Value<infer D, infer K>
+    ? [G] extends [never]
+      ? PlainLeaf<D>
+      : [G] extends [Kind]
+        ? Value<Readonly<D>, K> | (D extends readonly [] ? number : never)
+        : PlainLeaf<D> | InferredFrom<D, G>
+    : { readonly [K in keyof T]: Given<T[K], G> };
+
 type LeafResult<D extends Dims> = number extends D["length"]
   ? number | Float64Array
   : D extends readonly []
@@ -399,6 +412,9 @@ type LeafResult<D extends Dims> = number extends D["length"]
 /** Plain results for a tree of values: numbers for scalars, row-major arrays for tensors. */
 export type Result<T> =
   T extends Value<infer D, Kind> ? LeafResult<D> : { -readonly [K in keyof T]: Result<T[K]> };
+
+/** What a call gives: traced values for traced values, else numbers. */
+export type CallResult<R, G> = [G] extends [never] ? Result<R> : [G] extends [Kind] ? R : Result<R>;
 
 /** Views on a session's memory for a tree of values; a scalar is an array of length 1. */
 export type Views<T> = T extends AnyValue ? Float64Array : { readonly [K in keyof T]: Views<T[K]> };
@@ -420,6 +436,9 @@ export type PlainArguments<A extends readonly unknown[]> = {
 };
 export type TracedArguments<A extends readonly unknown[]> = {
   readonly [K in keyof A]: Traced<A[K]>;
+};
+export type CallArguments<A extends readonly unknown[], G> = {
+  readonly [K in keyof A]: Given<A[K], G>;
 };
 export type BatchArguments<A extends readonly unknown[]> = {
   readonly [K in keyof A]: PlainBatch<A[K]>;

@@ -15,6 +15,7 @@ import {
   matmul,
   matrix,
   max,
+  type Plain,
   parse,
   type Spec,
   scalar,
@@ -23,6 +24,7 @@ import {
   sub,
   sum,
   type TensorSpec,
+  type Traced,
   tensor,
   type Value,
   valueAndGrad,
@@ -265,6 +267,27 @@ describe("calls", () => {
       expectTypeOf(grad(f)({ x: y, s: y.at(0) }).x).toEqualTypeOf<Value<[3]>>();
       // @ts-expect-error 4 is not 3
       f({ x: w, s: 2 });
+      return y.sum();
+    });
+  });
+
+  test("functions as functions of JavaScript", () => {
+    const several = [1, 2].map((s) => ({ x: [1, 2, 3], s }));
+    expectTypeOf(several.map(f)).toEqualTypeOf<number[]>();
+    expectTypeOf<ReturnType<typeof f>>().toEqualTypeOf<number>();
+    const plain: (inputs: { x: number[]; s: number }) => number = f;
+    const inputs: Parameters<typeof f> = [{ x: [1, 2, 3], s: 2 }];
+    const squared = <X>(g: AdjointFunction<[X], Value<[]>>, x: Plain<X>) => g(x) ** 2;
+    const twice = <X>(g: AdjointFunction<[X], Value<[]>>, x: Traced<X>) => g(x).mul(2);
+    void [plain, inputs, squared, twice];
+  });
+
+  test("numbers among traced values are scalars only", () => {
+    fn({ y: vector(3), s: scalar() }, ({ y, s }) => {
+      // @ts-expect-error an array needs constant()
+      f({ x: [1, 2, 3], s });
+      // @ts-expect-error a condition is no number
+      f({ x: y.greater(0), s });
       return y.sum();
     });
   });
