@@ -12,7 +12,7 @@ import { shown } from "./numbers.js";
 import { leavesOf, mapLeaves, record, select, type Tree } from "./tree.js";
 import type {
   JacobianOf,
-  PathsOf,
+  NamesOf,
   ScalarResult,
   Select,
   WithLeading,
@@ -109,13 +109,9 @@ function selectOutputs(tape: NativeTape, positions: readonly number[]): NativeTa
  * of the shape of its input. One reverse sweep, whatever the number of inputs.
  * @throws ShapeError when the result is not one scalar; NameError when `wrt` names no input.
  */
-export function grad<
-  A extends readonly [unknown, ...unknown[]],
-  R,
-  const W extends PathsOf<A[0]> = never,
->(
+export function grad<A extends readonly [unknown, ...unknown[]], R, const W extends string = never>(
   f: AdjointFunction<A, R> & ScalarResult<R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<A, Select<A[0], W>> {
   const core = coreOf(f, "grad");
   requireScalar(core, "grad");
@@ -134,10 +130,10 @@ export function grad<
 export function valueAndGrad<
   A extends readonly [unknown, ...unknown[]],
   R,
-  const W extends PathsOf<A[0]> = never,
+  const W extends string = never,
 >(
   f: AdjointFunction<A, R> & ScalarResult<R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<A, { readonly value: R; readonly grad: Select<A[0], W> }> {
   const core = coreOf(f, "valueAndGrad");
   requireScalar(core, "valueAndGrad");
@@ -153,13 +149,9 @@ export function valueAndGrad<
  * Pushes a tangent forward: `jvp(f)(x, dx)` is `{ value, tangent }`, the tangent J dx of the shape of the
  * result. `dx` is a record like the inputs (those that `wrt` names). Costs a small multiple of f.
  */
-export function jvp<
-  A extends readonly [unknown, ...unknown[]],
-  R,
-  const W extends PathsOf<A[0]> = never,
->(
+export function jvp<A extends readonly [unknown, ...unknown[]], R, const W extends string = never>(
   f: AdjointFunction<A, R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<[...A, Select<A[0], W>], { readonly value: R; readonly tangent: R }> {
   const core = coreOf(f, "jvp");
   const { tree, positions } = wrtOf(core, "jvp", options);
@@ -175,13 +167,9 @@ export function jvp<
  * Pulls a cotangent back: `vjp(f)(x, yBar)` is `{ value, grad }`, where `yBar` is like the result and the
  * gradient, yBar^T J, a record like the inputs. Costs a small multiple of f.
  */
-export function vjp<
-  A extends readonly [unknown, ...unknown[]],
-  R,
-  const W extends PathsOf<A[0]> = never,
->(
+export function vjp<A extends readonly [unknown, ...unknown[]], R, const W extends string = never>(
   f: AdjointFunction<A, R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<[...A, R], { readonly value: R; readonly grad: Select<A[0], W> }> {
   const core = coreOf(f, "vjp");
   const { tree, positions } = wrtOf(core, "vjp", options);
@@ -200,10 +188,10 @@ export function vjp<
 export function jacobian<
   A extends readonly [unknown, ...unknown[]],
   R,
-  const W extends PathsOf<A[0]> = never,
+  const W extends string = never,
 >(
   f: AdjointFunction<A, R>,
-  options?: JacobianOptions<W>,
+  options?: JacobianOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<A, JacobianOf<R, Select<A[0], W>>> {
   const core = coreOf(f, "jacobian");
   const { tree, positions } = wrtOf(core, "jacobian", options);
@@ -247,10 +235,10 @@ function jacobianOf<A extends readonly unknown[], R>(
 export function hessian<
   A extends readonly [unknown, ...unknown[]],
   R,
-  const W extends PathsOf<A[0]> = never,
+  const W extends string = never,
 >(
   f: AdjointFunction<A, R> & ScalarResult<R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<A, JacobianOf<Select<A[0], W>, Select<A[0], W>>> {
   const core = coreOf(f, "hessian");
   requireScalar(core, "hessian");
@@ -276,13 +264,9 @@ function renamed<A extends readonly unknown[], R>(f: unknown, name: string): Adj
  * multiple of f and never makes the Hessian.
  * @throws ShapeError when the result is not one scalar; NameError when `wrt` names no input.
  */
-export function hvp<
-  A extends readonly [unknown, ...unknown[]],
-  R,
-  const W extends PathsOf<A[0]> = never,
->(
+export function hvp<A extends readonly [unknown, ...unknown[]], R, const W extends string = never>(
   f: AdjointFunction<A, R> & ScalarResult<R>,
-  options?: WrtOptions<W>,
+  options?: WrtOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<[...A, Select<A[0], W>], Select<A[0], W>> {
   const core = coreOf(f, "hvp");
   requireScalar(core, "hvp");
@@ -319,11 +303,11 @@ export function vmap<
   A extends readonly [unknown, ...unknown[]],
   R,
   const N extends number,
-  const W extends PathsOf<A[0]> = never,
+  const W extends string = never,
 >(
   f: AdjointFunction<A, R>,
   lanes: N,
-  options: VmapOptions<W> = {},
+  options: VmapOptions<NamesOf<A[0], W>> = {},
 ): AdjointFunction<
   A extends readonly [infer First, ...infer Rest]
     ? [WithLeadingExcept<First, N, W>, ...{ [K in keyof Rest]: WithLeading<Rest[K], N> }]

@@ -456,22 +456,34 @@ export type PathsOf<T> = T extends AnyValue
       [K in keyof T & string]: K | (T[K] extends AnyValue ? never : `${K}.${PathsOf<T[K]>}`);
     }[keyof T & string];
 
+/** The names W when they are known only at run time; else those of the tree, so that W is one of them. */
+export type NamesOf<T, W extends string> = string extends W ? W : PathsOf<T>;
+
 type TailOf<K extends string, W extends string> = W extends `${K}.${infer Tail}` ? Tail : never;
 
-/** The part of a tree that these names select, nested as before. */
+/** The part of a tree that these names select, nested as before; names not known yet select any part. */
 export type Select<T, W extends string> = T extends AnyValue
   ? T
   : [W] extends [never]
     ? T
-    : {
-        readonly [K in keyof T as K extends W
-          ? K
-          : K extends string
-            ? [TailOf<K, W>] extends [never]
-              ? never
-              : K
-            : never]: K extends W ? T[K] : K extends string ? Select<T[K], TailOf<K, W>> : never;
-      };
+    : string extends W
+      ? { readonly [name: string]: Select<T[keyof T], W> }
+      : {
+          readonly [K in keyof T as K extends string ? IfNamed<K, W, K, never> : never]: K extends W
+            ? T[K]
+            : K extends string
+              ? Select<T[K], TailOf<K, W>>
+              : never;
+        };
+
+/** `Yes` when a name of W is K or begins with it, or when K stands for any name. */
+type IfNamed<K extends string, W extends string, Yes, No> = K extends W
+  ? Yes
+  : string extends K
+    ? Yes
+    : [TailOf<K, W>] extends [never]
+      ? No
+      : Yes;
 
 // --- derivatives ----------------------------------------------------------------------------------
 
@@ -513,7 +525,7 @@ export type WithLeadingExcept<T, N extends number, W extends string> =
     ? Value<[N, ...D], K>
     : {
         readonly [K in keyof T]: K extends W
-          ? T[K]
+          ? T[K] | (string extends W ? WithLeading<T[K], N> : never)
           : K extends string
             ? WithLeadingExcept<T[K], N, TailOf<K, W>>
             : WithLeading<T[K], N>;

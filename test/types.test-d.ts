@@ -330,6 +330,22 @@ describe("transforms", () => {
     grad(nested, { wrt: ["camera.zoom"] });
   });
 
+  test("wrt of names known at run time gives records by any name", () => {
+    const names = ["x"].map(String);
+    const found = grad(f, { wrt: names })({ x: [1, 2, 3], s: 1 });
+    expectTypeOf(found).toEqualTypeOf<{ [name: string]: number | Float64Array }>();
+    expectTypeOf(hvp(f, { wrt: names })({ x: [1, 2, 3], s: 1 }, { x: [1, 0, 0] })).toEqualTypeOf<{
+      [name: string]: number | Float64Array;
+    }>();
+    const parts = grad(nested, { wrt: names })({
+      camera: { focal: 1, center: [0, 0] },
+      p: [1, 2, 3],
+    });
+    if (parts.camera instanceof Float64Array) return;
+    expectTypeOf(parts.camera?.focal).toEqualTypeOf<number | Float64Array | undefined>();
+    vmap(f, 5, { shared: names })({ x: [1, 2, 3], s: [1, 2, 3, 4, 5] });
+  });
+
   test("a gradient needs one scalar", () => {
     const g = fn({ x: vector(3) }, ({ x }) => x.sin());
     // @ts-expect-error a vector is no scalar
@@ -401,5 +417,8 @@ test("specs and results known only at run time", () => {
   const h = fn(scalars, (values) => values.a!.mul(2));
   expectTypeOf(h({ a: 1 })).toEqualTypeOf<number>();
   expectTypeOf(grad(h)({ a: 1 })).toEqualTypeOf<{ [x: string]: number }>();
+  expectTypeOf(grad(h, { wrt: ["a"] })({ a: 1 })).toEqualTypeOf<{ [x: string]: number }>();
+  const names = Object.keys(scalars);
+  expectTypeOf(grad(h, { wrt: names })({ a: 1 })).toEqualTypeOf<{ [x: string]: number }>();
   fn({ x: scalar() }, (): BodyResult => 1)({ x: 1 });
 });
