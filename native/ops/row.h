@@ -44,8 +44,8 @@ enum class Domain : std::uint8_t {
   Boolean,        ///< 0 and 1
 };
 
-/// Whether a partial can be infinite or NaN somewhere, so that a seed's mask must be kept (DESIGN:
-/// zeros and masks).
+/// Whether a partial can be infinite or NaN somewhere, so that a seed's mask must be kept
+/// (docs/design/0002).
 enum class Partial : std::uint8_t { Regular, Singular, None };
 
 /// Operands of an elementwise row, its value, and its integer attribute (0 for most), as tape
@@ -80,8 +80,7 @@ struct Row {
   bool internal = false;  ///< not exported to TypeScript: partials of other rows
   Partials (*partials)(const RowArgs&) = nullptr;
   ElementKernel kernel = nullptr;
-  const char* signature =
-      "";  ///< structural and composite rows: documentation of operands and attributes
+  const char* signature = "";  ///< structural and composite rows: see structural.def
 };
 
 /// The row of an operation; every code on a tape has one.

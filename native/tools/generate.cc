@@ -296,7 +296,7 @@ std::string elementwiseTable(bool internal) {
   std::string text =
       "| Operation | Value | Domain | Accuracy | Derivative |\n|---|---|---|---|---|\n";
   for (const Row& row : allRows()) {
-    if (!isElementwise(row) || row.internal != internal || !row.partials) continue;
+    if (!isElementwise(row) || row.internal != internal || (!internal && !row.partials)) continue;
     text += std::string("| `") + row.name + "` | " + cell(row.formula) + " | " +
             cell(domainText(row.domain)) + " | " + accuracyText(row) + " | " +
             codeCell(derivativeText(row)) + " |\n";
@@ -304,15 +304,25 @@ std::string elementwiseTable(bool internal) {
   return text;
 }
 
+/// The line of a public row: its TypeScript signature, the formula and what else there is to say;
+/// not the core's attributes.
+std::string signatureLine(const Row& row) {
+  std::string text = row.signature;
+  text = text.substr(0, text.find(" // "));
+  const std::size_t end = text.find("; ");
+  const std::string remarks = end == std::string::npos ? "" : text.substr(end + 2);
+  return "| " + codeCell(text.substr(0, end)) + " | " + cell(row.formula) + " | " + cell(remarks) +
+         " |\n";
+}
+
 std::string operationsMarkdown() {
   std::string text = "# Operations\n\n";
   text += kMarkdownHeader;
   text +=
-      "Every operation is a function and, but for those that take a list or nothing, a method of "
-      "traced values. "
-      "Numbers stand wherever a value does. In the derivatives, `a`, `b` and `c` are the operands "
-      "and `y` is the "
-      "value.\n\n"
+      "Every operation is a function and, but for those marked \"a function only\", a method of "
+      "its "
+      "first operand: `sum(a, { axis: 0 })` is `a.sum({ axis: 0 })`. Numbers stand wherever a "
+      "value does. In the derivatives, `a`, `b` and `c` are the operands and `y` is the value.\n\n"
       "## Elementwise\n\n"
       "Operands broadcast as in NumPy. Accuracy is that of the value against the exact result; ULP "
       "is the distance "
@@ -327,7 +337,7 @@ std::string operationsMarkdown() {
     if (!isElementwise(row) || row.internal || row.partials) continue;
     const bool isWhere = row.family == Family::Where;
     text += std::string("| `") + row.name + "` | " + cell(row.formula) + " | " +
-            (isWhere              ? "a boolean, two values"
+            (isWhere              ? "a boolean, two values; a function only"
              : takesBooleans(row) ? "booleans"
                                   : "numbers") +
             " | " +
@@ -338,20 +348,30 @@ std::string operationsMarkdown() {
   }
   text +=
       "\n## Shapes, reductions, products\n\n"
-      "Operands come first, then, after the semicolon, what else the operation takes.\n\n"
-      "| Operation | Result | Operands; attributes |\n|---|---|---|\n";
+      "Axes count from 0, or from the end when negative. `AxisOptions` is `{ axis?: number }`; "
+      "`ReduceOptions` is `{ axis?: number | number[], keepDims?: boolean }`, all axes by default; "
+      "`VarianceOptions` has `ddof?: number` too and `NormOptions` `order?: 1 | 2 | Infinity`. An "
+      "`Operand` is a value or a number, a `BoolOperand` a boolean value or `true` or `false`; "
+      "`Indices` are a value or nested arrays of integers; `Dims` are extents or axes. "
+      "`constant(values, shape?)` makes a value of nested or typed arrays.\n\n"
+      "| Operation | Result | Remarks |\n|---|---|---|\n";
   for (const Row& row : allRows()) {
     if (isElementwise(row) || row.internal) continue;
-    text += std::string("| `") + row.name + "` | " + cell(row.formula) + " | " +
-            cell(row.signature) + " |\n";
+    text += signatureLine(row);
   }
   text +=
       "\n## Internal rows\n\n"
-      "Partials of the rows above, each with its own accurate formula. They appear in printed "
-      "tapes and "
-      "have no function. An attribute `n` counts derivatives; the derivative shown is that of `n` "
-      "= 0.\n\n";
-  return text + elementwiseTable(true);
+      "Partials of the rows above, each with its own accurate formula, and the fused operations of "
+      "plans. They appear in printed tapes and have no function. An attribute `n` counts "
+      "derivatives; the derivative shown is that of `n` = 0.\n\n";
+  text += elementwiseTable(true);
+  text += "\n| Operation | Result | Operands; attributes |\n|---|---|---|\n";
+  for (const Row& row : allRows()) {
+    if (isElementwise(row) || !row.internal) continue;
+    text += std::string("| `") + row.name + "` | " + cell(row.formula) + " | " +
+            cell(row.signature) + " |\n";
+  }
+  return text;
 }
 
 std::string errorsMarkdown() {
