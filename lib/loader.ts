@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NativeError } from "./generated/errors.js";
 
 // From dist/loader.js and from lib/loader.ts alike, the package is one folder up.
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,18 +26,40 @@ export function levelsOf(flags: ReadonlySet<string>): string[] {
   return found;
 }
 
-/** The x86-64 levels of this CPU. Where it does not tell, that is the one that all servers have. */
-function levels(): string[] {
+/** What decides which addon is loaded. */
+export interface Machine {
+  /** The package's folder. */
+  readonly root: string;
+  readonly platform: string;
+  readonly arch: string;
+  /** The CPU's features, as Linux spells them, where it tells. */
+  readonly flags: ReadonlySet<string> | undefined;
+  /** "glibc" or "musl" on Linux. */
+  readonly libc: string | undefined;
+  /** The environment variable ADJOINT_NATIVE. */
+  readonly named: string | undefined;
+}
+
+export function thisMachine(): Machine {
+  const { platform, arch, env } = process;
+  const named = env.ADJOINT_NATIVE || undefined;
+  return { root: packageRoot, platform, arch, flags: cpuFlags(), libc: libc(), named };
+}
+
+function cpuFlags(): ReadonlySet<string> | undefined {
   try {
     const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"));
-    if (line?.[1]) return levelsOf(new Set(line[1].split(/\s+/)));
+    if (line?.[1]) return new Set(line[1].split(/\s+/));
   } catch {
     // No Linux.
   }
-  return ["v2"];
+  return undefined;
 }
 
-/** "glibc" or "musl" on Linux, by the dynamic linker that this Node asks for; elsewhere undefined. */
+/** The x86-64 levels of a CPU. Where it does not tell, that is the one that all servers have. */
+const levels = ({ flags }: Machine): string[] => (flags ? levelsOf(flags) : ["v2"]);
+
+/** By the dynamic linker that this Node asks for. */
 function libc(): string | undefined {
   if (process.platform !== "linux") return undefined;
   const head = Buffer.alloc(4096);
@@ -53,44 +76,71 @@ function libc(): string | undefined {
   return head.includes("/ld-musl-") ? "musl" : "glibc";
 }
 
-/** Where a prebuilt addon for this machine may be, the best first. */
-function prebuilt(): string[] {
-  const folder = join(packageRoot, "prebuilds", `${process.platform}-${process.arch}`);
-  if (!existsSync(folder)) return [join(folder, "adjoint.*.node")];
-  const tags = process.arch === "x64" ? levels().map((level) => `.${level}`) : [""];
-  const library = libc();
-  const suffix = library ? `.${library}.node` : ".node";
+/** Where a prebuilt addon for a machine may be, the best first. */
+function prebuilt(machine: Machine): string[] {
+  const { root, platform, arch, libc } = machine;
+  const folder = join(root, "prebuilds", `${platform}-${arch}`);
+  const tags = arch === "x64" ? levels(machine).map((level) => `.${level}`) : [""];
+  const suffix = libc ? `.${libc}.node` : ".node";
   return tags.map((tag) => join(folder, `adjoint${tag}${suffix}`));
 }
 
 /**
  * Loads the addon: the file named by the environment variable `ADJOINT_NATIVE`, else a build from
  * source in `build/Release`, else the prebuilt binary for this platform and the best level of its CPU.
- * @throws Error when there is none, or when the one found does not load; it says what was tried.
+ * @throws NativeError when there is none, or when the one found does not load; it says what was tried.
  */
-export function loadAddon(): unknown {
-  const require = createRequire(import.meta.url);
-  const named = process.env.ADJOINT_NATIVE;
+export function loadAddon(machine: Machine = thisMachine()): unknown {
+  const { root, named } = machine;
   const candidates = named
     ? [resolve(named)]
-    : [join(packageRoot, "build", "Release", "adjoint.node"), ...prebuilt()];
+    : [join(root, "build", "Release", "adjoint.node"), ...prebuilt(machine)];
   const file = candidates.find((candidate) => existsSync(candidate));
-  if (file === undefined) throw notFound(candidates, named !== undefined);
+  if (file === undefined) throw new NativeError(notFound(machine, candidates));
   try {
-    return require(file);
+    return createRequire(import.meta.url)(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`adjoint: the addon ${file} does not load: ${reason}`, { cause });
+    const advice = named ? wronglyNamed : howToBuild(machine);
+    const message = `the addon ${file} does not load on ${describe(machine)}: ${reason}`;
+    throw new NativeError(`${message}\n${advice}`, { cause });
   }
 }
 
-function notFound(candidates: readonly string[], named: boolean): Error {
+const wronglyNamed =
+  "The environment variable ADJOINT_NATIVE names it; unset it to use the one that comes with the package.";
+
+function howToBuild({ root }: Machine): string {
+  return (
+    `Build it from source with\n\n  node ${join(root, "scripts", "build-native.mjs")}\n\n` +
+    "which needs a C++20 compiler, CMake, SLEEF and Eigen " +
+    "(Debian: apt-get install g++ cmake libsleef-dev libeigen3-dev)."
+  );
+}
+
+/** "linux-x64 (CPU level v3, glibc), Node 20.20.2". */
+function describe(machine: Machine): string {
+  const { platform, arch, flags, libc } = machine;
+  const found: string[] = [];
+  if (arch === "x64")
+    found.push(`CPU level ${flags ? (levels(machine)[0] ?? "below v2") : "unknown"}`);
+  if (libc) found.push(libc);
+  const details = found.length > 0 ? ` (${found.join(", ")})` : "";
+  return `${platform}-${arch}${details}, Node ${process.versions.node}`;
+}
+
+function notFound(machine: Machine, candidates: readonly string[]): string {
+  if (machine.named) {
+    return `there is no addon ${candidates[0]}\n${wronglyNamed}`;
+  }
   const looked = candidates.map((candidate) => `  ${candidate}`).join("\n");
-  const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
-  const advice = named
-    ? "ADJOINT_NATIVE names it; unset it to use the one that comes with the package."
-    : `Build it from source with: node ${join(packageRoot, "scripts", "build-native.mjs")}\n` +
-      "which needs a C++20 compiler, CMake, SLEEF and Eigen " +
-      "(Debian: apt-get install g++ cmake libsleef-dev libeigen3-dev).";
-  return new Error(`adjoint: no addon for ${what}; looked for\n${looked}\n${advice}`);
+  const text = `there is no addon for ${describe(machine)}; looked for\n${looked}\n`;
+  if (machine.arch === "x64" && levels(machine).length === 0) {
+    const lacks = x86Levels[0]![1].split(" ").filter((flag) => !machine.flags?.has(flag));
+    return (
+      `${text}The prebuilt ones need a CPU of level x86-64-v2, and this one lacks ${lacks.join(", ")}.\n` +
+      `${howToBuild(machine)} That has not been tried on such a CPU.`
+    );
+  }
+  return text + howToBuild(machine);
 }

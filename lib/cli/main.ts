@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { AdjointError } from "../error.js";
 import { AbortError } from "../generated/errors.js";
-import { fitCommand } from "./fit.js";
 
 const version = (): string => {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -22,11 +21,27 @@ function describe(error: unknown): string {
   return `adjoint: ${code ?? "error"}: ${(end < 0 ? message : message.slice(0, end)).trimEnd()}`;
 }
 
+/** The command `fit`. Where the addon is missing it says so when it is used, not when help is wanted. */
+async function fitCommand(): Promise<Command> {
+  try {
+    return (await import("./fit.js")).fitCommand();
+  } catch (error) {
+    return new Command("fit")
+      .description("Fit a formula to a CSV by least squares.")
+      .argument("[arguments...]")
+      .allowUnknownOption()
+      .helpOption(false)
+      .action(() => {
+        throw error;
+      });
+  }
+}
+
 async function main(): Promise<number> {
   const program = new Command("adjoint")
     .description("Exact derivatives at native speed: fits formulas to data.")
     .version(version())
-    .addCommand(fitCommand())
+    .addCommand(await fitCommand())
     .exitOverride();
   for (const command of program.commands) command.exitOverride();
   if (process.argv.length < 3) {
