@@ -1,6 +1,7 @@
 // Holds the arrows between the rooms: who may include or import whom.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { at, fail, files } from "./common.mjs";
 
 // --- native/ ----------------------------------------------------------------------------------
@@ -47,42 +48,53 @@ const layerOf = (path) => {
 
 // ----------------------------------------------------------------------------------------------
 
-const wrong = [];
-
-/** Calls `visit` with what the file names in each line that matches, and "path:line". */
-function eachMatch(file, pattern, visit) {
-  const lines = readFileSync(at(file), "utf8").split("\n");
-  lines.forEach((line, index) => {
+/** Calls `visit` with the match of each line that matches, and "path:line". */
+function eachMatch(file, text, pattern, visit) {
+  text.split("\n").forEach((line, index) => {
     const match = pattern.exec(line);
     if (match) visit(match, `${file}:${index + 1}`);
   });
 }
 
-for (const file of files("native", (name) => /\.(cc|h|def|inc)$/.test(name))) {
+export const isNative = (path) => /\.(cc|cpp|cxx|h|hh|hpp|def|inc|in)$/.test(path);
+export const isLibrary = (path) => /\.[mc]?tsx?$/.test(path);
+
+/** What is wrong with a file of native/, a list of sentences. */
+export function wrongInNative(file, text) {
   const room = file.split("/")[1];
-  if (anything.includes(room)) continue;
+  if (anything.includes(room)) return [];
   const allowed = below[room];
-  if (!allowed) {
-    wrong.push(`${file}: native/${room} is no room that scripts/check-arrows.mjs knows`);
-    continue;
-  }
-  eachMatch(file, /^\s*#\s*include\s*([<"])([^>"]+)[>"]/, ([, quote, header], where) => {
-    if (nodeHeader.test(header)) {
+  if (!allowed) return [`${file}: native/${room} is no room that scripts/check-arrows.mjs knows`];
+  const wrong = [];
+  eachMatch(file, text, /^\s*#\s*include\s*([<"])([^>"]+)[>"]/, ([, quote, header], where) => {
+    const [target] = header.split("/");
+    const isRoom = header.includes("/") && (target in below || anything.includes(target));
+    if (nodeHeader.test(basename(header)) && !isRoom) {
       if (room !== "binding") wrong.push(`${where}: only native/binding includes ${header}`);
-    } else if (quote === '"') {
-      const target = header.split("/")[0];
-      if (!header.includes("/")) {
-        wrong.push(`${where}: name the room, as in "${room}/${header}"`);
-      } else if (target !== room && !allowed.includes(target)) {
-        wrong.push(`${where}: ${room} may not include ${header}`);
-      }
+    } else if (quote === "<" && !isRoom) {
+      return; // The system's.
+    } else if (!header.includes("/")) {
+      wrong.push(`${where}: name the room, as in "${room}/${header}"`);
+    } else if (quote === "<") {
+      wrong.push(`${where}: rooms are included in quotes, as in "${header}"`);
+    } else if (target !== room && !allowed.includes(target)) {
+      wrong.push(`${where}: ${room} may not include ${header}`);
     }
   });
+  return wrong;
 }
 
-for (const file of files("lib", (name) => /\.[mc]?ts$/.test(name))) {
+/** What is wrong with a file of lib/. */
+export function wrongInLibrary(file, text) {
   const own = file.slice("lib/".length);
-  eachMatch(file, /(?:\bfrom|\bimport)\s*\(?\s*["'](\.[^"']*)["']/, ([, specifier], where) => {
+  const wrong = [];
+  eachMatch(file, text, /(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/, ([, specifier], where) => {
+    if (/^adjoint($|\/)/.test(specifier)) {
+      // In comments it is what a program writes.
+      if (/^\s*(\*|\/\/)/.test(text.split("\n")[Number(where.split(":").at(-1)) - 1])) return;
+      wrong.push(`${where}: lib/ imports its own files by their paths, not ${specifier}`);
+    }
+    if (!specifier.startsWith(".")) return;
     const target = join(dirname(file), specifier).replace(/\.js$/, ".ts");
     if (!target.startsWith("lib/")) {
       if (target !== "package.json") wrong.push(`${where}: lib/ may not import ${target}`);
@@ -90,6 +102,17 @@ for (const file of files("lib", (name) => /\.[mc]?ts$/.test(name))) {
       wrong.push(`${where}: ${own} is below ${target.slice("lib/".length)} and may not import it`);
     }
   });
+  return wrong;
 }
 
-if (wrong.length > 0) fail(`against the arrows between the rooms:\n  ${wrong.join("\n  ")}`);
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const read = (file) => readFileSync(at(file), "utf8");
+  const native = files("native", isNative);
+  const library = files("lib", isLibrary);
+  if (native.length === 0 || library.length === 0) fail("native/ or lib/ has no sources");
+  const wrong = [
+    ...native.flatMap((file) => wrongInNative(file, read(file))),
+    ...library.flatMap((file) => wrongInLibrary(file, read(file))),
+  ];
+  if (wrong.length > 0) fail(`against the arrows between the rooms:\n  ${wrong.join("\n  ")}`);
+}
