@@ -12,7 +12,6 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 30_000,
-    passWithNoTests: true,
     // What must not compile: @ts-expect-error in files that only tsc reads.
     typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
   },

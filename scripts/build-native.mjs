@@ -9,7 +9,7 @@
 // libeigen3-dev); the two npm packages it needs are fetched into the package's build folder.
 import { existsSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { at, fail, jobs, run, say, sources, whenStale, which } from "./common.mjs";
+import { at, fail, forgetStaleCache, jobs, root, run, say, whenStale, which } from "./common.mjs";
 
 const tools = ["cmake-js@8", "node-addon-api@8"];
 
@@ -33,16 +33,14 @@ export function buildNative() {
     ...["checkpoint", "sources.json"],
   ].map((room) => `native/${room}`);
   inputs.push("CMakeLists.txt", "cmake");
-  return whenStale("native", inputs, ["build/Release/adjoint.node"], () => {
-    if (sources().binding.length === 0) {
-      say("native/binding has no sources yet: no addon built");
-      return false;
-    }
+  const march = process.env.ADJOINT_MARCH ?? "native";
+  const build = () => {
     for (const command of ["cmake", "c++"]) {
       if (!which(command))
         fail(`building the addon needs ${command} (Debian: apt-get install cmake g++)`);
     }
     say("building the addon");
+    forgetStaleCache("build", { ADJOINT_MARCH: march });
     const folder = toolFolder();
     const development = existsSync(at("native", "test"));
     run(process.execPath, [
@@ -51,12 +49,13 @@ export function buildNative() {
       "--prefer-make",
       ...["--config", "Release", "--log-level", "warn", "--parallel", jobs],
       `--CDADJOINT_NODE_MODULES=${folder}`,
-      `--CDADJOINT_MARCH=${process.env.ADJOINT_MARCH ?? "native"}`,
+      `--CDADJOINT_MARCH=${march}`,
       // Another compiler's new warning must not stop a user's build.
       `--CDADJOINT_WERROR=${development ? "ON" : "OFF"}`,
     ]);
-    return true;
-  });
+  };
+  const settings = `ADJOINT_MARCH=${march}\n${root}\n`;
+  return whenStale("native", inputs, ["build/Release/adjoint.node"], build, settings);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

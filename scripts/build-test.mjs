@@ -4,7 +4,7 @@
 //   node scripts/build-test.mjs valgrind   build-valgrind/: for a CPU that valgrind can imitate
 import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { jobs, run, say, sources, whenStale } from "./common.mjs";
+import { fail, forgetStaleCache, jobs, root, run, say, sources, whenStale } from "./common.mjs";
 
 const variants = {
   test: { ADJOINT_ADDON: "OFF" },
@@ -25,26 +25,26 @@ const variants = {
   },
 };
 
-/** Builds a variant when stale. Gives its folder, or undefined when there is no test yet. */
+/** Builds a variant when stale. Gives its folder. */
 export function buildTests(variant = "test") {
   const folder = `build-${variant}`;
   const { test, tools } = sources();
-  if (test.length + tools.length === 0) {
-    say("native/test has no sources yet: no C++ tests built");
-    return undefined;
+  if (test.length === 0 || tools.length === 0) {
+    fail("native/sources.json lists no tests or no generator (npm run sources mends it)");
   }
-  const outputs = [];
-  if (test.length > 0) outputs.push(`${folder}/adjoint_native_tests`);
-  if (tools.length > 0) outputs.push(`${folder}/adjoint_generate`);
-  whenStale(folder, ["native", "CMakeLists.txt", "cmake"], outputs, () => {
+  const outputs = [`${folder}/adjoint_native_tests`, `${folder}/adjoint_generate`];
+  const build = () => {
     say(`building the C++ tests in ${folder}/`);
+    forgetStaleCache(folder);
     const options = { CMAKE_BUILD_TYPE: "Release", ADJOINT_TESTS: "ON", ...variants[variant] };
     const defines = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
     run("cmake", ["-S", ".", "-B", folder, "-G", "Unix Makefiles", ...defines], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     run("cmake", ["--build", folder, "-j", jobs]);
-  });
+  };
+  // The tests know the folder that they were built in.
+  whenStale(folder, ["native", "CMakeLists.txt", "cmake"], outputs, build, `${root}\n`);
   return folder;
 }
 

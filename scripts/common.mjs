@@ -1,7 +1,16 @@
 // What the scripts share: where things are, running commands, and telling what is out of date.
 // Plain Node and no dependencies, because set-up runs before there is a node_modules.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,8 +77,8 @@ export function files(path, keep = () => true) {
     .sort();
 }
 
-// A stamp remembers, for a build that succeeded, its inputs: names, sizes and times. Names count
-// because a removed file makes a build stale too, and no modification time tells that.
+// A stamp remembers, for a build that succeeded, its inputs: names, sizes and times, and its settings. Names
+// count because a removed file makes a build stale too, and no modification time tells that.
 const stampPath = (name) => at("build", "stamps", name);
 
 function fingerprint(inputs) {
@@ -82,18 +91,42 @@ function fingerprint(inputs) {
     .join("");
 }
 
-/** Runs `build` unless its inputs are as they were when it last succeeded and its output exists. */
-export function whenStale(name, inputs, outputs, build) {
-  const now = fingerprint(inputs);
-  const fresh =
+/** Whether a build's inputs and settings are as they were when it last succeeded and its output exists. */
+export function isFresh(name, inputs, outputs, settings = "") {
+  return (
     outputs.every((path) => existsSync(at(path))) &&
     existsSync(stampPath(name)) &&
-    readFileSync(stampPath(name), "utf8") === now;
-  if (fresh) return false;
+    readFileSync(stampPath(name), "utf8") === fingerprint(inputs) + settings
+  );
+}
+
+/** Runs `build` unless it is fresh. */
+export function whenStale(name, inputs, outputs, build, settings = "") {
+  if (isFresh(name, inputs, outputs, settings)) return false;
+  const now = fingerprint(inputs) + settings;
   if (build() === false) return false;
   mkdirSync(dirname(stampPath(name)), { recursive: true });
   writeFileSync(stampPath(name), now);
   return true;
+}
+
+/**
+ * Lets CMake configure a build folder again when it was configured in another place (the checkout was moved
+ * or copied), which CMake refuses to go on with, or with other values of these variables.
+ */
+export function forgetStaleCache(folder, variables = {}) {
+  const cache = at(folder, "CMakeCache.txt");
+  if (!existsSync(cache)) return;
+  const text = readFileSync(cache, "utf8");
+  const value = (name) => new RegExp(`^${name}:\\w+=(.*)$`, "m").exec(text)?.[1];
+  const home = value("CMAKE_HOME_DIRECTORY") ?? "";
+  const moved = !existsSync(home) || realpathSync(home) !== realpathSync(root);
+  if (!moved && Object.entries(variables).every(([name, wanted]) => value(name) === wanted)) return;
+  say(
+    `${folder}/ was configured ${moved ? "in another folder" : "otherwise"}: configuring it again`,
+  );
+  rmSync(cache);
+  rmSync(at(folder, "CMakeFiles"), { recursive: true, force: true });
 }
 
 /** The lists of native/sources.json. */

@@ -3,7 +3,7 @@
 //   --test      what the tests need too
 //   --ci        and what continuous integration needs
 //   --packages  packages only, nothing is built
-import { existsSync, lstatSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { at, fail, output, run, say, which } from "./common.mjs";
 
 const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--ci");
@@ -13,7 +13,10 @@ function missingPackages() {
   const commands = { "c++": "g++", make: "make", cmake: "cmake" };
   const packages = ["libsleef-dev", "libeigen3-dev"];
   if (wants("--test")) packages.push("libgtest-dev", "libmpfr-dev");
-  if (wants("--ci")) packages.push("clang-format-19", "clang-tidy-19", "valgrind");
+  if (wants("--ci")) {
+    packages.push("clang-format-19", "clang-tidy-19", "valgrind");
+    commands.python3 = "python3"; // for node-gyp
+  }
   const missing = Object.keys(commands)
     .filter((command) => !which(command))
     .map((command) => commands[command]);
@@ -49,10 +52,26 @@ function installPackages() {
   run("sh", ["-c", command.replace("apt-get update", "apt-get update -q")], { env });
 }
 
+/**
+ * Whether node_modules holds what package-lock.json says, by npm's own list of what it installed. Times
+ * would tell less: a checkout touches the file and changes nothing.
+ */
+function modulesAreThere() {
+  const list = at("node_modules", ".package-lock.json");
+  if (!existsSync(list)) return false;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
+  const { "": _, ...wanted } = packagesOf(at("package-lock.json"));
+  const installed = packagesOf(list);
+  const isSame = (a, b) => a?.version === b?.version && a?.integrity === b?.integrity;
+  return (
+    Object.keys(installed).every((path) => isSame(wanted[path], installed[path])) &&
+    // Optional packages of other platforms are left out.
+    Object.keys(wanted).every((path) => path in installed || wanted[path].optional === true)
+  );
+}
+
 function installModules() {
-  const lock = at("package-lock.json");
-  const installed = at("node_modules", ".package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  if (modulesAreThere()) return;
   // npm ci empties the folder first: through a link that would be another checkout's.
   if (lstatSync(at("node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
     fail(

@@ -16,7 +16,8 @@ if (only !== "ts") {
   const env = { ASAN_OPTIONS: "detect_leaks=1", UBSAN_OPTIONS: ubsan, ADJOINT_SANITIZED: "1" };
   runs.push(runCpp(folder, { args: only ? args : [], env }));
 }
-if (only !== "cpp" && folder && existsSync(at(folder, "Release", "adjoint.node"))) {
+if (only !== "cpp") {
+  if (!existsSync(at(folder, "Release", "adjoint.node"))) fail(`${folder} has no addon`);
   // libstdc++ too: without it the sanitizer finds no __cxa_throw to wrap when it starts.
   const preload = ["libasan.so", "libubsan.so", "libstdc++.so.6"].map((name) => {
     const path = output("c++", [`-print-file-name=${name}`])?.trim();

@@ -10,7 +10,10 @@ if (!which("valgrind")) fail("valgrind is missing (Debian: apt-get install valgr
 
 const wrapper = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"];
 wrapper.push("--errors-for-leak-kinds=definite", "--fair-sched=yes");
-const signsOfZeros = ["KernelBits.SpecialValues", "ExecBlock.NumbersAsOperandsGiveTheBitsOfFullLanes"];
+const signsOfZeros = [
+  "KernelBits.SpecialValues",
+  "ExecBlock.NumbersAsOperandsGiveTheBitsOfFullLanes",
+];
 const leftOut = ["*Slow*", "*Ulp*", ...signsOfZeros].join(":");
 const args = [`--gtest_filter=-${leftOut}`, ...process.argv.slice(2)];
 const env = { ADJOINT_SANITIZED: "1" };

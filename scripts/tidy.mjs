@@ -13,7 +13,7 @@ const lists = sources();
 const inSources = [...lists.core, ...lists.binding, ...lists.tools].map((file) => `native/${file}`);
 const named = process.argv.slice(2);
 const wanted = named.length > 0 ? named : inSources;
-if (wanted.length === 0) process.exit(0);
+if (wanted.length === 0) fail("native/sources.json lists no sources");
 
 // Only the list of commands is wanted; a level that clang knows as well as g++ does, and no -Werror:
 // this is about the list, not about another compiler's warnings.
