@@ -1,10 +1,13 @@
 /** Tests of derivatives against finite differences and against each other. */
 
 import type { Core } from "./core.js";
+import { type Curve, derivative } from "./differences.js";
 import { here } from "./fail.js";
 import { type AdjointFunction, coreOf, makeFunction } from "./function.js";
 import { ArgumentError, NotDifferentiableError } from "./generated/errors.js";
-import { packLeaf } from "./pack.js";
+import { optionsOf, shown } from "./numbers.js";
+import { packLists } from "./pack.js";
+import type { Session } from "./session.js";
 import { jvp, vjp } from "./transforms.js";
 import { type Leaf, leavesOf, match } from "./tree.js";
 import type { Plain } from "./types.js";
@@ -36,7 +39,10 @@ export interface DirectionReport {
 /** What `checkGrads` found. */
 export interface CheckReport {
   readonly ok: boolean;
-  /** Largest |forward - difference| relative to the terms' size. */
+  /**
+   * Largest |forward - difference|, less what the difference itself may be wrong by, relative to the
+   * derivative's size.
+   */
   readonly differenceError: number;
   /** Largest |forward - reverse| relative to the terms' size. */
   readonly transposeError: number;
@@ -76,7 +82,10 @@ function write(targets: Lists, sources: Lists): void {
   });
 }
 
-function dot(a: Lists, b: Lists): { value: number; size: number } {
+type Sum = ReturnType<Curve>;
+
+/** A sum of products, and that of their absolute values. */
+function dot(a: Lists, b: Lists): Sum {
   let value = 0;
   let size = 0;
   a.forEach((list, i) => {
@@ -87,32 +96,6 @@ function dot(a: Lists, b: Lists): { value: number; size: number } {
     });
   });
   return { value, size };
-}
-
-/**
- * Ridders' method: central differences with shrinking steps, extrapolated to step zero (Ridders 1982;
- * Press et al., Numerical Recipes, 5.7). Gives the derivative at 0 and an estimate of its error.
- */
-function ridders(f: (t: number) => number, first: number): { value: number; error: number } {
-  const shrink = 1.4;
-  const rows = 12;
-  const table: number[][] = [];
-  let best = { value: Number.NaN, error: Number.POSITIVE_INFINITY };
-  let step = first;
-  for (let i = 0; i < rows; i++, step /= shrink) {
-    const row = [(f(step) - f(-step)) / (2 * step)];
-    table.push(row);
-    let factor = shrink * shrink;
-    for (let j = 1; j <= i; j++, factor *= shrink * shrink) {
-      const above = table[i - 1]!;
-      row.push((row[j - 1]! * factor - above[j - 1]!) / (factor - 1));
-      const error = Math.max(Math.abs(row[j]! - row[j - 1]!), Math.abs(row[j]! - above[j - 1]!));
-      if (error <= best.error) best = { value: row[j]!, error };
-    }
-    // Higher orders getting worse by far: rounding has taken over.
-    if (i > 0 && Math.abs(row[i]! - table[i - 1]![i - 1]!) >= 2 * best.error && i > 3) break;
-  }
-  return best;
 }
 
 /**
@@ -131,93 +114,169 @@ export function checkGrads<X, R>(
   if (core.args.length !== 1) {
     throw new ArgumentError("checkGrads: takes a function of one argument", here());
   }
-  const { directions = 4, tolerance = 1e-6, seed = 1, throws = true } = options;
-  if (!Number.isSafeInteger(directions) || directions < 1 || !(tolerance > 0)) {
-    throw new ArgumentError("checkGrads: directions is a count and tolerance positive", here());
-  }
-  const tree = core.args[0]!;
-  const _leaves = leavesOf(tree);
-  const outputs = leavesOf(core.result);
-  const x: Float64Array[] = [];
-  match(tree, inputs, (leaf, value) => {
-    const list = new Float64Array(leaf.count);
-    packLeaf(leaf, value, list, 0);
-    x.push(list);
-  });
-
-  const plain = makeFunction<[unknown], unknown>(core);
-  const pushed = jvp(plain);
-  const pulled = vjp(plain);
-  const values = plain.session();
-  const forward = pushed.session();
-  const reverse = pulled.session();
+  const { directions, tolerance, seed, throws } = checkOptions(options);
+  const x = core.guard(() => packLists(core.args[0]!, inputs));
+  const trial = new Trial(core, x);
   try {
     const random = randomNumbers(seed);
-    const valueIn = views(core, tree, values.inputs);
-    const valueOut = views(core, core.result, values.outputs);
-    const forwardOut = forward.outputs as { tangent: unknown };
-    const reverseOut = reverse.outputs as { grad: unknown };
-    const reports: DirectionReport[] = [];
-    let differenceError = 0;
-    let transposeError = 0;
-    for (let k = 0; k < directions; k++) {
-      // Directions in proportion to the point, so that one step size fits all inputs.
-      const dx = x.map((list) => list.map((value) => random() * Math.max(1, Math.abs(value))));
-      const yBar = lists(outputs, ({ isBool }) => (isBool ? 0 : random()));
-      write(views(core, tree, forward.args[0]), x);
-      write(views(core, tree, forward.args[1]), dx);
-      forward.run();
-      write(views(core, tree, reverse.args[0]), x);
-      write(views(core, core.result, reverse.args[1]), yBar);
-      reverse.run();
-      const along = dot(views(core, core.result, forwardOut.tangent), yBar);
-      const back = dot(views(core, tree, reverseOut.grad), dx);
-      const at = (t: number): number => {
-        valueIn.forEach((target, i) => {
-          x[i]!.forEach((value, j) => {
-            target[j] = value + t * dx[i]![j]!;
-          });
-        });
-        values.run();
-        return dot(valueOut, yBar).value;
-      };
-      const { value: difference, error: uncertainty } = ridders(at, 0.02);
-      at(0);
-      const size = Math.max(along.size, back.size, Math.abs(difference), dot(valueOut, yBar).size);
-      const relative = (a: number, b: number) => {
-        const distance = Math.abs(a - b);
-        return distance === 0 ? 0 : distance / Math.max(size, Number.MIN_VALUE);
-      };
-      const worst = (so: number, now: number) =>
-        Number.isNaN(so) || Number.isNaN(now) ? Number.NaN : Math.max(so, now);
-      differenceError = worst(differenceError, relative(along.value, difference));
-      transposeError = worst(transposeError, relative(along.value, back.value));
-      reports.push({ forward: along.value, reverse: back.value, difference, uncertainty });
-    }
-    const ok = differenceError <= tolerance && transposeError <= 1e-10;
-    const report = { ok, differenceError, transposeError, directions: reports };
+    const findings = Array.from({ length: directions }, () => trial.direction(random, tolerance));
+    const report = {
+      differenceError: worst(findings.map((found) => found.differenceError)),
+      transposeError: worst(findings.map((found) => found.transposeError)),
+      directions: findings.map((found) => found.report),
+    };
+    const ok = report.differenceError <= tolerance && report.transposeError <= maxTranspose;
     if (!ok && throws) throw disagreement(core, report, tolerance);
-    return report;
+    return { ok, ...report };
   } finally {
-    values.dispose();
-    forward.dispose();
-    reverse.dispose();
-    pushed.dispose();
-    pulled.dispose();
+    trial.dispose();
   }
 }
 
-function disagreement(core: Core, report: CheckReport, tolerance: number): Error {
+/** Forward and reverse do the same sums in another order. */
+const maxTranspose = 1e-10;
+
+const optionNames = ["directions", "tolerance", "seed", "throws"] as const;
+
+function checkOptions(options: unknown): Required<CheckOptions> {
+  const given = optionsOf("checkGrads", options, optionNames);
+  const { directions = 4, tolerance = 1e-6, seed = 1, throws = true } = given;
+  const fault =
+    !isCount(directions) || directions < 1
+      ? `directions is a count from 1, got ${shown(directions)}`
+      : typeof tolerance !== "number" || !(tolerance > 0)
+        ? `tolerance is a positive number, got ${shown(tolerance)}`
+        : !isCount(seed)
+          ? `seed is an integer, got ${shown(seed)}`
+          : typeof throws !== "boolean"
+            ? `throws is true or false, got ${shown(throws)}`
+            : undefined;
+  if (fault !== undefined) throw new ArgumentError(`checkGrads: ${fault}`, here());
+  return { directions, tolerance, seed, throws } as Required<CheckOptions>;
+}
+
+function isCount(given: unknown): given is number {
+  return Number.isSafeInteger(given);
+}
+
+/** The largest; NaN when one is. */
+function worst(errors: readonly number[]): number {
+  return errors.reduce((so, now) => (Number.isNaN(now) ? now : Math.max(so, now)), 0);
+}
+
+interface Finding {
+  readonly report: DirectionReport;
+  readonly differenceError: number;
+  readonly transposeError: number;
+}
+
+/** A function with its derivatives at a point, bound to memory. */
+class Trial {
+  readonly #core: Core;
+  readonly #x: Lists;
+  readonly #functions: readonly AdjointFunction<[unknown, unknown], unknown>[];
+  readonly #values: Session<[unknown], unknown>;
+  readonly #forward: Session<[unknown, unknown], unknown>;
+  readonly #reverse: Session<[unknown, unknown], unknown>;
+
+  constructor(core: Core, x: Lists) {
+    this.#core = core;
+    this.#x = x;
+    const plain = makeFunction<[unknown], unknown>(core);
+    const [pushed, pulled] = [jvp(plain), vjp(plain)];
+    this.#functions = [pushed, pulled] as never;
+    this.#values = plain.session();
+    this.#forward = pushed.session();
+    this.#reverse = pulled.session() as never;
+  }
+
+  /** Tries one random direction of the inputs, and one of the result. */
+  direction(random: () => number, tolerance: number): Finding {
+    const { result } = this.#core;
+    const outputs = leavesOf(result);
+    // In proportion to the point, so that one step size fits all inputs.
+    const dx = this.#x.map((list) => list.map((value) => random() * Math.max(1, Math.abs(value))));
+    const yBar = lists(outputs, ({ isBool }) => (isBool ? 0 : random()));
+    const along = this.#push(dx, yBar);
+    const back = this.#pull(dx, yBar);
+    const curve = this.#curve(dx, yBar);
+    const size = Math.max(along.size, back.size);
+    const { value: difference, error: uncertainty } = derivative(
+      curve,
+      (value) => 0.01 * tolerance * Math.max(size, Math.abs(value)),
+    );
+    const terms = Math.max(size, Math.abs(difference));
+    // Rounding leaves that much of the difference unknown; more than this is no estimate.
+    const all = Math.max(terms, curve(0).size);
+    const allowance = Math.min(10 * uncertainty, tolerance * all);
+    const distance = Math.abs(along.value - difference);
+    return {
+      report: { forward: along.value, reverse: back.value, difference, uncertainty },
+      differenceError: relative(Math.max(0, distance - allowance), terms),
+      transposeError: relative(Math.abs(along.value - back.value), all),
+    };
+  }
+
+  #push(dx: Lists, yBar: Lists): Sum {
+    const session = this.#forward;
+    const tree = this.#core.args[0]!;
+    write(views(this.#core, tree, session.args[0]), this.#x);
+    write(views(this.#core, tree, session.args[1]), dx);
+    session.run();
+    const { tangent } = session.outputs as { tangent: unknown };
+    return dot(views(this.#core, this.#core.result, tangent), yBar);
+  }
+
+  #pull(dx: Lists, yBar: Lists): Sum {
+    const session = this.#reverse;
+    const tree = this.#core.args[0]!;
+    write(views(this.#core, tree, session.args[0]), this.#x);
+    write(views(this.#core, this.#core.result, session.args[1]), yBar);
+    session.run();
+    const { grad } = session.outputs as { grad: unknown };
+    return dot(views(this.#core, tree, grad), dx);
+  }
+
+  /** The function along a direction. */
+  #curve(dx: Lists, yBar: Lists): Curve {
+    const inputs = views(this.#core, this.#core.args[0]!, this.#values.inputs);
+    const outputs = views(this.#core, this.#core.result, this.#values.outputs);
+    return (t) => {
+      inputs.forEach((target, i) => {
+        this.#x[i]!.forEach((value, j) => {
+          target[j] = value + t * dx[i]![j]!;
+        });
+      });
+      this.#values.run();
+      return dot(outputs, yBar);
+    };
+  }
+
+  dispose(): void {
+    for (const each of [this.#values, this.#forward, this.#reverse]) each.dispose();
+    for (const each of this.#functions) each.dispose();
+  }
+}
+
+function relative(distance: number, size: number): number {
+  return distance === 0 ? 0 : distance / Math.max(size, Number.MIN_VALUE);
+}
+
+function disagreement(
+  core: Core,
+  report: Omit<CheckReport, "ok">,
+  tolerance: number,
+): NotDifferentiableError {
   const { differenceError, transposeError, directions } = report;
-  const shown = directions
+  const lines = directions
     .map(
       ({ forward, reverse, difference }) =>
         `  forward ${forward}, reverse ${reverse}, finite difference ${difference}`,
     )
     .join("\n");
-  const what = !(transposeError <= 1e-10)
+  const what = !(transposeError <= maxTranspose)
     ? `forward and reverse derivatives differ by ${transposeError.toPrecision(3)} of their size`
     : `derivatives differ from finite differences by ${differenceError.toPrecision(3)} of their size ` +
       `(tolerance ${tolerance})`;
-  return new NotDifferentiableError(`checkGrads: ${core.name}: ${what}\n${shown}`, here());
+  return new NotDifferentiableError(`checkGrads: ${core.name}: ${what}\n${lines}`, here());
 }

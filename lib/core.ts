@@ -1,18 +1,22 @@
 /** What is behind every function: a tape, how names map to its inputs and outputs, and its sessions. */
-import type { SourceLocation } from "./error.js";
-import { converted, convertedHere, failedNode, here } from "./fail.js";
-import { ArgumentError, ShapeError, StateError } from "./generated/errors.js";
+import { type Lanes, lanesOf } from "./batch.js";
+import { type AdjointError, amend, type SourceLocation } from "./error.js";
+import { completed, convertedHere, failedNode, here, outOfMemory } from "./fail.js";
+import { ArgumentError, DTypeError, ShapeError, StateError } from "./generated/errors.js";
+import { type CallSite, callSite, frameOf } from "./location.js";
 import { type NativePlan, type NativeTape, native } from "./native.js";
-import { describe, isNumericArray, shapeOfNested } from "./numbers.js";
-import { makePacker, makeUnpacker, type Packer, type Unpacker } from "./pack.js";
-import { type AsyncOptions, asyncOptions, type Layout, runSlot, Slot } from "./session.js";
+import { describe } from "./numbers.js";
+import { makePacker, makeUnpacker, type Packer, packLeaf, type Unpacker } from "./pack.js";
+import { asyncOptions, type Layout, Slot } from "./session.js";
 import { currentTrace, isValue, type Trace } from "./trace.js";
-import { assemble, leavesOf, match, numbered, type Tree } from "./tree.js";
+import { assemble, holdsValue, type Leaf, leavesOf, match, numbered, type Tree } from "./tree.js";
 
 /** Idle sessions that a function keeps for its next calls. */
 const maxIdle = 4;
 /** Batched versions, one for each number of lanes, that a function keeps. */
 const maxBatches = 8;
+/** Instances of a batch that failed which are run again, one by one, to find out which one it was. */
+const maxSearch = 2 ** 16;
 
 export interface CoreParts {
   readonly name: string;
@@ -86,6 +90,7 @@ export class Core {
       const outputOffsets = layout.outputs.map(({ offset }) => offset);
       return {
         plan,
+        name: this.name,
         doubles: layout.doubles,
         args: this.args,
         result: this.result,
@@ -93,18 +98,32 @@ export class Core {
         outputOffsets,
         packers: this.args.map((tree) => makePacker(tree, inputOffsets)),
         unpack: makeUnpacker(this.result, outputOffsets),
-        explain: (error) => this.explainError(error),
+        explain: (error, site) => this.explain(error, site),
       };
     } catch (error) {
       throw convertedHere(error);
     }
   }
 
-  /** The error to throw of one that a run threw: names the line that made the failing operation. */
-  explainError(error: unknown): unknown {
+  /**
+   * The error to throw of one that a call threw: names this function, and the line that made the failing
+   * operation, or the line of the call where the call itself is wrong.
+   */
+  explain(error: unknown, site?: CallSite): unknown {
     const node = failedNode(error);
-    const location = node === undefined ? undefined : this.locate(node);
-    return converted(error, { location });
+    return completed(outOfMemory(error), this.name, () => {
+      const made = node === undefined ? undefined : this.locate(node);
+      return made ?? frameOf(site ?? callSite(64));
+    });
+  }
+
+  /** Does what a user asked of this function. */
+  guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.explain(error);
+    }
   }
 
   newSlot(): Slot {
@@ -133,17 +152,24 @@ export class Core {
 
   #requireArguments(count: number): void {
     if (count === this.args.length) return;
-    throw new ArgumentError(
-      `${this.name}: takes ${this.args.length} arguments, got ${count}`,
-      here(),
-    );
+    throw new ArgumentError(`takes ${this.args.length} arguments, got ${count}`);
   }
 
   /** A call with plain numbers, or, inside the body of a function, with traced values. */
   call(given: readonly unknown[]): unknown {
-    if (given.length !== this.args.length) this.#requireArguments(given.length);
-    const trace = currentTrace();
-    if (trace !== undefined && holdsValue(given, 0)) return this.callTraced(trace, given);
+    try {
+      if (given.length !== this.args.length) this.#requireArguments(given.length);
+      const trace = currentTrace();
+      if (trace !== undefined && this.args.some((tree, i) => holdsValue(tree, given[i]))) {
+        return this.#callTraced(trace, given);
+      }
+      return this.#callPlain(given);
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  #callPlain(given: readonly unknown[]): unknown {
     const compiled = this.compiled;
     const slot = this.#take();
     try {
@@ -152,100 +178,114 @@ export class Core {
       if (this.#disposed) throw this.#disposedError();
       native.run(slot.handle);
       return compiled.unpack(slot.memory);
-    } catch (error) {
-      throw this.explainError(error);
     } finally {
       this.#giveBack(slot);
     }
   }
 
   async callAsync(given: readonly unknown[]): Promise<unknown> {
+    const site = callSite();
     const count = this.args.length;
-    this.#requireArguments(Math.min(given.length, count));
-    if (given.length > count + 1) this.#requireArguments(given.length);
-    const options = asyncOptions(given[count]);
-    const compiled = this.compiled;
-    const slot = this.#take();
-    return this.#runAsync(slot, given.slice(0, count), options, compiled);
-  }
-
-  async #runAsync(
-    slot: Slot,
-    given: readonly unknown[],
-    options: AsyncOptions,
-    compiled: Compiled,
-  ): Promise<unknown> {
+    let slot: Slot | undefined;
     try {
+      if (given.length !== count + 1) this.#requireArguments(given.length);
+      const limits = asyncOptions(given[count]);
+      const compiled = this.compiled;
+      slot = this.#take();
       this.#pack(slot, given);
-      await runSlot(slot, options, compiled.explain);
+      if (this.#disposed) throw this.#disposedError();
+      await slot.runAsync(limits);
       return compiled.unpack(slot.memory);
+    } catch (error) {
+      throw this.explain(error, site);
     } finally {
-      this.#giveBack(slot);
+      if (slot !== undefined) this.#giveBack(slot);
     }
   }
 
   /** Copies this function's tape onto the caller's. */
-  callTraced(trace: Trace, given: readonly unknown[]): unknown {
+  #callTraced(trace: Trace, given: readonly unknown[]): unknown {
     const operands: number[] = [];
     this.args.forEach((tree, i) => {
       match(tree, given[i], (leaf, value) => {
-        operands.push(nodeOfArgument(trace, value, leaf.path));
+        const node = nodeOfArgument(trace, value, leaf.path);
+        requireFit(trace, node, leaf);
+        operands.push(node);
       });
     });
-    try {
-      const ids = trace.builder.call(this.tape, operands);
-      return assemble(this.result, (leaf) => trace.make(ids[leaf.index]!));
-    } catch (error) {
-      throw convertedHere(error);
-    }
+    const ids = trace.builder.call(this.tape, operands);
+    // A bare boolean is a comparison, to be watched for branches; one of many results may go unused.
+    const { result } = this;
+    if (result.kind === "leaf" && result.isBool) return trace.makeComparison(ids[result.index]!);
+    return assemble(result, (leaf) => trace.make(ids[leaf.index]!));
   }
 
   /** The function over `lanes` instances; `batched` says which inputs have a leading axis. */
   vmap(lanes: number, batched: readonly boolean[]): Core {
-    try {
-      return new Core({
-        name: `vmap(${this.name})`,
-        tape: this.tape.vmap(lanes, batched),
-        args: this.args,
-        result: this.result,
-        notes: [...this.notes, `${lanes} lanes`],
-        locate: this.locate,
-      });
-    } catch (error) {
-      throw convertedHere(error);
-    }
+    return new Core({
+      name: `vmap(${this.name})`,
+      tape: this.tape.vmap(lanes, batched),
+      args: this.args,
+      result: this.result,
+      notes: [...this.notes, `${lanes} lanes`],
+      locate: this.locate,
+    });
   }
 
   /** Many instances in one call: values with a leading axis, or with one instance's shape for all. */
   batch(given: readonly unknown[]): unknown {
-    this.#requireArguments(given.length);
-    const leaves: { shape: readonly number[]; count: number; value: unknown; path: string }[] = [];
-    this.args.forEach((tree, i) => {
-      match(tree, given[i], (leaf, value) => leaves.push({ ...leaf, value }));
-    });
-    const lengths = leaves.map(({ value, shape, count, path }) =>
-      lanesOf(value, shape.length, count, path),
-    );
-    const lanes = commonLanes(
-      lengths,
-      leaves.map(({ path }) => path),
-    );
-    const batched = lengths.map(({ lanes: own, isShared }) => own === lanes && !isShared);
-    if (!batched.includes(true)) {
-      throw new ShapeError(`${this.name}: batch needs at least one input with a leading axis`);
+    let lanes: Lanes | undefined;
+    try {
+      this.#requireArguments(given.length);
+      lanes = lanesOf(this.args, given);
+      return this.#batched(lanes).#callPlain(given);
+    } catch (error) {
+      const node = failedNode(error);
+      throw (node === undefined ? undefined : this.#failureOf(lanes)) ?? this.explain(error);
     }
-    const key = `${lanes}:${batched.map(Number).join("")}`;
+  }
+
+  /** The version for this many lanes; the last ones are kept. */
+  #batched({ count, batched }: Lanes): Core {
+    const key = `${count}:${batched.map(Number).join("")}`;
     let core = this.#batches.get(key);
-    if (core === undefined) {
-      if (this.#batches.size >= maxBatches) {
-        const [oldest] = this.#batches;
-        this.#batches.delete(oldest![0]);
-        oldest![1].dispose();
-      }
-      core = this.vmap(lanes, batched);
-      this.#batches.set(key, core);
+    if (core !== undefined) return core;
+    if (this.#batches.size >= maxBatches) {
+      const [oldest] = this.#batches;
+      this.#batches.delete(oldest![0]);
+      oldest![1].dispose();
     }
-    return core.call(given);
+    core = this.vmap(count, batched);
+    this.#batches.set(key, core);
+    return core;
+  }
+
+  /**
+   * What the first instance of a batch throws that fails on its own, with its number. Only the run of one
+   * instance tells the element at fault, since a batch counts through all of them.
+   */
+  #failureOf(lanes: Lanes | undefined): AdjointError | undefined {
+    if (lanes === undefined || lanes.count > maxSearch) return undefined;
+    const { inputOffsets } = this.compiled;
+    const slot = this.#take();
+    try {
+      for (let lane = 0; lane < lanes.count; lane++) {
+        try {
+          for (const { leaf, value } of lanes.of(lane)) {
+            packLeaf(leaf, value, slot.memory, inputOffsets[leaf.index]!);
+          }
+          native.run(slot.handle);
+        } catch (error) {
+          const found = this.explain(error) as AdjointError;
+          const { length } = `${this.name}: `;
+          amend(found, (text) => `${this.name}: lane ${lane}: ${text.slice(length)}`, { lane });
+          return found;
+        }
+      }
+      return undefined;
+    } finally {
+      this.#giveBack(slot);
+    }
   }
 
   /** Frees plans, sessions and the tape now. */
@@ -262,75 +302,27 @@ export class Core {
   }
 }
 
-function holdsValue(given: unknown, depth: number): boolean {
-  if (isValue(given)) return true;
-  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given)) return false;
-  if (depth > 64) return false;
-  // A long list of numbers is data; the trees of arguments and results are short.
-  if (Array.isArray(given)) {
-    return given.length <= 1024 && given.some((child) => holdsValue(child, depth + 1));
-  }
-  for (const name of Object.keys(given)) {
-    if (holdsValue((given as Record<string, unknown>)[name], depth + 1)) return true;
-  }
-  return false;
-}
-
 function nodeOfArgument(trace: Trace, value: unknown, path: string): number {
-  const name = path === "" ? "the argument" : path;
   if (typeof value === "number") return trace.builder.constant(value);
   if (!isValue(value)) {
+    const name = path === "" ? "the argument" : path;
     throw new ArgumentError(
       `${name}: a call with traced values takes values and numbers, got ${describe(value)} (use constant)`,
-      here(),
     );
   }
   return trace.own(value);
 }
 
-interface Lanes {
-  readonly lanes: number | undefined;
-  readonly isShared: boolean;
-}
-
-/** How many instances a plain value holds; undefined when it is one instance's, for all. */
-function lanesOf(value: unknown, rank: number, count: number, path: string): Lanes {
-  if (typeof value === "number") return { lanes: undefined, isShared: true };
-  if (isNumericArray(value)) {
-    // Of exactly one instance's length: shared, or the only lane; both mean the same.
-    if (value.length === count) return { lanes: rank === 0 ? 1 : undefined, isShared: rank > 0 };
-    if (count > 0 && value.length % count === 0) {
-      return { lanes: value.length / count, isShared: false };
-    }
-    throw new ShapeError(
-      `${path}: ${value.length} numbers are not a multiple of the ${count} of one instance`,
+/** The addon checks this too, but knows neither names nor the function. */
+function requireFit(trace: Trace, node: number, { shape, isBool, path }: Leaf): void {
+  const name = path === "" ? "the argument" : path;
+  const got = trace.builder.shape(node);
+  if (got.length !== shape.length || got.some((extent, axis) => extent !== shape[axis])) {
+    throw new ShapeError(`${name}: expected shape [${shape.join(",")}], got [${got.join(",")}]`);
+  }
+  if (trace.builder.isBool(node) !== isBool) {
+    throw new DTypeError(
+      `${name}: expected ${isBool ? "a boolean" : "numbers"}, got ${isBool ? "numbers" : "a boolean"}`,
     );
   }
-  if (Array.isArray(value)) {
-    const shape = shapeOfNested(value);
-    if (shape.length <= rank) return { lanes: undefined, isShared: true };
-    return { lanes: shape[0]!, isShared: false };
-  }
-  throw new ArgumentError(`${path}: expected numbers, got ${describe(value)}`);
-}
-
-function commonLanes(lengths: readonly Lanes[], paths: readonly string[]): number {
-  let lanes: number | undefined;
-  let from = "";
-  lengths.forEach((length, i) => {
-    if (length.isShared || length.lanes === undefined) return;
-    if (lanes !== undefined && lanes !== length.lanes) {
-      throw new ShapeError(
-        `batch: ${from} has ${lanes} instances and ${paths[i]} has ${length.lanes}`,
-      );
-    }
-    lanes = length.lanes;
-    from = paths[i]!;
-  });
-  if (lanes === undefined) {
-    throw new ShapeError(
-      "batch: no input has a leading axis, so the number of instances is unknown",
-    );
-  }
-  return lanes;
 }

@@ -1,9 +1,10 @@
 /** Functions with derivative rules of their own. */
 import { Core } from "./core.js";
-import { convertedHere, here } from "./fail.js";
+import { completed, here } from "./fail.js";
 import { type AdjointFunction, coreOf, makeFunction, traceBody } from "./function.js";
 import { ArgumentError, ShapeError } from "./generated/errors.js";
 import { native } from "./native.js";
+import { optionsOf } from "./numbers.js";
 import { leavesOf, type Tree } from "./tree.js";
 import type { BodyResult } from "./types.js";
 
@@ -70,15 +71,13 @@ export function custom<X, R>(
   if (args === undefined || core.args.length !== 1) {
     throw new ArgumentError("custom: takes a function of one argument", here());
   }
-  if (typeof rules !== "object" || rules === null) {
-    throw new ArgumentError(
-      "custom: rules are an object, e.g. { vjp: (x, y, yBar) => ... }",
-      here(),
-    );
+  if (rules === undefined) {
+    throw new ArgumentError("custom: rules are missing, e.g. { vjp: (x, y, yBar) => ... }", here());
   }
+  const { jvp, vjp } = optionsOf("custom", rules, ["jvp", "vjp"]);
   const { name, result } = core;
-  const forward = traceRule(`jvp of ${name}`, [args, args], result, rules.jvp);
-  const reverse = traceRule(`vjp of ${name}`, [args, result, result], args, rules.vjp);
+  const forward = traceRule(`jvp of ${name}`, [args, args], result, jvp);
+  const reverse = traceRule(`vjp of ${name}`, [args, result, result], args, vjp);
   const builder = new native.Builder();
   try {
     const operands = leavesOf(args).map(({ path, shape }) => builder.input(path, shape));
@@ -92,9 +91,12 @@ export function custom<X, R>(
     const names = leavesOf(result).map(({ path }) => path || "value");
     const tape = builder.finish(names, nodes);
     const notes = ["custom derivative rules"];
-    return makeFunction(new Core({ name, tape, args: core.args, result, notes }));
+    // All that runs is one node here, whose line is that of this call.
+    const { location } = here();
+    const locate = () => location;
+    return makeFunction(new Core({ name, tape, args: core.args, result, notes, locate }));
   } catch (error) {
-    throw convertedHere(error);
+    throw completed(error, `custom(${name})`);
   } finally {
     builder.dispose();
     forward?.dispose();

@@ -21,6 +21,8 @@ export interface ErrorDetails {
   readonly node?: number | undefined;
   /** Position in a formula's text, from 0. */
   readonly position?: number | undefined;
+  /** The instance of a batch at fault, from 0. */
+  readonly lane?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -36,16 +38,55 @@ export abstract class AdjointError extends Error {
   readonly node: number | undefined;
   /** Position in a formula's text, from 0. */
   readonly position: number | undefined;
+  /** The instance of a batch at fault, from 0. */
+  readonly lane: number | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     const { location, cause } = details;
-    super(
-      location === undefined ? message : `${message} (at ${formatLocation(location)})`,
-      cause === undefined ? undefined : { cause },
-    );
+    super(message + placeText(location), cause === undefined ? undefined : { cause });
     this.location = location;
     this.node = details.node;
     this.position = details.position;
+    this.lane = details.lane;
+  }
+}
+
+function placeText(location: SourceLocation | undefined): string {
+  return location === undefined ? "" : ` (at ${formatLocation(location)})`;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Adds to an error what those further up know: only they know which function was called, from where.
+ * @param reword what becomes of the message, which is given without the place at its end
+ * @param details what the error did not know before; what it knows stays
+ */
+export function amend(
+  error: AdjointError,
+  reword: (message: string) => string,
+  details: Omit<ErrorDetails, "cause"> = {},
+): void {
+  const before = error.message;
+  const stack = stackOf(error);
+  const place = placeText(error.location);
+  const bare = before.endsWith(place) ? before.slice(0, before.length - place.length) : before;
+  const known: Writable<AdjointError> = error;
+  known.location ??= details.location;
+  known.node ??= details.node;
+  known.position ??= details.position;
+  known.lane ??= details.lane;
+  known.message = reword(bare) + placeText(known.location);
+  // A stack begins with the message, as it was when the stack was first read.
+  if (typeof stack === "string") error.stack = stack.replace(before, () => error.message);
+}
+
+/** The stack, where a program's own Error.prepareStackTrace does not throw. */
+function stackOf(error: Error): unknown {
+  try {
+    return error.stack;
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@
 import { here } from "./fail.js";
 import { evaluate, type FormulaLimits, type Program, parseParts } from "./formula.js";
 import { ArgumentError, NameError } from "./generated/errors.js";
-import { isList } from "./numbers.js";
+import { cut, describe, isList } from "./numbers.js";
 import { isValue, requireTrace } from "./trace.js";
 import type { AnyValue, BoolOperand, Dims, Operand } from "./types.js";
 import type { Value } from "./value.js";
@@ -74,7 +74,13 @@ export function parse<const N extends string = string>(
   if (names !== undefined && !isList(names, "parse")) {
     throw new ArgumentError("parse: names are an array of strings", here());
   }
-  const allowed = names === undefined ? undefined : new Set<string>(names);
+  const given = names === undefined ? undefined : Array.from<unknown>(names);
+  const wrong = given?.findIndex((name) => typeof name !== "string") ?? -1;
+  if (wrong >= 0) {
+    const got = describe(given![wrong]);
+    throw new ArgumentError(`parse: names are strings, got ${got} at position ${wrong}`, here());
+  }
+  const allowed = given === undefined ? undefined : new Set(given as string[]);
   const program = parseParts([text], allowed, limits, here());
   const formula = (values: unknown): AnyValue => {
     if (typeof values !== "object" || values === null) {
@@ -83,7 +89,7 @@ export function parse<const N extends string = string>(
     return asValue(
       evaluate(program, [], (name) => {
         if (!Object.hasOwn(values, name)) {
-          throw new NameError(`formula: ${JSON.stringify(name)} is not given`, here());
+          throw new NameError(`formula: ${JSON.stringify(cut(name))} is not given`, here());
         }
         return (values as Record<string, Operand>)[name]!;
       }),

@@ -3,10 +3,10 @@
  * Operator Precedence", 1973) that leaves a list of steps in postfix order. Nothing is evaluated as
  * JavaScript and no property is read by a name from the text: names are looked up in maps.
  */
-import type { ErrorDetails } from "./error.js";
+import { AdjointError, amend, type ErrorDetails } from "./error.js";
 import { ArgumentError, LimitError, NameError, ParseError } from "./generated/errors.js";
 import { elementwiseRows, Op } from "./generated/operations.js";
-import { shown } from "./numbers.js";
+import { cut, optionsOf, shown } from "./numbers.js";
 import * as structural from "./structural.js";
 import { op1, op2, op3, opBool } from "./trace.js";
 import type { BoolOperand, Operand } from "./types.js";
@@ -24,7 +24,7 @@ export interface FormulaLimits {
 type Any = Operand | BoolOperand;
 
 /** What a step of a formula does to the stack of values. */
-type Step =
+type Step = { /** Where it stands in the text. */ readonly position: number } & (
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "hole"; readonly index: number }
@@ -32,10 +32,13 @@ type Step =
       readonly kind: "call";
       readonly apply: (operands: readonly Any[]) => Any;
       readonly arity: number;
-    };
+    }
+);
 
 /** A parsed formula. */
 export interface Program {
+  /** Its text, with "[]" for each hole. */
+  readonly source: string;
   readonly steps: readonly Step[];
   /** The names it uses, in order of appearance. */
   readonly names: readonly string[];
@@ -205,7 +208,7 @@ const prefixes: ReadonlyMap<string, string> = new Map([
 // Sticky and free of nested repetition: linear in the text.
 const space = /\s+/y;
 const number = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
-const name = /[\p{L}_][\p{L}\p{N}_]*/uy;
+const name = /[\p{L}_][\p{L}\p{M}\p{N}_]*/uy;
 const sign = /\*\*|\|\||&&|<=|>=|==|!=|[-+*/^()<>,!]/y;
 
 function matchAt(pattern: RegExp, text: string, position: number): string | undefined {
@@ -233,7 +236,7 @@ function tokensOf(part: string, start: number, source: string, details: ErrorDet
     const kind = digits !== undefined ? "number" : word !== undefined ? "name" : "sign";
     const value = digits === undefined ? 0 : Number(digits);
     if (!Number.isFinite(value)) {
-      throw syntax(source, position, `${text} is too large for a double`, details);
+      throw syntax(source, position, `${cut(text)} is too large for a double`, details);
     }
     tokens.push({ kind, text, position, value });
     at += text.length;
@@ -251,9 +254,13 @@ function excerpt(source: string, position: number): string {
   return `  ${line}\n  ${" ".repeat(before.length + position - from)}^`;
 }
 
+/** A message that says where in the formula it is about. */
+function placed(what: string, source: string, position: number, hint = ""): string {
+  return `formula: ${what} at position ${position}${hint}\n${excerpt(source, position)}\n`;
+}
+
 function syntax(source: string, position: number, what: string, details: ErrorDetails): ParseError {
-  const message = `formula: ${what} at position ${position}\n${excerpt(source, position)}\n`;
-  return new ParseError(message, { ...details, position });
+  return new ParseError(placed(what, source, position), { ...details, position });
 }
 
 // --- the parser -----------------------------------------------------------------------------------
@@ -277,7 +284,7 @@ class Parser {
     this.#expression(0);
     const token = this.#peek();
     if (token.kind !== "end") throw this.#unexpected(token);
-    return { steps: this.#steps, names: [...this.#names] };
+    return { source: this.source, steps: this.#steps, names: [...this.#names] };
   }
 
   #peek(): Token {
@@ -290,26 +297,29 @@ class Parser {
 
   #unexpected(token: Token): ParseError {
     if (token.kind === "end") return this.#error(token, "unexpected end");
-    const what = token.kind === "hole" ? "a value" : JSON.stringify(token.text);
+    const what = token.kind === "hole" ? "a value" : JSON.stringify(cut(token.text));
     return this.#error(token, `unexpected ${what}`);
   }
 
   #emit(step: Step): void {
     if (this.#steps.push(step) > this.maxWork) {
-      const what = `formula: more than ${this.maxWork} operations`;
-      throw new LimitError(what, { ...this.details, position: this.#peek().position });
+      throw this.#limit(`more than ${this.maxWork} operations`);
     }
   }
 
-  #emitCall(name: string, arity: number): void {
-    this.#emit({ kind: "call", apply: functions().get(name)!.apply, arity });
+  #limit(what: string): LimitError {
+    const { position } = this.#peek();
+    return new LimitError(placed(what, this.source, position), { ...this.details, position });
+  }
+
+  #emitCall(name: string, arity: number, position: number): void {
+    this.#emit({ kind: "call", apply: functions().get(name)!.apply, arity, position });
   }
 
   /** Parses what binds more strongly than `power`. Every recursion passes here, so here is the limit. */
   #expression(power: number): void {
     if (++this.#depth > this.maxDepth) {
-      const what = `formula: nested deeper than ${this.maxDepth}`;
-      throw new LimitError(what, { ...this.details, position: this.#peek().position });
+      throw this.#limit(`nested deeper than ${this.maxDepth}`);
     }
     this.#operand();
     for (;;) {
@@ -318,7 +328,7 @@ class Parser {
       if (infix === undefined || infix.power <= power) break;
       this.#next++;
       this.#expression(infix.associates === "right" ? infix.power - 1 : infix.power);
-      this.#emitCall(infix.name, 2);
+      this.#emitCall(infix.name, 2, token.position);
       const after = infixes.get(this.#peek().text);
       if (infix.associates === "none" && after?.power === infix.power) {
         throw this.#error(this.#peek(), "comparisons do not chain; use && between them");
@@ -329,13 +339,14 @@ class Parser {
 
   #operand(): void {
     const token = this.#peek();
+    const { position } = token;
     this.#next++;
     switch (token.kind) {
       case "number":
-        this.#emit({ kind: "number", value: token.value });
+        this.#emit({ kind: "number", value: token.value, position });
         return;
       case "hole":
-        this.#emit({ kind: "hole", index: token.value });
+        this.#emit({ kind: "hole", index: token.value, position });
         return;
       case "name":
         this.#name(token);
@@ -354,7 +365,7 @@ class Parser {
       throw this.#unexpected(token);
     }
     this.#expression(unaryPower);
-    if (prefix !== "") this.#emitCall(prefix, 1);
+    if (prefix !== "") this.#emitCall(prefix, 1, position);
   }
 
   #expect(text: string): void {
@@ -371,39 +382,35 @@ class Parser {
       this.#call(token);
       return;
     }
-    const { text } = token;
+    const { text, position } = token;
     if (this.allowed === undefined ? !constants.has(text) : this.allowed.has(text)) {
       this.#names.add(text);
-      this.#emit({ kind: "name", name: text });
+      this.#emit({ kind: "name", name: text, position });
       return;
     }
     const value = constants.get(text);
     if (value === undefined) throw this.#unknown(token);
-    this.#emit({ kind: "number", value });
+    this.#emit({ kind: "number", value, position });
   }
 
   #unknown({ text, position }: Token): NameError {
-    const known = [...(this.allowed ?? [])].slice(0, 12).join(", ");
+    const known = [...(this.allowed ?? [])].slice(0, 12).map(cut).join(", ");
     const hint = functions().has(text)
       ? `${text} is a function: write ${text}(...)`
       : known === ""
         ? "no names are given"
         : `the names are ${known}`;
-    return new NameError(
-      `formula: unknown name ${JSON.stringify(text)} at position ${position}; ${hint}\n` +
-        `${excerpt(this.source, position)}\n`,
-      { ...this.details, position },
-    );
+    const what = `unknown name ${JSON.stringify(cut(text))}`;
+    const message = placed(what, this.source, position, `; ${hint}`);
+    return new NameError(message, { ...this.details, position });
   }
 
   #call(token: Token): void {
     const found = functions().get(token.text);
     if (found === undefined) {
-      throw new NameError(
-        `formula: unknown function ${JSON.stringify(token.text)} at position ${token.position}\n` +
-          `${excerpt(this.source, token.position)}\n`,
-        { ...this.details, position: token.position },
-      );
+      const { text, position } = token;
+      const what = `unknown function ${JSON.stringify(cut(text))}`;
+      throw new NameError(placed(what, this.source, position), { ...this.details, position });
     }
     this.#expect("(");
     let count = 0;
@@ -415,10 +422,11 @@ class Parser {
     }
     this.#expect(")");
     if (count < found.least || count > found.most) {
-      const takes = found.least === found.most ? `${found.least}` : `${found.least} or more`;
+      const { least, most } = found;
+      const takes = least === most ? `${least}` : `${least} to ${most}`;
       throw this.#error(token, `${token.text} takes ${takes} arguments, got ${count}`);
     }
-    this.#emit({ kind: "call", apply: found.apply, arity: count });
+    this.#emit({ kind: "call", apply: found.apply, arity: count, position: token.position });
   }
 
   #comma(): boolean {
@@ -429,13 +437,16 @@ class Parser {
   }
 }
 
-function limitOf(given: number | undefined, standard: number, what: string): number {
+function limitOf(given: unknown, standard: number, what: string, details: ErrorDetails): number {
   if (given === undefined) return standard;
-  if (!Number.isSafeInteger(given) || given < 1) {
-    throw new ArgumentError(`formula: the limit of ${what} is a count, got ${shown(given)}`);
+  if (typeof given !== "number" || !Number.isSafeInteger(given) || given < 1) {
+    const got = shown(given);
+    throw new ArgumentError(`formula: the limit of ${what} is a count, got ${got}`, details);
   }
   return given;
 }
+
+const limitNames = ["length", "depth", "work"] as const;
 
 /**
  * Parses the pieces of a formula, between which holes stand.
@@ -444,14 +455,20 @@ function limitOf(given: number | undefined, standard: number, what: string): num
 export function parseParts(
   parts: readonly string[],
   allowed: ReadonlySet<string> | undefined,
-  limits: FormulaLimits,
+  limits: unknown,
   details: ErrorDetails,
 ): Program {
   const hole = "[]";
-  const length = limitOf(limits.length, 10_000, "length");
+  const given = optionsOf("formula", limits, limitNames);
+  const length = limitOf(given.length, 10_000, "length", details);
+  const depth = limitOf(given.depth, 200, "depth", details);
+  const work = limitOf(given.work, 10_000, "work", details);
+  // The parser calls itself: past this depth JavaScript's own stack would be the limit.
+  if (depth > 1000) throw new ArgumentError("formula: the limit of depth is at most 1000", details);
   const total = parts.reduce((sum, part) => sum + part.length, 0);
   if (total > length) {
-    throw new LimitError(`formula: ${total} characters are more than ${length}`, details);
+    const what = `formula: ${total} characters are more than ${length}`;
+    throw new LimitError(what, { ...details, position: length });
   }
   const source = parts.join(hole);
   const tokens: Token[] = [];
@@ -464,34 +481,40 @@ export function parseParts(
     start += hole.length;
   });
   tokens.push({ kind: "end", text: "", position: source.length, value: 0 });
-  const depth = limitOf(limits.depth, 200, "depth");
-  // The parser calls itself: past this depth JavaScript's own stack would be the limit.
-  if (depth > 1000) throw new ArgumentError("formula: the limit of depth is at most 1000", details);
-  const work = limitOf(limits.work, 10_000, "work");
   return new Parser(tokens, source, allowed, depth, work, details).parse();
 }
 
-/** Runs a formula's steps on traced values. */
+/** Runs a formula's steps on traced values. Errors say which part of the text they are about. */
 export function evaluate(
   program: Program,
   holes: readonly Any[],
   lookUp: (name: string) => Any,
 ): Any {
   const stack: Any[] = [];
-  for (const step of program.steps) {
-    switch (step.kind) {
-      case "number":
-        stack.push(step.value);
-        break;
-      case "name":
-        stack.push(lookUp(step.name));
-        break;
-      case "hole":
-        stack.push(holes[step.index]!);
-        break;
-      default:
-        stack.push(step.apply(stack.splice(stack.length - step.arity)));
+  let position = 0;
+  try {
+    for (const step of program.steps) {
+      position = step.position;
+      switch (step.kind) {
+        case "number":
+          stack.push(step.value);
+          break;
+        case "name":
+          stack.push(lookUp(step.name));
+          break;
+        case "hole":
+          stack.push(holes[step.index]!);
+          break;
+        default:
+          stack.push(step.apply(stack.splice(stack.length - step.arity)));
+      }
     }
+  } catch (error) {
+    if (error instanceof AdjointError && error.position === undefined) {
+      const told = (message: string) => message.replace(/^formula: /, "");
+      amend(error, (message) => placed(told(message), program.source, position), { position });
+    }
+    throw error;
   }
   return stack[0]!;
 }

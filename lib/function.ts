@@ -1,8 +1,8 @@
 import { Core } from "./core.js";
 import type { SourceLocation } from "./error.js";
-import { convertedHere, here } from "./fail.js";
+import { completed, here } from "./fail.js";
 import { ArgumentError, TraceError } from "./generated/errors.js";
-import { describe } from "./numbers.js";
+import { describe, optionsOf, shown } from "./numbers.js";
 import { type Explanation, explain, type TraceTable, traceTable } from "./report.js";
 import { type AsyncOptions, Session } from "./session.js";
 import type { Spec, TensorSpec, ValuesOf } from "./spec.js";
@@ -115,7 +115,7 @@ class Methods implements Holder {
 
   session(): unknown {
     const core = this[coreKey];
-    return new Session(core.newSlot(), core.compiled);
+    return core.guard(() => new Session(core.newSlot(), core.compiled));
   }
 
   async(...given: unknown[]): Promise<unknown> {
@@ -127,11 +127,13 @@ class Methods implements Holder {
   }
 
   explain(): Explanation {
-    return explain(this[coreKey]);
+    const core = this[coreKey];
+    return core.guard(() => explain(core));
   }
 
   trace(inputs: unknown, seed?: unknown): TraceTable {
-    return traceTable(this[coreKey], inputs, seed);
+    const core = this[coreKey];
+    return core.guard(() => traceTable(core, inputs, seed));
   }
 
   locate(node: number): SourceLocation | undefined {
@@ -145,11 +147,13 @@ class Methods implements Holder {
   }
 
   toDot(): string {
-    return this[coreKey].tape.toDot();
+    const core = this[coreKey];
+    return core.guard(() => core.tape.toDot());
   }
 
   toString(): string {
-    return this[coreKey].tape.toString();
+    const core = this[coreKey];
+    return core.guard(() => core.tape.toString());
   }
 
   dispose(): void {
@@ -183,6 +187,8 @@ export interface FunctionOptions {
   readonly unusedComparisons?: "error" | "allow";
 }
 
+const functionOptions = ["name", "unusedComparisons"] as const;
+
 type Body = (...values: never[]) => unknown;
 
 /**
@@ -193,11 +199,9 @@ export function traceBody(
   name: string,
   args: readonly { readonly tree: Tree; readonly shapes: readonly (readonly number[])[] }[],
   body: Body,
-  options: FunctionOptions = {},
-  notes: readonly string[] = [],
+  allowsUnused = false,
 ): Core {
-  const run = (watch?: Watch) => {
-    const trace = new Trace(watch);
+  const run = (trace: Trace) => {
     const values = args.map(({ tree, shapes }, position) =>
       assemble(tree, (leaf) => {
         const path = leaf.path === "" ? `argument${position}` : leaf.path;
@@ -207,43 +211,65 @@ export function traceBody(
         );
       }),
     );
-    return { trace, result: trace.run(() => body(...(values as never[]))) };
+    return trace.run(() => body(...(values as never[])));
   };
   const find = (watch: Watch): SourceLocation | undefined => {
+    const trace = new Trace(watch);
     try {
-      run(watch).trace.close();
+      silence(run(trace));
     } catch (error) {
       if (error instanceof Located) return error.location;
+    } finally {
+      trace.close();
     }
     return undefined;
   };
-  let trace: Trace | undefined;
+  const trace = new Trace();
   try {
-    const done = run();
-    trace = done.trace;
-    const { tree, leaves } = resultTree(name, done.result);
+    const { tree, leaves } = resultTree(name, run(trace));
     const nodes = leaves.map((leaf) =>
-      typeof leaf === "number" ? done.trace.builder.constant(leaf) : done.trace.own(leaf),
+      typeof leaf === "number" ? trace.builder.constant(leaf) : trace.own(leaf),
     );
-    if (options.unusedComparisons !== "allow" && trace.unused.size > 0) {
+    if (!allowsUnused && trace.unused.size > 0) {
       const [number] = trace.unused.values();
       throw branched(find({ comparison: number! }));
     }
-    const names = pathsOf(tree, nodes.length);
-    const tape = trace.builder.finish(names, nodes);
+    const size = trace.builder.size();
+    const tape = trace.builder.finish(pathsOf(tree, nodes.length), nodes);
     return new Core({
       name,
       tape,
       args: args.map((argument) => argument.tree),
       result: tree,
-      notes,
-      locate: (node) => find({ node }),
+      locate: remembered((node) => (node >= 0 && node < size ? find({ node }) : undefined)),
     });
   } catch (error) {
-    throw convertedHere(error);
+    throw completed(error, name);
   } finally {
-    trace?.close();
+    trace.close();
   }
+}
+
+/** Looking for a line runs the whole body again: once for each node is enough. */
+function remembered<T>(find: (node: number) => T): (node: number) => T {
+  const found = new Map<number, T>();
+  return (node) => {
+    if (!found.has(node)) found.set(node, find(node));
+    return found.get(node)!;
+  };
+}
+
+/**
+ * Whether a body's result is a promise: then its rejection, which nobody waits for, is taken care of. It
+ * would end the process.
+ */
+function silence(result: unknown): boolean {
+  if (typeof result !== "object" || result === null || isValue(result)) return false;
+  if (result instanceof Promise) {
+    Promise.prototype.then.call(result, undefined, () => {});
+    return true;
+  }
+  return "then" in result && typeof result.then === "function";
 }
 
 function pathsOf(tree: Tree, count: number): string[] {
@@ -267,23 +293,19 @@ function resultTree(
   result: unknown,
 ): { tree: Tree; leaves: readonly (AnyValue | number)[] } {
   if (result === undefined) {
-    throw new ArgumentError(`${name}: the body returns nothing`, here());
-  }
-  if (typeof result === "object" && result !== null && "then" in result && !isValue(result)) {
-    throw new ArgumentError(
-      `${name}: the body is asynchronous; a body only builds a graph`,
-      here(),
-    );
+    throw new ArgumentError(`${name}: the body returns nothing`);
   }
   const found = buildTree<AnyValue | number>(
     result,
     `${name}: result`,
-    (value) => (isValue(value) || typeof value === "number" ? value : undefined),
+    (value) => {
+      if (!silence(value)) return isValue(value) || typeof value === "number" ? value : undefined;
+      throw new ArgumentError(`${name}: the body is asynchronous; a body only builds a graph`);
+    },
     true,
-    here(),
   );
   if (found.leaves.length === 0) {
-    throw new ArgumentError(`${name}: the body returns no value`, here());
+    throw new ArgumentError(`${name}: the body returns no value`);
   }
   return found;
 }
@@ -304,13 +326,19 @@ export function fn<const S extends Spec, const R extends BodyResult>(
   if (typeof body !== "function") {
     throw new ArgumentError(`fn: the body is a function, got ${describe(body)}`, here());
   }
-  if (typeof options !== "object" || options === null) {
-    throw new ArgumentError("fn: options are an object, e.g. { name }", here());
+  const { name: given, unusedComparisons } = optionsOf("fn", options, functionOptions);
+  if (
+    unusedComparisons !== undefined &&
+    !["error", "allow"].includes(unusedComparisons as string)
+  ) {
+    const got = shown(unusedComparisons);
+    throw new ArgumentError(`fn: unusedComparisons is "error" or "allow", got ${got}`, here());
   }
   const { tree, leaves } = specTree(spec, here());
-  const name = functionName(options.name, body);
+  const name = functionName(given, body);
   const shapes = leaves.map(({ shape }: TensorSpec) => shape);
-  return makeFunction(traceBody(name, [{ tree, shapes }], body as Body, options));
+  const allows = unusedComparisons === "allow";
+  return makeFunction(traceBody(name, [{ tree, shapes }], body as Body, allows));
 }
 
 function functionName(given: unknown, body: unknown): string {

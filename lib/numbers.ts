@@ -1,5 +1,5 @@
 /** Plain numbers in: nested arrays and typed arrays, checked element by element and copied. */
-import { here } from "./fail.js";
+import { completed, here } from "./fail.js";
 import {
   ArgumentError,
   LimitError,
@@ -28,14 +28,22 @@ const numeric: ReadonlySet<string> = new Set([
   "Uint32Array",
 ]);
 
-// The tag of the prototype's own getter: it tells the real kind whatever the object claims to be.
+// The prototype's own getters tell the real kind and length, whatever the object claims to be.
 const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const tagOf = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.get;
+const getterOf = (name: string | symbol) => Object.getOwnPropertyDescriptor(prototype, name)!.get!;
+const tagOf = getterOf(Symbol.toStringTag);
+const realLength = getterOf("length");
+const realBuffer = getterOf("buffer");
+
+/** The number of elements a typed array really has. */
+export function lengthOf(values: TypedArray): number {
+  return realLength.call(values) as number;
+}
 
 /** Whether this is a typed array of numbers (not of bigints). */
 export function isNumericArray(value: unknown): value is TypedArray {
   if (!ArrayBuffer.isView(value)) return false;
-  const tag: unknown = tagOf?.call(value);
+  const tag: unknown = tagOf.call(value);
   return typeof tag === "string" && numeric.has(tag);
 }
 
@@ -61,7 +69,7 @@ export function describe(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) {
-    const tag: unknown = tagOf?.call(value);
+    const tag: unknown = tagOf.call(value);
     return typeof tag === "string" ? `a ${tag}` : "a DataView";
   }
   switch (typeof value) {
@@ -79,7 +87,12 @@ export function describe(value: unknown): string {
 /** A value for a message: numbers and strings themselves, anything else by its kind. */
 export function shown(value: unknown): string {
   if (typeof value === "number") return String(value);
-  return typeof value === "string" && value.length <= 60 ? JSON.stringify(value) : describe(value);
+  return typeof value === "string" ? JSON.stringify(cut(value)) : describe(value);
+}
+
+/** The beginning of a text that may have any length, for messages. */
+export function cut(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /** Copies a flat typed array of exactly `count` numbers to `target` at `offset`. */
@@ -90,8 +103,7 @@ export function copyTyped(
   count: number,
   name: string,
 ): void {
-  const { length } = values;
-  if (length !== count) throw wrongLength(values, count, name);
+  if (lengthOf(values) !== count) throw wrongLength(values, count, name);
   // For few numbers a loop is faster than the call of set.
   if (count <= 32) {
     for (let i = 0; i < count; i++) target[offset + i] = values[i]!;
@@ -101,10 +113,11 @@ export function copyTyped(
 }
 
 function wrongLength(values: TypedArray, count: number, name: string): Error {
-  if (values.length === 0 && isDetached(values.buffer)) {
+  const length = lengthOf(values);
+  if (length === 0 && isDetached(realBuffer.call(values) as ArrayBufferLike)) {
     return new StateError(`${name}: the buffer of the array is detached`);
   }
-  return new ShapeError(`${name}: expected ${count} numbers, got ${values.length}`);
+  return new ShapeError(`${name}: expected ${count} numbers, got ${length}`);
 }
 
 /** Copies nested arrays of exactly this shape, row-major, to `target` at `offset`; returns the end. */
@@ -118,9 +131,11 @@ export function copyNested(
 ): number {
   const extent = shape[axis]!;
   const last = axis === shape.length - 1;
-  if (last && isNumericArray(values)) {
-    copyTyped(values, target, offset, extent, name);
-    return offset + extent;
+  if (isNumericArray(values)) {
+    // A row, or a block of the remaining axes as one flat array.
+    const count = elementCount(shape, axis);
+    copyTyped(values, target, offset, count, name);
+    return offset + count;
   }
   if (!Array.isArray(values)) {
     throw new ArgumentError(
@@ -149,13 +164,20 @@ export function copyNested(
   return position;
 }
 
+/** The number of elements of the axes from this one on. */
+export function elementCount(shape: Dims, axis = 0): number {
+  let count = 1;
+  for (let i = axis; i < shape.length; i++) count *= shape[i]!;
+  return count;
+}
+
 /** The shape nested arrays claim to have, by their first elements. */
 export function shapeOfNested(values: unknown): number[] {
   const shape: number[] = [];
   let level: unknown = values;
   while (shape.length <= maxRank) {
     if (isNumericArray(level)) {
-      shape.push(level.length);
+      shape.push(lengthOf(level));
       break;
     }
     if (!Array.isArray(level)) break;
@@ -179,15 +201,17 @@ export function flatNumbers(
   if (shape.length > maxRank) {
     throw new ShapeError(`${name}: arrays are nested deeper than ${maxRank}`, here());
   }
-  const flat = allocate(
-    shape.reduce((product, extent) => product * extent, 1),
-    name,
-  );
-  copyNested(values, shape, 0, flat, 0, name);
-  return { values: flat, shape };
+  try {
+    const flat = allocate(elementCount(shape), name);
+    copyNested(values, shape, 0, flat, 0, name);
+    return { values: flat, shape };
+  } catch (error) {
+    throw completed(error, name);
+  }
 }
 
-function allocate(count: number, name: string): Float64Array {
+/** Memory for numbers. @throws LimitError, MemoryError */
+export function allocate(count: number, name: string): Float64Array {
   if (count > maxElements) {
     throw new LimitError(`${name}: ${count} elements are more than ${maxElements}`, here());
   }
@@ -196,4 +220,31 @@ function allocate(count: number, name: string): Float64Array {
   } catch (cause) {
     throw new MemoryError(`${name}: no memory for ${count} numbers`, { cause });
   }
+}
+
+/**
+ * Checks options: an object with these keys and no others, so that a misspelt one is not passed over.
+ * Its values are for the caller to check.
+ */
+export function optionsOf<K extends string>(
+  what: string,
+  given: unknown,
+  keys: readonly K[],
+): { readonly [P in K]?: unknown } {
+  if (given === undefined) return {};
+  const names = keys.join(", ");
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new ArgumentError(
+      `${what}: options are an object, e.g. { ${names} }, got ${describe(given)}`,
+      here(),
+    );
+  }
+  for (const key of Object.keys(given)) {
+    if ((keys as readonly string[]).includes(key)) continue;
+    throw new ArgumentError(
+      `${what}: there is no option ${shown(key)}; the options are ${names}`,
+      here(),
+    );
+  }
+  return given;
 }

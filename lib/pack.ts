@@ -3,9 +3,17 @@
  * shapes, places) is decided when its packers are made; a call only copies.
  */
 import { ArgumentError, TraceError } from "./generated/errors.js";
-import { copyNested, copyTyped, describe, isNumericArray } from "./numbers.js";
+import { allocate, copyNested, copyTyped, describe, isNumericArray } from "./numbers.js";
 import { isValue } from "./trace.js";
-import { type Branch, childrenOf, type Leaf, missing, type Tree, unexpected } from "./tree.js";
+import {
+  type Branch,
+  childrenOf,
+  type Leaf,
+  match,
+  missing,
+  type Tree,
+  unexpected,
+} from "./tree.js";
 
 /** Copies what a program gave for a tree to where it belongs. */
 export type Packer = (given: unknown, memory: Float64Array) => void;
@@ -37,6 +45,17 @@ export function packLeaf(leaf: Leaf, given: unknown, memory: Float64Array, offse
   } else {
     throw refused(leaf, given);
   }
+}
+
+/** The plain numbers given for a tree, one array for each leaf. */
+export function packLists(tree: Tree, given: unknown): Float64Array[] {
+  const lists: Float64Array[] = [];
+  match(tree, given, (leaf, value) => {
+    const list = allocate(leaf.count, leaf.path);
+    packLeaf(leaf, value, list, 0);
+    lists.push(list);
+  });
+  return lists;
 }
 
 /** @param offsets where each leaf begins in the memory, by its index */

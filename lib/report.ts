@@ -1,10 +1,9 @@
 /** What functions say about themselves: the plan, and the table of a textbook. */
 import type { Core } from "./core.js";
-import { convertedHere, here } from "./fail.js";
 import { ArgumentError } from "./generated/errors.js";
-import { describe } from "./numbers.js";
-import { packLeaf } from "./pack.js";
-import { type Leaf, leavesOf, match } from "./tree.js";
+import { allocate, describe } from "./numbers.js";
+import { packLists } from "./pack.js";
+import { type Leaf, leavesOf } from "./tree.js";
 
 /** What a function will run. */
 export interface Explanation {
@@ -106,8 +105,9 @@ export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
+  // No spread: a call takes some hundred thousand arguments, and a table may have more rows.
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+    rows.reduce((width, row) => Math.max(width, row[column]!.length), title.length),
   );
   const line = (cells: readonly string[]) =>
     cells
@@ -121,19 +121,8 @@ export function formatTable(
   ].join("\n");
 }
 
-/** The plain numbers given for the first argument, one array for each input. */
-function listsOf(core: Core, given: unknown): Float64Array[] {
-  const lists: Float64Array[] = [];
-  match(core.args[0]!, given, (leaf, value) => {
-    const list = new Float64Array(leaf.count);
-    packLeaf(leaf, value, list, 0);
-    lists.push(list);
-  });
-  return lists;
-}
-
 function firstSeed(leaves: readonly Leaf[]): Float64Array[] {
-  const lists = leaves.map(({ count }) => new Float64Array(count));
+  const lists = leaves.map(({ count, path }) => allocate(count, path));
   const first = lists.find((list) => list.length > 0);
   if (first !== undefined) first[0] = 1;
   return lists;
@@ -142,37 +131,36 @@ function firstSeed(leaves: readonly Leaf[]): Float64Array[] {
 export function traceTable(core: Core, inputs: unknown, seed: unknown): TraceTable {
   const { tape } = core;
   if (core.args.length !== 1) {
-    throw new ArgumentError(`${core.name}: trace takes functions of one argument`, here());
+    throw new ArgumentError("trace takes functions of one argument");
   }
   if (seed !== undefined && (typeof seed !== "object" || seed === null)) {
     throw new ArgumentError(`trace: the seed is a record like the inputs, got ${describe(seed)}`);
   }
-  const lists = listsOf(core, inputs);
-  const seeds = seed === undefined ? firstSeed(leavesOf(core.args[0]!)) : listsOf(core, seed);
-  try {
-    const found = tape.trace(lists, seeds);
-    const names = new Map(found.map(({ node }, i) => [`v${node}`, `v${i + 1}`]));
-    const rows = found.map(({ text, shape, primal, tangent, adjoint }, i) => ({
-      name: `v${i + 1}`,
-      text: readable(text, names),
-      shape,
-      primal,
-      tangent,
-      adjoint,
-    }));
-    const print = () =>
-      formatTable(
-        ["step", "is", "primal", "tangent", "adjoint"],
-        rows.map((row) => [
-          row.name,
-          row.text,
-          formatNumbers(row.primal),
-          formatNumbers(row.tangent),
-          formatNumbers(row.adjoint),
-        ]),
-      );
-    return Object.defineProperty({ rows }, "toString", { value: print }) as TraceTable;
-  } catch (error) {
-    throw convertedHere(error);
-  }
+  const lists = packLists(core.args[0]!, inputs);
+  const seeds =
+    seed === undefined ? firstSeed(leavesOf(core.args[0]!)) : packLists(core.args[0]!, seed);
+  const found = tape.trace(lists, seeds);
+  const names = new Map(found.map(({ node }, i) => [`v${node}`, `v${i + 1}`]));
+  const rows = found.map(({ text, shape, primal, tangent, adjoint }, i) => ({
+    name: `v${i + 1}`,
+    text: readable(text, names),
+    shape,
+    primal,
+    tangent,
+    adjoint,
+  }));
+  return Object.defineProperty({ rows }, "toString", { value: () => textOf(rows) }) as TraceTable;
+}
+
+function textOf(rows: readonly TraceRow[]): string {
+  return formatTable(
+    ["step", "is", "primal", "tangent", "adjoint"],
+    rows.map((row) => [
+      row.name,
+      row.text,
+      formatNumbers(row.primal),
+      formatNumbers(row.tangent),
+      formatNumbers(row.adjoint),
+    ]),
+  );
 }

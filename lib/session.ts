@@ -1,21 +1,36 @@
+import { isAbort } from "./fail.js";
 import { AbortError, ArgumentError, StateError } from "./generated/errors.js";
+import { type CallSite, callSite } from "./location.js";
 import { type NativeSession, native } from "./native.js";
+import { describe, optionsOf } from "./numbers.js";
+import { isAborted, onAbort } from "./signal.js";
 import { assemble, type Leaf, type Tree } from "./tree.js";
 import type { ViewArguments, Views } from "./types.js";
 
 /** How an asynchronous call may end early. */
 export interface AsyncOptions {
   /** Ends the call soon after it is aborted; the promise rejects with AbortError. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | null | undefined;
   /** Milliseconds from the call after which it is ended; the promise rejects with AbortError. */
   readonly deadline?: number | undefined;
 }
 
-/** Makes the error to throw of one that a run threw, with the user's line where it is known. */
-export type Explain = (error: unknown) => unknown;
+/** The same, checked. */
+interface Limits {
+  readonly signal: AbortSignal | undefined;
+  readonly deadline: number;
+}
+
+/**
+ * Makes the error to throw of one that a call threw: with the user's line where it is known, else that
+ * of the call.
+ */
+export type Explain = (error: unknown, site?: CallSite) => unknown;
 
 /** What a session needs to know of the function it belongs to. */
 export interface Layout {
+  /** The function's. */
+  readonly name: string;
   readonly doubles: number;
   readonly args: readonly Tree[];
   readonly result: Tree;
@@ -28,65 +43,71 @@ export interface Layout {
 export class Slot {
   readonly memory: Float64Array;
   readonly handle: number;
+  #disposed = false;
 
   constructor(
-    readonly native: NativeSession,
+    private readonly native: NativeSession,
     doubles: number,
   ) {
     this.memory = new Float64Array(native.buffer, native.byteOffset, doubles);
     this.handle = native.handle;
   }
 
+  /** Runs on the core's pool. */
+  async runAsync({ signal, deadline }: Limits): Promise<void> {
+    if (signal !== undefined && isAborted(signal)) throw abortError(signal);
+    const forget = signal === undefined ? undefined : onAbort(signal, () => this.#cancel());
+    try {
+      await this.native.runAsync(deadline);
+    } catch (error) {
+      throw signal !== undefined && isAborted(signal) && isAbort(error)
+        ? abortError(signal)
+        : error;
+    } finally {
+      forget?.();
+    }
+  }
+
+  /** A run whose session is disposed of is ended already, and rejects for that. */
+  #cancel(): void {
+    if (!this.#disposed) this.native.cancel();
+  }
+
+  progress(): number {
+    return this.#disposed ? 0 : this.native.progress();
+  }
+
   dispose(): void {
+    this.#disposed = true;
     this.native.dispose();
   }
 }
 
-function deadlineOf(options: AsyncOptions): number {
-  const { deadline } = options;
+/** Checks the options of an asynchronous call. They are read once: getters may do what they like. */
+export function asyncOptions(given: unknown): Limits {
+  const { signal, deadline } = optionsOf("async", given, ["signal", "deadline"]);
+  return { signal: signalOf(signal), deadline: deadlineOf(deadline) };
+}
+
+function deadlineOf(deadline: unknown): number {
   if (deadline === undefined) return Number.POSITIVE_INFINITY;
   if (typeof deadline !== "number" || Number.isNaN(deadline)) {
-    throw new ArgumentError("deadline: expected milliseconds from now");
+    throw new ArgumentError(
+      `async: deadline is a number of milliseconds from now, got ${Number.isNaN(deadline) ? "NaN" : describe(deadline)}`,
+    );
   }
   // The addon reads 0 as "none"; a deadline that is over ends the call at its first poll.
   return Math.max(deadline, 1e-3);
 }
 
-/** Checks the options of an asynchronous call. */
-export function asyncOptions(given: unknown): AsyncOptions {
-  if (given === undefined) return {};
-  if (typeof given !== "object" || given === null) {
-    throw new ArgumentError("async: options are an object, e.g. { signal, deadline }");
-  }
-  const { signal } = given as AsyncOptions;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ArgumentError("async: signal is not an AbortSignal");
-  }
-  return given;
+function signalOf(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  if (signal instanceof AbortSignal && isAborted(signal) !== undefined) return signal;
+  throw new ArgumentError("async: signal is not an AbortSignal");
 }
 
 function abortError(signal: AbortSignal): AbortError {
   return new AbortError("the call was aborted by its signal", { cause: signal.reason });
-}
-
-/** Runs a slot on the core's pool. */
-export async function runSlot(slot: Slot, options: AsyncOptions, explain: Explain): Promise<void> {
-  const { signal } = options;
-  const deadline = deadlineOf(options);
-  if (signal?.aborted) throw abortError(signal);
-  const cancel = () => slot.native.cancel();
-  try {
-    const running = slot.native.runAsync(deadline);
-    signal?.addEventListener("abort", cancel, { once: true });
-    await running;
-  } catch (error) {
-    if (signal?.aborted && (error as { adjointCode?: unknown })?.adjointCode === "ERR_ABORT") {
-      throw abortError(signal);
-    }
-    throw explain(error);
-  } finally {
-    signal?.removeEventListener("abort", cancel);
-  }
 }
 
 /**
@@ -103,7 +124,7 @@ export class Session<A extends readonly unknown[], R> {
   readonly outputs: Views<R>;
   readonly #handle: number;
   readonly #slot: Slot;
-  readonly #explain: Explain;
+  readonly #layout: Layout;
   #running = false;
   #disposed = false;
 
@@ -111,7 +132,7 @@ export class Session<A extends readonly unknown[], R> {
   constructor(slot: Slot, layout: Layout) {
     this.#slot = slot;
     this.#handle = slot.handle;
-    this.#explain = layout.explain;
+    this.#layout = layout;
     const view = (offsets: readonly number[]) => (leaf: Leaf) => {
       const offset = offsets[leaf.index]!;
       return slot.memory.subarray(offset, offset + leaf.count);
@@ -129,12 +150,12 @@ export class Session<A extends readonly unknown[], R> {
    *   transferred away; IndexError when an index computed at run time is outside its axis.
    */
   run(): void {
-    // Handles are used again, so a session that is gone must not run with its old one.
-    if (this.#disposed) throw disposedError();
     try {
+      // Handles are used again, so a session that is gone must not run with its old one.
+      if (this.#disposed) throw disposedError();
       native.run(this.#handle);
     } catch (error) {
-      throw this.#explain(error);
+      throw this.#layout.explain(error);
     }
   }
 
@@ -144,19 +165,23 @@ export class Session<A extends readonly unknown[], R> {
    * @throws AbortError (rejects) when the signal or the deadline ends it; StateError when one is under way.
    */
   async runAsync(options?: AsyncOptions): Promise<void> {
-    if (this.#disposed) throw disposedError();
-    if (this.#running) throw new StateError("session: an asynchronous run is under way");
-    this.#running = true;
+    const site = callSite();
+    let isMine = false;
     try {
-      await runSlot(this.#slot, asyncOptions(options), this.#explain);
+      if (this.#disposed) throw disposedError();
+      if (this.#running) throw new StateError("session: an asynchronous run is under way");
+      this.#running = isMine = true;
+      await this.#slot.runAsync(asyncOptions(options));
+    } catch (error) {
+      throw this.#layout.explain(error, site);
     } finally {
-      this.#running = false;
+      if (isMine) this.#running = false;
     }
   }
 
   /** Steps of the plan that the asynchronous run under way has done; 0 without one. */
   progress(): number {
-    return this.#disposed ? 0 : this.#slot.native.progress();
+    return this.#slot.progress();
   }
 
   /** Frees the memory now. Its views become empty or stale: do not use them again. */

@@ -8,12 +8,23 @@ import type { Value } from "./value.js";
 export class TensorSpec<out D extends Dims = Dims> {
   /** Extents, outermost first; `[]` for a scalar. */
   readonly shape: D;
+  /** What only the constructor can give: prototypes can be forged. */
+  readonly #made = true;
 
   /** @internal */
   constructor(shape: D) {
+    if (!Array.isArray(shape)) {
+      throw new ArgumentError("TensorSpec: takes an array of extents; use tensor", here());
+    }
+    for (const each of shape as Dims) extent(each, "TensorSpec");
     this.shape = shape;
     Object.freeze(shape);
     Object.freeze(this);
+  }
+
+  /** @internal */
+  static isSpec(given: unknown): given is TensorSpec {
+    return typeof given === "object" && given !== null && #made in given;
   }
 }
 

@@ -29,8 +29,11 @@ const stack: Trace[] = [];
 
 /** Set by value.ts, which can not be imported from here: its class extends code that imports this file. */
 let ValueOf: ValueClass | undefined;
-export function setValueClass(value: ValueClass): void {
+let isOfClass: (operand: object) => boolean = () => false;
+/** @param isMade whether the class made an object; a prototype says nothing, since it can be forged */
+export function setValueClass(value: ValueClass, isMade: (operand: object) => boolean): void {
   ValueOf = value;
+  isOfClass = isMade;
 }
 
 export class Trace {
@@ -112,7 +115,7 @@ export function requireTrace(operation: string): Trace {
 
 /** Whether this is a traced value. */
 export function isValue(operand: unknown): operand is AnyValue {
-  return ValueOf !== undefined && operand instanceof ValueOf;
+  return typeof operand === "object" && operand !== null && isOfClass(operand);
 }
 
 /** The trace of a value, which must be the innermost one. */

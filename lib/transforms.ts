@@ -4,11 +4,11 @@
  * Derivatives are with respect to the first argument, or the inputs of it that `wrt` names.
  */
 import { Core } from "./core.js";
-import { convertedHere, here } from "./fail.js";
+import { completed, here } from "./fail.js";
 import { type AdjointFunction, coreOf, makeFunction } from "./function.js";
 import { ArgumentError, NameError, ShapeError } from "./generated/errors.js";
 import type { NativeTape } from "./native.js";
-import { shown } from "./numbers.js";
+import { optionsOf, shown } from "./numbers.js";
 import { leavesOf, mapLeaves, record, select, type Tree } from "./tree.js";
 import type {
   JacobianOf,
@@ -60,7 +60,7 @@ function derived<A extends readonly unknown[], R>(
       }),
     );
   } catch (error) {
-    throw convertedHere(error);
+    throw completed(error, `${transform}(${core.name})`);
   }
 }
 
@@ -68,14 +68,13 @@ function wrtOf(
   core: Core,
   transform: string,
   options: unknown,
+  others: readonly string[] = [],
 ): { tree: Tree; positions: number[] } {
-  if (options !== undefined && (typeof options !== "object" || options === null)) {
-    throw new ArgumentError(`${transform}: options are an object, e.g. { wrt: ["x"] }`, here());
-  }
+  const { wrt } = optionsOf(transform, options, ["wrt", ...others]);
   const tree = core.args[0];
   if (tree === undefined)
     throw new ArgumentError(`${transform}: ${core.name} takes nothing`, here());
-  return select(tree, (options as WrtOptions<string> | undefined)?.wrt, here());
+  return select(tree, wrt, here(), `${transform}: wrt`);
 }
 
 function requireScalar(core: Core, transform: string): void {
@@ -194,12 +193,12 @@ export function jacobian<
   options?: JacobianOptions<NamesOf<A[0], W>>,
 ): AdjointFunction<A, JacobianOf<R, Select<A[0], W>>> {
   const core = coreOf(f, "jacobian");
-  const { tree, positions } = wrtOf(core, "jacobian", options);
+  const { tree, positions } = wrtOf(core, "jacobian", options, ["mode"]);
   return jacobianOf(core, "jacobian", tree, positions, modeOf(options));
 }
 
 function modeOf(options: { readonly mode?: unknown } | undefined): "auto" | "forward" | "reverse" {
-  const mode = options?.mode ?? "auto";
+  const mode = options?.mode === undefined ? "auto" : options.mode;
   if (mode === "auto" || mode === "forward" || mode === "reverse") return mode;
   throw new ArgumentError('jacobian: mode is "auto", "forward" or "reverse"', here());
 }
@@ -320,10 +319,11 @@ export function vmap<
   }
   const leaves = core.args.flatMap(leavesOf);
   const batched = leaves.map(() => true);
-  if (options.shared !== undefined && options.shared.length > 0) {
+  const { shared } = optionsOf("vmap", options, ["shared"]);
+  if (shared !== undefined && !(Array.isArray(shared) && shared.length === 0)) {
     if (core.args.length === 0) throw new NameError(`vmap: ${core.name} takes nothing`, here());
-    const { positions } = select(core.args[0]!, options.shared, here());
+    const { positions } = select(core.args[0]!, shared, here(), "vmap: shared");
     for (const position of positions) batched[position] = false;
   }
-  return makeFunction(core.vmap(lanes, batched));
+  return makeFunction(core.guard(() => core.vmap(lanes, batched)));
 }

@@ -5,8 +5,9 @@
 import type { ErrorDetails } from "./error.js";
 import { ArgumentError, LimitError, NameError } from "./generated/errors.js";
 import type { NativePort } from "./native.js";
-import { describe, isList, shown } from "./numbers.js";
+import { cut, describe, elementCount, isList, shown } from "./numbers.js";
 import { TensorSpec } from "./spec.js";
+import { isValue } from "./trace.js";
 import type { Dims } from "./types.js";
 
 /** One value. */
@@ -32,6 +33,8 @@ export interface Branch {
 export type Tree = Leaf | Branch;
 
 const maxDepth = 64;
+/** Values, records and arrays of a tree: shared ones count wherever they stand, and can be many. */
+const maxNodes = 2 ** 18;
 
 /** Checks a name that a program gives to an input or output. */
 export function checkName(name: string, what: string, details?: ErrorDetails): void {
@@ -44,10 +47,11 @@ export function checkName(name: string, what: string, details?: ErrorDetails): v
           ? "has a dot, which separates the names of a path"
           : name.length > 1000
             ? "is longer than 1000 characters"
-            : undefined;
+            : /\p{Cc}/u.test(name)
+              ? "has a control character"
+              : undefined;
   if (forbidden !== undefined) {
-    const shown = name.length > 40 ? `${name.slice(0, 40)}...` : name;
-    throw new NameError(`${what}: the name ${JSON.stringify(shown)} ${forbidden}`, details);
+    throw new NameError(`${what}: the name ${JSON.stringify(cut(name))} ${forbidden}`, details);
   }
 }
 
@@ -67,7 +71,8 @@ export function join(path: string, name: string): string {
 
 /**
  * Builds a tree from anything nested: `leaf` says what a value is (or undefined where it is a record or
- * array). Depth is limited, so that a record that contains itself ends as a LimitError.
+ * array). Depth and size are limited, so that a record that contains itself, or the same one over and
+ * over, ends as a LimitError.
  */
 export function buildTree<T>(
   given: unknown,
@@ -77,7 +82,11 @@ export function buildTree<T>(
   details?: ErrorDetails,
 ): { tree: Tree; leaves: T[] } {
   const leaves: T[] = [];
+  let nodes = 0;
   const build = (value: unknown, path: string, depth: number): Tree => {
+    if (++nodes > maxNodes) {
+      throw new LimitError(`${what}: more than ${maxNodes} values, records and arrays`, details);
+    }
     if (depth > maxDepth) {
       throw new LimitError(`${what}: nested deeper than ${maxDepth}`, details);
     }
@@ -108,24 +117,18 @@ export function buildTree<T>(
   return { tree: build(given, "", 0), leaves };
 }
 
-function elementCount(shape: Dims): number {
-  let count = 1;
-  for (const extent of shape) count *= extent;
-  return count;
-}
-
 /** The tree of a spec, with shapes. */
 export function specTree(
   spec: unknown,
   details: ErrorDetails,
 ): { tree: Tree; leaves: TensorSpec[] } {
-  if (spec instanceof TensorSpec || typeof spec !== "object" || spec === null) {
+  if (TensorSpec.isSpec(spec) || typeof spec !== "object" || spec === null) {
     throw new ArgumentError("fn: inputs are a record, e.g. { x: scalar(), w: vector(3) }", details);
   }
   const found = buildTree(
     spec,
     "fn: input",
-    (value) => (value instanceof TensorSpec ? value : undefined),
+    (value) => (TensorSpec.isSpec(value) ? value : undefined),
     false,
     details,
   );
@@ -204,6 +207,31 @@ export function match(
   for (let i = 0; i < values.length; i++) match(tree.children[i]!, values[i], visit);
 }
 
+/** Entries that `holdsValue` looks at: a long list of numbers is data. */
+const maxLook = 2048;
+
+/** Whether a traced value stands anywhere in what is given for a tree: then a call is part of a graph. */
+export function holdsValue(tree: Tree, given: unknown): boolean {
+  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given)) return false;
+  // The trees end, whatever is given; lists given for a value may contain themselves.
+  if (tree.kind === "leaf") return listHoldsValue(given, { left: maxLook });
+  return tree.children.some((child, i) => {
+    const name = tree.names[i]!;
+    return (
+      Object.hasOwn(given, name) && holdsValue(child, (given as Record<string, unknown>)[name])
+    );
+  });
+}
+
+function listHoldsValue(given: unknown, look: { left: number }): boolean {
+  if (isValue(given)) return true;
+  if (!Array.isArray(given)) return false;
+  for (let i = 0; i < given.length && look.left-- > 0; i++) {
+    if (listHoldsValue(given[i], look)) return true;
+  }
+  return false;
+}
+
 /** The parts of what is given for a record or array, by the tree's names and no others. */
 export function childrenOf(tree: Branch, given: unknown): unknown[] {
   const { names, path } = tree;
@@ -233,20 +261,20 @@ export function childrenOf(tree: Branch, given: unknown): unknown[] {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 8).map((name) => JSON.stringify(name));
-  return names.length === 0 ? "nothing" : shown.join(", ") + (names.length > 8 ? ", ..." : "");
+  const some = names.slice(0, 8).map((name) => JSON.stringify(cut(name)));
+  return names.length === 0 ? "nothing" : some.join(", ") + (names.length > 8 ? ", ..." : "");
 }
 
 export function missing(tree: Branch, name: string, given: object): NameError {
   const has = Object.keys(given);
   return new NameError(
-    `the input ${JSON.stringify(join(tree.path, name))} is missing; got ${list(has)}`,
+    `the input ${JSON.stringify(cut(join(tree.path, name)))} is missing; got ${list(has)}`,
   );
 }
 
 export function unexpected(tree: Branch, name: string): NameError {
   return new NameError(
-    `there is no input ${JSON.stringify(join(tree.path, name))}; the inputs are ${list(tree.names)}`,
+    `there is no input ${JSON.stringify(cut(join(tree.path, name)))}; the inputs are ${list(tree.names)}`,
   );
 }
 
@@ -256,16 +284,18 @@ export function unexpected(tree: Branch, name: string): NameError {
  */
 export function select(
   tree: Tree,
-  paths: readonly string[] | undefined,
+  paths: unknown,
   details?: ErrorDetails,
+  what = "wrt",
 ): { tree: Tree; positions: number[] } {
   if (paths === undefined) {
     return { tree, positions: leavesOf(tree).map(({ index }) => index) };
   }
-  if (!isList(paths, "wrt") || paths.length === 0) {
-    throw new ArgumentError("wrt: expected a list of names of inputs", details);
+  if (!isList(paths, what) || paths.length === 0) {
+    const got = isList(paths, what) ? "an empty one" : describe(paths);
+    throw new ArgumentError(`${what}: expected a list of names of inputs, got ${got}`, details);
   }
-  const wanted = new Set<unknown>(paths);
+  const wanted = new Set<unknown>(Array.from(paths));
   const found = new Set<string>();
   const positions: number[] = [];
   const visit = (node: Tree, inside: boolean): Tree | undefined => {
@@ -290,7 +320,7 @@ export function select(
     if (found.has(path as string)) continue;
     const names = leavesOf(tree).map((leaf) => leaf.path);
     throw new NameError(
-      `wrt: there is no input ${shown(path)}; the inputs are ${list(names)}`,
+      `${what}: there is no input ${shown(path)}; the inputs are ${list(names)}`,
       details,
     );
   }

@@ -4,7 +4,7 @@ import { TraceError } from "./generated/errors.js";
 import { ElementwiseMethods } from "./generated/operations.js";
 import type { NodeId } from "./native.js";
 import * as structural from "./structural.js";
-import { setValueClass, type Trace } from "./trace.js";
+import { badOperand, isValue, setValueClass, type Trace } from "./trace.js";
 import type {
   AtResult,
   BroadcastOf,
@@ -46,8 +46,13 @@ export class Value<
     this.id = id;
   }
 
+  static {
+    setValueClass(Value, (operand) => #requireOpen in operand);
+  }
+
   /** Extents, outermost first; `[]` for a scalar. */
   get shape(): D {
+    if (!isValue(this)) badOperand(this, "shape");
     this.#requireOpen();
     // The type was computed from the operands' types by the rule that the core applied to the shapes.
     return this.trace.builder.shape(this.id) as readonly number[] as D;
@@ -55,6 +60,7 @@ export class Value<
 
   /** "f64" for numbers, "bool" for the results of comparisons. */
   get dtype(): K {
+    if (!isValue(this)) badOperand(this, "dtype");
     this.#requireOpen();
     return (this.trace.builder.isBool(this.id) ? "bool" : "f64") as K;
   }
@@ -290,8 +296,6 @@ export class Value<
   }
 }
 
-setValueClass(Value);
-
 function noNumber(how: string): never {
   throw new TraceError(
     `a traced value has no number yet, so ${how}; to choose by value use where(condition, a, b), ` +
@@ -331,8 +335,15 @@ Object.defineProperties(Value.prototype, {
       return noNumber("it can not be iterated; use at(i) for its elements");
     },
   },
+  // A loop up to `undefined` would run not once, and trace another graph.
+  length: {
+    get(): never {
+      return noNumber("it has no length; its extents are shape[0], shape[1], ...");
+    },
+  },
   [inspect.custom]: {
-    value(this: Value): string {
+    value(this: unknown): string {
+      if (!isValue(this)) return "Value {}";
       if (!this.trace.open) return "Value (of a function that was traced)";
       return `Value ${this.dtype}[${this.shape.join(",")}]`;
     },
