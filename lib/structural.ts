@@ -11,16 +11,22 @@ import { badOperand, dataOn, isValue, op3, opN, requireTrace } from "./trace.js"
 import type {
   AnyValue,
   AtResult,
+  AxesFit,
   BoolOperand,
   Broadcast,
   BroadcastOf,
+  ConcatDims,
+  ConcatFits,
   Dims,
   DimsOf,
   DotFits,
   EinsumDims,
+  EinsumFits,
+  ExtremeDims,
+  ExtremeFits,
   FitsOf,
+  IndicesFit,
   LoosenAll,
-  LoosenAxis,
   MatMulDims,
   MatMulFits,
   NestedNumbers,
@@ -29,6 +35,7 @@ import type {
   ReduceDims,
   ReduceOptions,
   ReshapeDims,
+  SizesFit,
   SliceDims,
   TransposeDims,
 } from "./types.js";
@@ -123,7 +130,10 @@ export function iota<const D extends Dims>(shape: D, options?: AxisOptions): Val
 // --- moving elements ------------------------------------------------------------------------------
 
 /** The same elements, row-major, in a new shape; one extent may be -1. */
-export function reshape<const S extends Dims>(a: Operand, shape: S): Value<ReshapeDims<S>> {
+export function reshape<A extends Operand, const B extends Dims>(
+  a: A,
+  shape: B & SizesFit<DimsOf<A>, B>,
+): Value<ReshapeDims<B>> {
   return opN("reshape", Op.Reshape, [a], integersOf("reshape", shape));
 }
 
@@ -198,16 +208,16 @@ function resolveRange(
 /** The element, row or block at these positions of the leading axes; negative ones from the end. */
 export function at<A extends Operand, const I extends readonly number[]>(
   a: A,
-  ...indices: I
+  ...indices: I & IndicesFit<DimsOf<A>, I>
 ): AtResult<DimsOf<A>, I> {
   return opN("at", Op.At, [a], indices) as AtResult<DimsOf<A>, I>;
 }
 
 /** Values of one rank joined along an axis (0 by default). */
-export function concat<A extends Operand, const O extends AxisOptions = { axis: 0 }>(
-  values: readonly A[],
-  options?: O,
-): Value<LoosenAxis<DimsOf<A>, OneAxis<O, 0>>> {
+export function concat<
+  const V extends readonly Operand[],
+  const O extends AxisOptions = { axis: 0 },
+>(values: V & ConcatFits<V, OneAxis<O, 0>>, options?: O): Value<ConcatDims<V, OneAxis<O, 0>>> {
   const { axis = 0 } = optionsOf("concat", options as AxisOptions | undefined);
   return opN("concat", Op.Concat, listOf("concat", values), [axis]);
 }
@@ -312,7 +322,7 @@ export function triu<A extends Operand>(a: A, offset = 0): Value<DimsOf<A>> {
 /** The sum over axes; 0 of no elements. The order of the additions follows from their number alone. */
 export function sum<A extends Operand, const O extends ReduceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("sum", Op.Sum, a, options);
 }
@@ -320,7 +330,7 @@ export function sum<A extends Operand, const O extends ReduceOptions>(
 /** The mean over axes. */
 export function mean<A extends Operand, const O extends ReduceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("mean", Op.Mean, a, options);
 }
@@ -328,7 +338,7 @@ export function mean<A extends Operand, const O extends ReduceOptions>(
 /** The product over axes; 1 of no elements. Its derivative is exact where elements are zero. */
 export function prod<A extends Operand, const O extends ReduceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("prod", Op.Prod, a, options);
 }
@@ -337,34 +347,26 @@ export function prod<A extends Operand, const O extends ReduceOptions>(
  * With two values: the larger, elementwise (`maximum`). With one: the largest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function max<A extends Operand, const O extends ReduceOptions>(
+export function max<A extends Operand, const B extends Operand | ReduceOptions = ReduceOptions>(
   a: A,
-  options?: O,
-): Value<ReduceDims<DimsOf<A>, O>>;
-export function max<A extends Operand, const B extends Operand>(
-  a: A,
-  b: B & FitsOf<A, B>,
-): Value<BroadcastOf<A, B>>;
-export function max(a: Operand, b?: Operand | ReduceOptions): Value {
-  if (isOperand(b)) return maximum(a, b);
-  return reduction("max", Op.ReduceMax, a, b);
+  b?: B & ExtremeFits<A, B>,
+): Value<ExtremeDims<A, B>> {
+  const given: Operand | ReduceOptions | undefined = b;
+  if (isOperand(given)) return maximum<Operand, Operand>(a, given) as Value<ExtremeDims<A, B>>;
+  return reduction("max", Op.ReduceMax, a, given);
 }
 
 /**
  * With two values: the smaller, elementwise (`minimum`). With one: the smallest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function min<A extends Operand, const O extends ReduceOptions>(
+export function min<A extends Operand, const B extends Operand | ReduceOptions = ReduceOptions>(
   a: A,
-  options?: O,
-): Value<ReduceDims<DimsOf<A>, O>>;
-export function min<A extends Operand, const B extends Operand>(
-  a: A,
-  b: B & FitsOf<A, B>,
-): Value<BroadcastOf<A, B>>;
-export function min(a: Operand, b?: Operand | ReduceOptions): Value {
-  if (isOperand(b)) return minimum(a, b);
-  return reduction("min", Op.ReduceMin, a, b);
+  b?: B & ExtremeFits<A, B>,
+): Value<ExtremeDims<A, B>> {
+  const given: Operand | ReduceOptions | undefined = b;
+  if (isOperand(given)) return minimum<Operand, Operand>(a, given) as Value<ExtremeDims<A, B>>;
+  return reduction("min", Op.ReduceMin, a, given);
 }
 
 function isOperand(b: Operand | ReduceOptions | undefined): b is Operand {
@@ -386,7 +388,7 @@ function alongOrFlat<T extends AnyValue>(
 /** The position of the first largest element along an axis; of the flattened value without one. */
 export function argmax<A extends Operand, const O extends AxisOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<WithoutAxis<DimsOf<A>, O>> {
   return alongOrFlat("argmax", Op.ArgMax, a, options);
 }
@@ -394,7 +396,7 @@ export function argmax<A extends Operand, const O extends AxisOptions>(
 /** The position of the first smallest element along an axis; of the flattened value without one. */
 export function argmin<A extends Operand, const O extends AxisOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<WithoutAxis<DimsOf<A>, O>> {
   return alongOrFlat("argmin", Op.ArgMin, a, options);
 }
@@ -408,7 +410,7 @@ export interface VarianceOptions extends ReduceOptions {
 /** The variance over axes: the mean square of the distance from the mean, divided by count - ddof. */
 export function variance<A extends Operand, const O extends VarianceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("var", Op.Var, a, options, [optionsOf("var", options).ddof ?? 0]);
 }
@@ -416,7 +418,7 @@ export function variance<A extends Operand, const O extends VarianceOptions>(
 /** The standard deviation over axes; its derivative is 0 where all elements are equal. */
 export function std<A extends Operand, const O extends VarianceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("std", Op.Std, a, options, [optionsOf("std", options).ddof ?? 0]);
 }
@@ -430,7 +432,7 @@ export interface NormOptions extends ReduceOptions {
 /** A vector norm over axes; its derivative at 0 is 0, the subgradient of least norm. */
 export function norm<A extends Operand, const O extends NormOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   const { order = 2 } = optionsOf("norm", options as NormOptions | undefined);
   if (order !== 1 && order !== 2 && order !== Number.POSITIVE_INFINITY) {
@@ -443,7 +445,7 @@ export function norm<A extends Operand, const O extends NormOptions>(
 /** The logarithm of the sum of exponentials over axes, without overflow. */
 export function logsumexp<A extends Operand, const O extends ReduceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("logsumexp", Op.LogSumExp, a, options);
 }
@@ -461,7 +463,7 @@ export function maskedLogsumexp<A extends Operand, const O extends ReduceOptions
 /** The middle of the sorted elements over axes, or the mean of the two middle ones. */
 export function median<A extends Operand, const O extends ReduceOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<ReduceDims<DimsOf<A>, O>> {
   return reduction("median", Op.Median, a, options);
 }
@@ -471,7 +473,7 @@ export function median<A extends Operand, const O extends ReduceOptions>(
 /** Running sums along an axis; of the flattened value without one. */
 export function cumsum<A extends Operand, const O extends AxisOptions>(
   a: A,
-  options?: O & { readonly reverse?: boolean },
+  options?: O & AxesFit<DimsOf<A>, O> & { readonly reverse?: boolean },
 ): Value<FlattenedUnlessAxis<DimsOf<A>, O>> {
   const { reverse } = optionsOf("cumsum", options as { readonly reverse?: boolean } | undefined);
   return alongOrFlat("cumsum", Op.CumSum, a, options, [reverse === true ? 1 : 0]);
@@ -480,7 +482,7 @@ export function cumsum<A extends Operand, const O extends AxisOptions>(
 /** Running products along an axis; of the flattened value without one. */
 export function cumprod<A extends Operand, const O extends AxisOptions>(
   a: A,
-  options?: O,
+  options?: O & AxesFit<DimsOf<A>, O>,
 ): Value<FlattenedUnlessAxis<DimsOf<A>, O>> {
   return alongOrFlat("cumprod", Op.CumProd, a, options);
 }
@@ -556,7 +558,7 @@ export function outer<A extends Operand, B extends Operand>(
 
 /** A sum of products by index letters, e.g. `einsum("ij,jk->ik", a, b)`; letters not in the result are summed. */
 export function einsum<const S extends string, V extends readonly Operand[]>(
-  subscripts: S,
+  subscripts: S & EinsumFits<S, V>,
   ...values: V
 ): Value<EinsumDims<S, V>> {
   if (typeof subscripts !== "string" || subscripts.length > 1000) {

@@ -41,19 +41,98 @@ export type TypedArray =
   | Int32Array
   | Uint32Array;
 
+// --- arithmetic -----------------------------------------------------------------------------------
+
+// The compiler counts elements of tuples: a number is a tuple of so many. Numbers that are long, negative,
+// broken or not known are left to run time.
+
+interface Multiples<T extends unknown[]> {
+  readonly 0: [];
+  readonly 1: T;
+  readonly 2: [...T, ...T];
+  readonly 3: [...T, ...T, ...T];
+  readonly 4: [...T, ...T, ...T, ...T];
+  readonly 5: [...T, ...T, ...T, ...T, ...T];
+  readonly 6: [...T, ...T, ...T, ...T, ...T, ...T];
+  readonly 7: [...T, ...T, ...T, ...T, ...T, ...T, ...T];
+  readonly 8: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
+  readonly 9: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
+  readonly 10: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
+}
+
+/** T as often as the decimal number S says; `never` when S is none. */
+type Repeat<
+  T extends unknown[],
+  S extends string,
+  R extends unknown[] = [],
+> = S extends `${infer First extends keyof Multiples<T>}${infer Rest}`
+  ? Repeat<T, Rest, [...Multiples<R>[10], ...Multiples<T>[First]]>
+  : S extends ""
+    ? R
+    : never;
+
+/** A tuple of N elements; `never` for a number that is not counted with. */
+type Units<N extends number> = IsLong<`${N}`> extends true ? never : Repeat<[0], `${N}`>;
+
+/** Whether a text has more than three letters. */
+type IsLong<S extends string> = S extends `${infer _1}${infer _2}${infer _3}${infer More}`
+  ? More extends ""
+    ? false
+    : true
+  : false;
+
+/** The product of two numbers, `number` when it is not counted: a tuple has fewer than 10000 elements. */
+type Times<A extends number, B extends number> = number extends A | B
+  ? number
+  : `${A}${B}` extends `${infer _}${infer Rest}`
+    ? IsLong<Rest> extends true
+      ? number
+      : Repeat<Units<A>, `${B}`>["length"] & number
+    : never;
+
+/** The number of elements. */
+type SizeOf<D extends Dims, R extends number = 1> = D extends readonly [
+  infer H extends number,
+  ...infer T extends Dims,
+]
+  ? SizeOf<T, Times<R, H>>
+  : D extends readonly []
+    ? R
+    : number;
+
+/** A + B, `number` when they are not counted. */
+type Plus<A extends number, B extends number> = [Units<A>] extends [never]
+  ? number
+  : [Units<B>] extends [never]
+    ? number
+    : [...Units<A>, ...Units<B>]["length"] & number;
+
+/** Whether there are B elements in A; so when one is not counted with. */
+type Holds<A extends number, B extends unknown[]> = [Units<A>] extends [never]
+  ? true
+  : [B] extends [never]
+    ? true
+    : Units<A> extends [...B, ...unknown[]]
+      ? true
+      : false;
+
+/** Whether I is a position among N, where negative ones count from the end; so when that is not known. */
+type IsPosition<N extends number, I extends number> = I extends I
+  ? number extends N | I
+    ? true
+    : `${I}` extends `-${infer P extends number}`
+      ? Holds<N, Units<P>>
+      : [Units<I>] extends [never]
+        ? true
+        : Holds<N, [...Units<I>, 0]>
+  : never;
+
 // --- broadcasting ---------------------------------------------------------------------------------
 
 // Of a type parameter the compiler knows nothing but that it is itself. So shapes are asked first whether
 // they are the same: `a.add(b)` of two Value<D> is a Value<D>, whatever D.
 
 type Exactly<A> = <T>() => T extends A ? 1 : 2;
-
-/** `Yes` when both are the same type, type parameters included; else `No`. */
-type IfSame<A, B, Yes, No> = Exactly<A> extends Exactly<B> ? Yes : No;
-
-/** `Yes` when B broadcasts to A for it is the same shape or a scalar's; else `No`. */
-type IfPlain<A extends Dims, B extends Dims, Yes, No> =
-  Exactly<B> extends Exactly<A> | Exactly<[]> ? Yes : No;
 
 type BroadcastDim<A extends number, B extends number> = number extends A
   ? B extends 1
@@ -76,24 +155,23 @@ type BroadcastWalk<A extends Dims, B extends Dims, R extends Dims> = A extends r
   infer ALast extends number,
 ]
   ? B extends readonly [...infer BHead extends Dims, infer BLast extends number]
-    ? IfSame<
-        ALast,
-        BLast,
-        BroadcastWalk<AHead, BHead, [ALast, ...R]>,
-        [BroadcastDim<ALast, BLast>] extends [never]
-          ? never
-          : BroadcastWalk<AHead, BHead, [BroadcastDim<ALast, BLast>, ...R]>
-      >
+    ? Exactly<ALast> extends Exactly<BLast>
+      ? BroadcastWalk<AHead, BHead, [ALast, ...R]>
+      : [BroadcastDim<ALast, BLast>] extends [never]
+        ? never
+        : BroadcastWalk<AHead, BHead, [BroadcastDim<ALast, BLast>, ...R]>
     : [...A, ...R]
   : [...B, ...R];
 
 /** The shape two shapes broadcast to, by NumPy's rule; `never` when they do not. */
-export type Broadcast<A extends Dims, B extends Dims> = IfPlain<
-  A,
-  B,
-  A,
-  number extends A["length"] ? Dims : number extends B["length"] ? Dims : BroadcastWalk<A, B, []>
->;
+export type Broadcast<A extends Dims, B extends Dims> =
+  Exactly<B> extends Exactly<A> | Exactly<[]>
+    ? A
+    : number extends A["length"]
+      ? Dims
+      : number extends B["length"]
+        ? Dims
+        : BroadcastWalk<A, B, []>;
 
 /** The shape of the result of an elementwise operation on these operands. */
 export type BroadcastOf<A, B> = A extends number | boolean
@@ -106,12 +184,12 @@ export interface ShapesDoNotFit<A extends Dims, B extends Dims> {
 }
 
 /** `unknown` when the shapes broadcast; else a type no argument has. */
-export type Fits<A extends Dims, B extends Dims> = IfPlain<
-  A,
-  B,
-  unknown,
-  [Broadcast<A, B>] extends [never] ? ShapesDoNotFit<A, B> : unknown
->;
+export type Fits<A extends Dims, B extends Dims> =
+  Exactly<B> extends Exactly<A> | Exactly<[]>
+    ? unknown
+    : [Broadcast<A, B>] extends [never]
+      ? ShapesDoNotFit<A, B>
+      : unknown;
 
 /** The same for operands. */
 export type FitsOf<A, B> = A extends number | boolean ? unknown : Fits<DimsOf<A>, DimsOf<B>>;
@@ -164,6 +242,18 @@ type OptionAxis<O> = O extends { readonly axis: infer A }
       : undefined
   : undefined;
 
+/** What an option lacks when the axis is none of the shape's. */
+export interface NoSuchAxis<A extends number, D extends Dims> {
+  readonly "no such axis in this shape": [A, D];
+}
+
+/** `unknown` when the axes are the shape's, or may be; else a type no option has. */
+export type AxesFit<D extends Dims, O> = [OptionAxis<O>] extends [number]
+  ? false extends IsPosition<D["length"], OptionAxis<O>>
+    ? NoSuchAxis<OptionAxis<O>, D>
+    : unknown
+  : unknown;
+
 type OptionKeep<O> = O extends { readonly keepDims: infer K extends boolean } ? K : false;
 
 /** The shape left by a reduction. */
@@ -183,6 +273,15 @@ export type ReduceDims<D extends Dims, O> = [OptionAxis<O>, OptionKeep<O>] exten
             ? Dims
             : DropAxes<D, AxesOf<D, OptionAxis<O> & number>, OptionKeep<O>>
           : Dims;
+
+// Told apart without the shape, which may be a type parameter.
+type AnyOperand = number | { readonly shape: unknown };
+
+/** What `max` and `min` lack: of two values shapes that fit, of one value the axes. */
+export type ExtremeFits<A, B> = B extends AnyOperand ? FitsOf<A, B> : AxesFit<DimsOf<A>, B>;
+
+/** The shape of what `max` and `min` give, with another value or with options. */
+export type ExtremeDims<A, B> = B extends AnyOperand ? BroadcastOf<A, B> : ReduceDims<DimsOf<A>, B>;
 
 type LoosenWalk<
   D extends Dims,
@@ -214,6 +313,31 @@ export type DropLeading<D extends Dims, I extends readonly unknown[]> = number e
         : never
       : [...D];
 
+/** What indices lack when one is outside its axis. */
+export interface IndexOutside<I extends readonly unknown[], D extends Dims> {
+  readonly "an index is outside this shape": [I, D];
+}
+
+type OnAxes<D extends Dims, I extends readonly unknown[]> = I extends readonly [
+  infer First extends number,
+  ...infer More,
+]
+  ? D extends readonly [infer H extends number, ...infer T extends Dims]
+    ? IsPosition<H, First> extends false
+      ? false
+      : OnAxes<T, More>
+    : D extends readonly []
+      ? false
+      : true
+  : true;
+
+/** `unknown` when the indices are positions in this shape, or may be; else a type they do not have. */
+export type IndicesFit<D extends Dims, I extends readonly unknown[]> = [OnAxes<D, I>] extends [
+  false,
+]
+  ? IndexOutside<I, D>
+  : unknown;
+
 /** What `at` gives: nothing usable when there are more indices than axes. */
 export type AtResult<D extends Dims, I extends readonly unknown[]> = [DropLeading<D, I>] extends [
   never,
@@ -225,6 +349,20 @@ export type AtResult<D extends Dims, I extends readonly unknown[]> = [DropLeadin
 export type ReshapeDims<S extends Dims> = {
   -readonly [K in keyof S]: S[K] extends -1 ? number : S[K];
 };
+
+/** What a shape lacks that has another number of elements. */
+export interface SizesDiffer<A extends Dims, B extends Dims> {
+  readonly "these shapes have different numbers of elements": [A, B];
+}
+
+/** `unknown` when both shapes have as many elements, or may have; else a type no shape has. */
+export type SizesFit<A extends Dims, B extends Dims> = number extends
+  | SizeOf<A>
+  | SizeOf<ReshapeDims<B>>
+  ? unknown
+  : [SizeOf<A>] extends [SizeOf<B>]
+    ? unknown
+    : SizesDiffer<A, B>;
 
 /** The axes permuted, or reversed when no permutation is given. */
 export type TransposeDims<D extends Dims, P> = P extends Dims
@@ -250,25 +388,138 @@ export type Range =
   | readonly [start?: number | null, stop?: number | null, step?: number | null]
   | null;
 
-/** The shape of a slice: axes taken whole keep their extent, sliced ones are known at run time. */
+type Entry<R, I extends string, Default extends number> = I extends keyof R
+  ? [R[I]] extends [number]
+    ? R[I]
+    : [R[I]] extends [null | undefined]
+      ? Default
+      : number
+  : Default;
+
+/** The elements from Start to Stop of H, as a tuple; `never` when they are not counted. */
+type Cut<H extends number, Start extends number, Stop extends number> = [
+  Units<Start> | Units<Stop>,
+] extends [never]
+  ? never
+  : [UpTo<H, Stop>] extends [never]
+    ? never
+    : [Units<Start>] extends [never]
+      ? never
+      : UpTo<H, Stop> extends [...Units<Start>, ...infer T]
+        ? T
+        : [];
+
+/** The smaller of H and Stop, as a tuple. */
+type UpTo<H extends number, Stop extends number> = [Units<Stop>] extends [never]
+  ? never
+  : number extends H
+    ? never
+    : Holds<H, Units<Stop>> extends true
+      ? Units<Stop>
+      : Units<H>;
+
+type CountSteps<
+  T extends unknown[],
+  Step extends unknown[],
+  R extends unknown[] = [],
+> = T extends []
+  ? R["length"]
+  : T extends [...Step, ...infer Rest]
+    ? CountSteps<Rest, Step, [...R, 0]>
+    : [...R, 0]["length"];
+
+type CutExtent<T extends unknown[], Step extends number> = [T] extends [never]
+  ? number
+  : Step extends 1
+    ? T["length"]
+    : Step extends 0
+      ? number
+      : [Units<Step>] extends [never]
+        ? number
+        : CountSteps<T, Units<Step>> & number;
+
+type RangeExtent<H extends number, R> = R extends null
+  ? H
+  : CutExtent<Cut<H, Entry<R, "0", 0>, Entry<R, "1", H>>, Entry<R, "2", 1>>;
+
+/** The shape of a slice: counted where ranges are literal and run forwards from the start. */
 export type SliceDims<D extends Dims, R extends readonly Range[]> = number extends D["length"]
   ? Dims
   : R extends readonly [infer First, ...infer More extends readonly Range[]]
     ? D extends readonly [infer H extends number, ...infer T extends Dims]
-      ? [First extends null ? H : number, ...SliceDims<T, More>]
+      ? [RangeExtent<H, First>, ...SliceDims<T, More>]
       : never
     : number extends R["length"]
       ? LoosenAll<D>
       : [...D];
 
+type JoinWalk<A extends Dims, B extends Dims, Axis, R extends Dims = []> = A extends readonly [
+  infer H extends number,
+  ...infer T extends Dims,
+]
+  ? B extends readonly [infer G extends number, ...infer U extends Dims]
+    ? R["length"] extends Axis
+      ? JoinWalk<T, U, Axis, [...R, Plus<H, G>]>
+      : [SameDim<H, G, 0>] extends [never]
+        ? never
+        : JoinWalk<T, U, Axis, [...R, number extends H ? G : H]>
+    : never
+  : B extends readonly []
+    ? R
+    : never;
+
+type JoinTwo<A extends Dims, B extends Dims, Axis extends number> = number extends
+  | A["length"]
+  | B["length"]
+  ? Dims
+  : number extends Axis
+    ? LoosenAll<A>
+    : JoinWalk<A, B, AxisOf<A, Axis>>;
+
+type JoinAll<
+  V extends readonly unknown[],
+  Axis extends number,
+  R extends Dims,
+> = V extends readonly [infer First, ...infer More]
+  ? [JoinTwo<R, DimsOf<First>, Axis>] extends [never]
+    ? never
+    : JoinAll<More, Axis, JoinTwo<R, DimsOf<First>, Axis>>
+  : R;
+
+/** The shape of values joined along an axis; `never` when they do not fit. */
+export type ConcatDims<
+  V extends readonly unknown[],
+  Axis extends number,
+> = number extends V["length"]
+  ? LoosenAxis<DimsOf<V[number]>, Axis>
+  : V extends readonly [infer First, ...infer More]
+    ? JoinAll<More, Axis, DimsOf<First>>
+    : Dims;
+
+/** What a list of values lacks that can not be joined. */
+export interface ShapesCanNotBeJoined<S> {
+  readonly "these shapes differ beside the axis": S;
+}
+
+/** `unknown` when the values can be joined, or may be; else a type no list has. */
+export type ConcatFits<V extends readonly unknown[], Axis extends number> = [
+  ConcatDims<V, Axis>,
+] extends [never]
+  ? ShapesCanNotBeJoined<{ -readonly [K in keyof V]: DimsOf<V[K]> }>
+  : unknown;
+
 // --- products -------------------------------------------------------------------------------------
 
-type SameDim<A, B, R> = IfSame<
-  A,
-  B,
-  R,
-  number extends A ? R : number extends B ? R : A extends B ? R : never
->;
+type SameDim<A, B, R> =
+  Exactly<A> extends Exactly<B>
+    ? R
+    : number extends A
+      ? R
+      : number extends B
+        ? R
+        : A extends B
+          ? R
+          : never;
 
 /** The shape of a matrix product; `never` when the inner extents differ. */
 export type MatMulDims<A extends Dims, B extends Dims> = number extends A["length"]
@@ -311,7 +562,11 @@ export type DotFits<A extends Dims, B extends Dims> = [DotDims<A, B>] extends [n
   ? ShapesDoNotFit<A, B>
   : unknown;
 
-type Letters<T extends string> = T extends `${infer C}${infer Rest}` ? [C, ...Letters<Rest>] : [];
+type Letters<T extends string> = T extends `${infer C}${infer Rest}`
+  ? C extends " "
+    ? Letters<Rest>
+    : [C, ...Letters<Rest>]
+  : [];
 
 type Zip<L extends readonly string[], D extends Dims> = L extends readonly [
   infer C extends string,
@@ -344,6 +599,33 @@ export type EinsumDims<
   S extends string,
   V extends readonly unknown[],
 > = S extends `${infer In}->${infer Out}` ? Pluck<Letters<Out>, EinsumExtents<In, V>> : Dims;
+
+/** What subscripts lack that do not fit their values. */
+export interface SubscriptsDoNotFit<Why> {
+  readonly "these subscripts do not fit": Why;
+}
+
+type Unknown<Out, In extends string> = Out extends string
+  ? In extends `${string}${Out}${string}`
+    ? never
+    : Out
+  : never;
+
+/** `unknown` when the subscripts fit the values, or may; else a type no text has. */
+export type EinsumFits<
+  S extends string,
+  V extends readonly unknown[],
+> = S extends `${infer In}->${infer Out}`
+  ? [Unknown<Letters<Out>[number], In>] extends [never]
+    ? ExtentsAgree<In, V>
+    : SubscriptsDoNotFit<["only in the result:", Unknown<Letters<Out>[number], In>]>
+  : ExtentsAgree<S, V>;
+
+type ExtentsAgree<In extends string, V extends readonly unknown[]> = [
+  EinsumExtents<In, V>,
+] extends [never]
+  ? SubscriptsDoNotFit<{ -readonly [K in keyof V]: DimsOf<V[K]> }>
+  : unknown;
 
 // --- trees ----------------------------------------------------------------------------------------
 
@@ -469,21 +751,21 @@ export type Select<T, W extends string> = T extends AnyValue
     : string extends W
       ? { readonly [name: string]: Select<T[keyof T], W> }
       : {
-          readonly [K in keyof T as K extends string ? IfNamed<K, W, K, never> : never]: K extends W
-            ? T[K]
-            : K extends string
-              ? Select<T[K], TailOf<K, W>>
-              : never;
+          readonly [K in keyof T as K extends string
+            ? IsNamed<K, W> extends true
+              ? K
+              : never
+            : never]: K extends W ? T[K] : K extends string ? Select<T[K], TailOf<K, W>> : never;
         };
 
-/** `Yes` when a name of W is K or begins with it, or when K stands for any name. */
-type IfNamed<K extends string, W extends string, Yes, No> = K extends W
-  ? Yes
+/** Whether a name of W is K or begins with it, or K stands for any name. */
+type IsNamed<K extends string, W extends string> = K extends W
+  ? true
   : string extends K
-    ? Yes
+    ? true
     : [TailOf<K, W>] extends [never]
-      ? No
-      : Yes;
+      ? false
+      : true;
 
 // --- derivatives ----------------------------------------------------------------------------------
 

@@ -7,11 +7,13 @@ import * as structural from "./structural.js";
 import { badOperand, isValue, setValueClass, type Trace } from "./trace.js";
 import type {
   AtResult,
-  BroadcastOf,
+  AxesFit,
   Dims,
   DimsOf,
   DotFits,
-  Fits,
+  ExtremeDims,
+  ExtremeFits,
+  IndicesFit,
   Kind,
   LoosenAll,
   MatMulDims,
@@ -21,6 +23,7 @@ import type {
   ReduceDims,
   ReduceOptions,
   ReshapeDims,
+  SizesFit,
   SliceDims,
   TransposeDims,
 } from "./types.js";
@@ -71,8 +74,11 @@ export class Value<
   }
 
   /** The same elements, row-major, in a new shape; one extent may be -1. */
-  reshape<const S extends Dims>(this: Value<Dims>, shape: S): Value<ReshapeDims<S>> {
-    return structural.reshape(this, shape);
+  reshape<S extends Value<Dims>, const B extends Dims>(
+    this: S,
+    shape: B & SizesFit<DimsOf<S>, B>,
+  ): Value<ReshapeDims<B>> {
+    return structural.reshape<S, B>(this, shape);
   }
   /** The axes permuted; reversed when no permutation is given. */
   transpose<S extends Value<Dims>, const P extends Dims | undefined = undefined>(
@@ -95,9 +101,10 @@ export class Value<
   /** The element, row or block at these positions of the leading axes; negative ones from the end. */
   at<S extends Value<Dims>, const I extends readonly number[]>(
     this: S,
-    ...indices: I
+    ...indices: I & IndicesFit<DimsOf<S>, I>
   ): AtResult<DimsOf<S>, I> {
-    return structural.at<S, I>(this, ...indices);
+    const positions: readonly number[] = indices;
+    return structural.at<Operand, readonly number[]>(this, ...positions) as AtResult<DimsOf<S>, I>;
   }
   /** Surrounded by a fill value, 0 by default. */
   pad<S extends Value<Dims>>(
@@ -155,102 +162,101 @@ export class Value<
   /** The sum over axes. */
   sum<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.sum(this, options);
+    return structural.sum<S, O>(this, options);
   }
   /** The mean over axes. */
   mean<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.mean(this, options);
+    return structural.mean<S, O>(this, options);
   }
   /** The product over axes. */
   prod<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.prod(this, options);
+    return structural.prod<S, O>(this, options);
   }
   /** With a value: the larger of both, elementwise. Else: the largest over axes. */
-  max<S extends Value<Dims>, const O extends ReduceOptions>(
+  max<S extends Value<Dims>, const B extends Operand | ReduceOptions = ReduceOptions>(
     this: S,
-    options?: O,
-  ): Value<ReduceDims<DimsOf<S>, O>>;
-  max<S extends Value<Dims>, const B extends Operand>(
-    this: S,
-    other: B & Fits<DimsOf<S>, DimsOf<B>>,
-  ): Value<BroadcastOf<S, B>>;
-  max(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
-    return structural.max(this, other as ReduceOptions);
+    other?: B & ExtremeFits<S, B>,
+  ): Value<ExtremeDims<S, B>> {
+    return structural.max<S, B>(this, other);
   }
   /** With a value: the smaller of both, elementwise. Else: the smallest over axes. */
-  min<S extends Value<Dims>, const O extends ReduceOptions>(
+  min<S extends Value<Dims>, const B extends Operand | ReduceOptions = ReduceOptions>(
     this: S,
-    options?: O,
-  ): Value<ReduceDims<DimsOf<S>, O>>;
-  min<S extends Value<Dims>, const B extends Operand>(
-    this: S,
-    other: B & Fits<DimsOf<S>, DimsOf<B>>,
-  ): Value<BroadcastOf<S, B>>;
-  min(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
-    return structural.min(this, other as ReduceOptions);
+    other?: B & ExtremeFits<S, B>,
+  ): Value<ExtremeDims<S, B>> {
+    return structural.min<S, B>(this, other);
   }
   /** The position of the first largest element along an axis, or of the flattened value. */
-  argmax<S extends Value<Dims>, const O extends structural.AxisOptions>(this: S, options?: O) {
-    return structural.argmax(this, options);
+  argmax<S extends Value<Dims>, const O extends structural.AxisOptions>(
+    this: S,
+    options?: O & AxesFit<DimsOf<S>, O>,
+  ) {
+    return structural.argmax<S, O>(this, options);
   }
   /** The position of the first smallest element along an axis, or of the flattened value. */
-  argmin<S extends Value<Dims>, const O extends structural.AxisOptions>(this: S, options?: O) {
-    return structural.argmin(this, options);
+  argmin<S extends Value<Dims>, const O extends structural.AxisOptions>(
+    this: S,
+    options?: O & AxesFit<DimsOf<S>, O>,
+  ) {
+    return structural.argmin<S, O>(this, options);
   }
   /** The variance over axes. */
   var<S extends Value<Dims>, const O extends structural.VarianceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.variance(this, options);
+    return structural.variance<S, O>(this, options);
   }
   /** The standard deviation over axes. */
   std<S extends Value<Dims>, const O extends structural.VarianceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.std(this, options);
+    return structural.std<S, O>(this, options);
   }
   /** A vector norm over axes: order 2 (the default), 1 or Infinity. */
   norm<S extends Value<Dims>, const O extends structural.NormOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.norm(this, options);
+    return structural.norm<S, O>(this, options);
   }
   /** The logarithm of the sum of exponentials over axes. */
   logsumexp<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.logsumexp(this, options);
+    return structural.logsumexp<S, O>(this, options);
   }
   /** The middle of the sorted elements over axes. */
   median<S extends Value<Dims>, const O extends ReduceOptions>(
     this: S,
-    options?: O,
+    options?: O & AxesFit<DimsOf<S>, O>,
   ): Value<ReduceDims<DimsOf<S>, O>> {
-    return structural.median(this, options);
+    return structural.median<S, O>(this, options);
   }
 
   /** Running sums along an axis, or of the flattened value. */
   cumsum<S extends Value<Dims>, const O extends structural.AxisOptions>(
     this: S,
-    options?: O & { readonly reverse?: boolean },
+    options?: O & AxesFit<DimsOf<S>, O> & { readonly reverse?: boolean },
   ) {
-    return structural.cumsum(this, options);
+    return structural.cumsum<S, O>(this, options);
   }
   /** Running products along an axis, or of the flattened value. */
-  cumprod<S extends Value<Dims>, const O extends structural.AxisOptions>(this: S, options?: O) {
-    return structural.cumprod(this, options);
+  cumprod<S extends Value<Dims>, const O extends structural.AxisOptions>(
+    this: S,
+    options?: O & AxesFit<DimsOf<S>, O>,
+  ) {
+    return structural.cumprod<S, O>(this, options);
   }
   /** exp(x) / sum(exp(x)) along an axis, -1 by default. */
   softmax<S extends Value<Dims>>(this: S, options?: structural.AxisOptions): Value<DimsOf<S>> {

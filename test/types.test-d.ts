@@ -3,6 +3,7 @@ import {
   type AdjointFunction,
   type AnyFunction,
   type BodyResult,
+  concat,
   constant,
   type Dims,
   einsum,
@@ -162,13 +163,124 @@ describe("operations", () => {
       expectTypeOf(t.transpose([1, 0, 2])).toEqualTypeOf<Value<[3, 2, 4]>>();
       expectTypeOf(v.reshape([2, 3])).toEqualTypeOf<Value<[2, 3]>>();
       expectTypeOf(v.reshape([3, -1])).toEqualTypeOf<Value<[3, number]>>();
-      expectTypeOf(m.slice(null, [0, 2])).toEqualTypeOf<Value<[2, number]>>();
+      expectTypeOf(m.slice(null, [0, 2])).toEqualTypeOf<Value<[2, 2]>>();
       expectTypeOf(stack([v, v])).toEqualTypeOf<Value<[2, 6]>>();
       expectTypeOf(einsum("ij,jk->ik", m, t.at(0))).toEqualTypeOf<Value<[2, 4]>>();
       expectTypeOf(constant([1, 2, 3], [3])).toEqualTypeOf<Value<[3]>>();
       // @ts-expect-error too many indices
       t.at(0, 0, 0, 0).sum();
       return t.sum();
+    });
+  });
+});
+
+describe("what literals decide", () => {
+  test("extents of slices", () => {
+    const two = fn({ x: vector(2) }, ({ x }) => x.sum());
+    fn({ v: vector(10), m: matrix(3, 4), w: vector(2000) }, ({ v, m, w }) => {
+      expectTypeOf(v.slice([0, 2])).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(v.slice([3])).toEqualTypeOf<Value<[7]>>();
+      expectTypeOf(v.slice([3, null])).toEqualTypeOf<Value<[7]>>();
+      expectTypeOf(v.slice([null, 4])).toEqualTypeOf<Value<[4]>>();
+      expectTypeOf(v.slice([8, 20])).toEqualTypeOf<Value<[2]>>();
+      expectTypeOf(v.slice([5, 2])).toEqualTypeOf<Value<[0]>>();
+      expectTypeOf(v.slice([1, 10, 2])).toEqualTypeOf<Value<[5]>>();
+      expectTypeOf(v.slice([null, null, 3])).toEqualTypeOf<Value<[4]>>();
+      expectTypeOf(v.slice([-2, null])).toEqualTypeOf<Value<[number]>>();
+      expectTypeOf(v.slice([0, -2])).toEqualTypeOf<Value<[number]>>();
+      expectTypeOf(v.slice([null, null, -1])).toEqualTypeOf<Value<[number]>>();
+      expectTypeOf(v.slice([0, Number("3")])).toEqualTypeOf<Value<[number]>>();
+      expectTypeOf(v.slice([0, 5] as [number?, number?])).toEqualTypeOf<Value<[number]>>();
+      expectTypeOf(m.slice([1, 3], [0, 2])).toEqualTypeOf<Value<[2, 2]>>();
+      expectTypeOf(m.slice([1, 3])).toEqualTypeOf<Value<[2, 4]>>();
+      expectTypeOf(w.slice([5, 995])).toEqualTypeOf<Value<[990]>>();
+      expectTypeOf(w.slice([0, 1500])).toEqualTypeOf<Value<[number]>>();
+      two({ x: v.slice([0, 2]) });
+      // @ts-expect-error 3 against 2
+      two({ x: v.slice([0, 3]) });
+      return v.sum();
+    });
+  });
+
+  test("positions outside an axis do not compile", () => {
+    fn({ v: vector(3), m: matrix(3, 4), w: vector(2000) }, ({ v, m, w }) => {
+      for (let i = 0; i < 3; i++) expectTypeOf(v.at(i)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(m.at(2, -4)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(w.at(1999)).toEqualTypeOf<Value<[]>>();
+      const place: 0 | 2 = Math.random() < 0.5 ? 0 : 2;
+      v.at(place);
+      // @ts-expect-error there are 0, 1 and 2
+      v.at(3);
+      // @ts-expect-error and -1, -2 and -3
+      v.at(-4);
+      // @ts-expect-error the second axis has 4
+      m.at(0, 4);
+      // @ts-expect-error two axes
+      m.at(0, 0, 0);
+      return v.sum();
+    });
+  });
+
+  test("axes that are none do not compile", () => {
+    fn({ v: vector(3), m: matrix(3, 4) }, ({ v, m }) => {
+      const axis: number = 1;
+      expectTypeOf(m.sum({ axis })).toEqualTypeOf<Value<Dims>>();
+      // @ts-expect-error there are 0 and 1
+      m.sum({ axis: 5 });
+      // @ts-expect-error and -1 and -2
+      sum(m, { axis: -3 });
+      // @ts-expect-error the second is none
+      m.mean({ axis: [0, 2] });
+      // @ts-expect-error a vector has one
+      v.argmax({ axis: 1 });
+      // @ts-expect-error a vector has one
+      v.max({ axis: 1 });
+      return v.sum();
+    });
+  });
+
+  test("reshapes keep the number of elements", () => {
+    fn({ m: matrix(3, 4), big: matrix(28, 28), huge: matrix(500, 500) }, ({ m, big, huge }) => {
+      expectTypeOf(m.reshape([2, 6])).toEqualTypeOf<Value<[2, 6]>>();
+      expectTypeOf(m.reshape([2, -1])).toEqualTypeOf<Value<[2, number]>>();
+      expectTypeOf(m.reshape([2, Number("6")])).toEqualTypeOf<Value<[2, number]>>();
+      expectTypeOf(big.reshape([784])).toEqualTypeOf<Value<[784]>>();
+      expectTypeOf(huge.reshape([250000])).toEqualTypeOf<Value<[250000]>>();
+      // @ts-expect-error 12 elements
+      m.reshape([5, 3]);
+      // @ts-expect-error 12 elements
+      m.reshape([]);
+      // @ts-expect-error 784 elements
+      big.reshape([783]);
+      return m.sum();
+    });
+  });
+
+  test("lists that can not be joined do not compile", () => {
+    fn({ a: matrix(3, 4), b: matrix(2, 4), c: matrix(4, 2), v: vector(4) }, ({ a, b, c, v }) => {
+      expectTypeOf(concat([a, b])).toEqualTypeOf<Value<[5, 4]>>();
+      expectTypeOf(concat([a, a], { axis: -1 })).toEqualTypeOf<Value<[3, 8]>>();
+      expectTypeOf(concat([v, v, v])).toEqualTypeOf<Value<[12]>>();
+      expectTypeOf(concat([a, b].map((x) => x.neg()))).toEqualTypeOf<Value<[number, 4]>>();
+      // @ts-expect-error 4 against 2 columns
+      concat([a, c]);
+      // @ts-expect-error 3 against 2 rows
+      concat([a, b], { axis: 1 });
+      // @ts-expect-error two axes and one
+      concat([a, v]);
+      return v.sum();
+    });
+  });
+
+  test("subscripts that do not fit do not compile", () => {
+    fn({ a: matrix(3, 4), b: matrix(5, 2) }, ({ a, b }) => {
+      expectTypeOf(einsum("ij -> ji", a)).toEqualTypeOf<Value<[4, 3]>>();
+      expectTypeOf(einsum("ij,ij->i", a, a)).toEqualTypeOf<Value<[3]>>();
+      // @ts-expect-error j is 4 and 5
+      einsum("ij,jk->ik", a, b);
+      // @ts-expect-error there is no k
+      einsum("ij->ik", a);
+      return a.sum();
     });
   });
 });
