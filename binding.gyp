@@ -25,6 +25,7 @@
         "-ffp-contract=off",
         "-fno-math-errno",
         "-fno-trapping-math",
+        # CMakeLists.txt gives it to native/ops/math alone, which needs it; gyp has no flags for single files.
         "-fwrapv",
         "-Wall",
         "-Wextra",
@@ -41,7 +42,7 @@
         "-Wl,-z,origin",
         "-Wl,--gc-sections",
         "-Wl,-rpath,'$$ORIGIN'",
-        "-Wl,--version-script=<(module_root_dir)/cmake/exports.map",
+        "-Wl,--version-script='<(module_root_dir)/cmake/exports.map'",
       ],
     }
   ],

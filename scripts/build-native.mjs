@@ -9,7 +9,18 @@
 // libeigen3-dev); the two npm packages it needs are fetched into the package's build folder.
 import { existsSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { at, fail, forgetStaleCache, jobs, root, run, say, whenStale, which } from "./common.mjs";
+import {
+  addonSources,
+  at,
+  fail,
+  forgetStaleCache,
+  jobs,
+  root,
+  run,
+  say,
+  whenStale,
+  which,
+} from "./common.mjs";
 
 const tools = ["cmake-js@8", "node-addon-api@8"];
 
@@ -28,11 +39,7 @@ function toolFolder() {
 }
 
 export function buildNative() {
-  const inputs = [
-    ...["binding", "exec", "linalg", "ops", "plan", "solve", "sparsity", "tape", "transform"],
-    ...["checkpoint", "sources.json"],
-  ].map((room) => `native/${room}`);
-  inputs.push("CMakeLists.txt", "cmake");
+  const inputs = [...addonSources, "CMakeLists.txt", "cmake"];
   const march = process.env.ADJOINT_MARCH ?? "native";
   const build = () => {
     for (const command of ["cmake", "c++"]) {

@@ -129,5 +129,11 @@ export function forgetStaleCache(folder, variables = {}) {
   rmSync(at(folder, "CMakeFiles"), { recursive: true, force: true });
 }
 
+/** What the addon is made of: the rooms of native/ but for tests and tools. */
+export const addonSources = [
+  ...["binding", "exec", "linalg", "ops", "plan", "solve", "sparsity", "tape", "transform"],
+  ...["checkpoint", "sources.json"],
+].map((room) => `native/${room}`);
+
 /** The lists of native/sources.json. */
 export const sources = () => JSON.parse(readFileSync(at("native", "sources.json"), "utf8"));

@@ -1,8 +1,11 @@
 // Builds the addons that the package ships, with prebuildify and node-gyp, into prebuilds/.
 //   node scripts/prebuild.mjs [v2] [v3] [v4]    the x86-64 levels; all of them when none is named
 //   node scripts/prebuild.mjs --zig             with zig, for glibc 2.28 and later
+//   node scripts/prebuild.mjs --check           builds nothing, and fails unless all levels are there, made of
+//                                               these sources, and run with the glibc that README.md promises
 //
-// Without --zig the oldest glibc that a build runs on is about that of the machine that built it.
+// Without --zig the oldest glibc that a build runs on is about that of the machine that built it. A release is
+// built with it; `npm publish` checks.
 //
 // Only this machine's platform is built: linux-x64 with glibc. What another target takes is a SLEEF
 // for it, which is a shared library of the system here:
@@ -17,12 +20,24 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { at, fail, jobs, output, run, say, whenStale } from "./common.mjs";
+import {
+  addonSources,
+  at,
+  fail,
+  isFresh,
+  jobs,
+  output,
+  run,
+  say,
+  whenStale,
+  which,
+} from "./common.mjs";
 import { zigEnvironment } from "./zig.mjs";
 
 const arch = process.env.PREBUILD_ARCH ?? process.arch;
@@ -72,21 +87,58 @@ function build(level) {
 }
 
 const stamp = (level, withZig) => `prebuild-${level}${withZig ? "-zig" : ""}`;
+// What goes into an addon.
+const inputs = [...addonSources, "binding.gyp", "cmake", "scripts/print-sources.mjs"];
+const libc = process.platform === "linux" ? ".glibc" : "";
+const made = (level) =>
+  `prebuilds/${target}/adjoint${arch === "x64" ? `.${level}` : ""}${libc}.node`;
+const folder = at("prebuilds", target);
 
-for (const level of wanted.length > 0 ? wanted : levels) {
-  const inputs = ["native", "binding.gyp", "cmake", "scripts/prebuild.mjs"];
-  const libc = process.platform === "linux" ? ".glibc" : "";
-  const made = `prebuilds/${target}/adjoint${arch === "x64" ? `.${level}` : ""}${libc}.node`;
-  whenStale(stamp(level, zig), inputs, [made], () => build(level));
+if (process.argv.includes("--check")) {
+  check();
+} else {
+  for (const level of wanted.length > 0 ? wanted : levels) {
+    whenStale(stamp(level, zig), inputs, [made(level)], () => build(level));
+  }
+  // The addons link SLEEF's shared library, and look for it beside themselves.
+  copyFileSync(sleef(), join(folder, "libsleef.so.3"));
+  report();
 }
 
-// The addons link SLEEF's shared library, and look for it beside themselves.
-const folder = at("prebuilds", target);
-copyFileSync(sleef(), join(folder, "libsleef.so.3"));
+function report() {
+  for (const file of readdirSync(folder)) {
+    const path = join(folder, file);
+    const newest = floor(path);
+    const needs = newest ? `, glibc ${newest.join(".")} or later` : "";
+    say(`${file}: ${(statSync(path).size / 1024).toFixed(0)} kB${needs}`);
+  }
+}
 
-for (const file of readdirSync(folder)) {
-  const path = join(folder, file);
-  say(`${file}: ${(statSync(path).size / 1024).toFixed(0)} kB${floor(path)}`);
+/** What must hold before a release: see above. */
+function check() {
+  const promise = /glibc (\d+)\.(\d+) or later/.exec(readFileSync(at("README.md"), "utf8"));
+  if (!promise) fail("README.md does not say which glibc the prebuilt addons need");
+  const [, major, minor] = promise.map(Number);
+  const wrong = [];
+  for (const level of levels) {
+    const fresh = [true, false].some((z) => isFresh(stamp(level, z), inputs, [made(level)]));
+    if (!fresh) wrong.push(`${made(level)} is missing or not made of these sources`);
+  }
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  if (!names.includes("libsleef.so.3")) wrong.push(`${target}/libsleef.so.3 is missing`);
+  if (names.length > 0 && !which("objdump")) wrong.push("objdump is missing (Debian: binutils)");
+  for (const name of names) {
+    const newest = floor(join(folder, name));
+    if (newest && (newest[0] > major || (newest[0] === major && newest[1] > minor))) {
+      wrong.push(`${name} needs glibc ${newest.join(".")}, README.md promises ${major}.${minor}`);
+    }
+  }
+  if (wrong.length > 0) {
+    fail(
+      `not ready to publish (node scripts/prebuild.mjs --zig makes what is missing):\n  ${wrong.join("\n  ")}`,
+    );
+  }
+  report();
 }
 
 function sleef() {
@@ -99,11 +151,10 @@ function sleef() {
   return found ?? fail("libsleef.so.3 is not installed (Debian: apt-get install libsleef-dev)");
 }
 
-/** The newest version of glibc whose symbols the file wants. */
+/** The newest version of glibc whose symbols the file wants, [2, 28] say. */
 function floor(file) {
   const symbols = output("objdump", ["-T", file]);
   const versions = [...(symbols ?? "").matchAll(/GLIBC_(\d+)\.(\d+)/g)].map((m) => [+m[1], +m[2]]);
   versions.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const newest = versions.at(-1);
-  return newest ? `, glibc ${newest.join(".")} or later` : "";
+  return versions.at(-1);
 }
