@@ -6,14 +6,14 @@ import { ArgumentError, ShapeError } from "./generated/errors.js";
 import { native } from "./native.js";
 import { optionsOf } from "./numbers.js";
 import { leavesOf, type Tree } from "./tree.js";
-import type { BodyResult } from "./types.js";
+import type { Tangent, Traced } from "./types.js";
 
 /** Rules that take the place of those that would follow from the function's operations. */
 export interface CustomRules<X, R> {
   /** The tangent of the result, from the inputs and their tangents; nested like the result. */
-  readonly jvp?: (x: X, dx: X) => BodyResult;
+  readonly jvp?: (x: X, dx: X) => Traced<Tangent<R>>;
   /** The cotangents of the inputs, from inputs, result and its cotangent; nested like the inputs. */
-  readonly vjp?: (x: X, y: R, yBar: R) => BodyResult;
+  readonly vjp?: (x: X, y: Tangent<R>, yBar: Tangent<R>) => Traced<X>;
 }
 
 function shapesOf(tree: Tree): (readonly number[])[] {

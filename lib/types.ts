@@ -774,6 +774,10 @@ type JacobianLeaf<O extends Dims, T> =
     ? Value<[...O, ...I]>
     : { readonly [K in keyof T]: JacobianLeaf<O, T[K]> };
 
+/** The tree with numbers for booleans, as rules of derivatives take and give it. */
+export type Tangent<T> =
+  T extends Value<infer D, Kind> ? Value<D> : { readonly [K in keyof T]: Tangent<T[K]> };
+
 /** By output (where outputs are a record), by input: values of shape [...output, ...input]. */
 export type JacobianOf<R, T> =
   R extends Value<infer O, Kind>

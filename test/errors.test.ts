@@ -121,7 +121,7 @@ describe("ShapeError", () => {
     built(ShapeError, () => tensor([2, Number.POSITIVE_INFINITY]));
     built(ShapeError, () => grad(any(fn({ x: vector(2) }, ({ x }) => x))));
     built(ShapeError, () => hessian(any(fn({ x: scalar() }, ({ x }) => [x, x]))));
-    built(ShapeError, () => custom(f, { vjp: () => ({ x: 1, s: 1 }) }));
+    built(ShapeError, () => custom(f, { vjp: () => any({ x: 1, s: 1 }) }));
   });
 
   test("of numbers given to a call", () => {
@@ -236,7 +236,7 @@ describe("ArgumentError", () => {
     built(ArgumentError, () => vmap(f, any("3")));
     built(ArgumentError, () => custom(f, any(null)));
     built(ArgumentError, () => custom(f, { jvp: any(3) }));
-    built(ArgumentError, () => custom(f, { vjp: ({ x }) => x }));
+    built(ArgumentError, () => custom(f, { vjp: ({ x }) => any(x) }));
   });
 
   test("numbers given to a call", () => {

@@ -5,6 +5,7 @@ import {
   type BodyResult,
   concat,
   constant,
+  custom,
   type Dims,
   einsum,
   fn,
@@ -503,6 +504,28 @@ describe("transforms", () => {
       AdjointFunction<[{ readonly x: Value<[5, 3]>; readonly s: Value<[]> }], Value<[5]>>
     >();
   });
+});
+
+test("rules of custom derivatives", () => {
+  custom(f, {
+    vjp: ({ x, s }, _, yBar) => ({ x: x.mul(0).add(s.mul(yBar)), s: x.sum().mul(yBar) }),
+  });
+  custom(f, { vjp: ({ x }, y) => ({ x: x.mul(y), s: 0 }), jvp: (_, { x, s }) => x.sum().mul(s) });
+  const g = fn({ x: vector(3) }, ({ x }) => ({ y: x.sin(), b: x.greater(0) }));
+  custom(g, {
+    jvp: ({ x }, dx) => ({ y: dx.x, b: x.mul(0) }),
+    vjp: (_, y, yBar) => ({ x: yBar.y.mul(yBar.b).mul(y.b) }),
+  });
+  // @ts-expect-error s is missing
+  custom(f, { vjp: ({ x }) => ({ x }) });
+  // @ts-expect-error a number for a vector
+  custom(f, { vjp: ({ s }) => ({ x: s, s }) });
+  // @ts-expect-error a value for a record
+  custom(f, { vjp: ({ x }) => x });
+  // @ts-expect-error a vector for a number
+  custom(f, { jvp: ({ x }) => x });
+  // @ts-expect-error b is missing
+  custom(g, { jvp: (_, dx) => ({ y: dx.x }) });
 });
 
 test("formulas", () => {
