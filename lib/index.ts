@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Exact derivatives at native speed. Describe a function once, with traced values; then call it, derive
  * it, bind it to memory, or make it part of another one.
