@@ -303,12 +303,11 @@ class Parser {
 
   #emit(step: Step): void {
     if (this.#steps.push(step) > this.maxWork) {
-      throw this.#limit(`more than ${this.maxWork} operations`);
+      throw this.#limit(`more than ${this.maxWork} operations`, step.position);
     }
   }
 
-  #limit(what: string): LimitError {
-    const { position } = this.#peek();
+  #limit(what: string, position: number): LimitError {
     return new LimitError(placed(what, this.source, position), { ...this.details, position });
   }
 
@@ -319,7 +318,7 @@ class Parser {
   /** Parses what binds more strongly than `power`. Every recursion passes here, so here is the limit. */
   #expression(power: number): void {
     if (++this.#depth > this.maxDepth) {
-      throw this.#limit(`nested deeper than ${this.maxDepth}`);
+      throw this.#limit(`nested deeper than ${this.maxDepth}`, this.#peek().position);
     }
     this.#operand();
     for (;;) {

@@ -230,21 +230,20 @@ export function optionsOf<K extends string>(
   what: string,
   given: unknown,
   keys: readonly K[],
+  details = here,
 ): { readonly [P in K]?: unknown } {
   if (given === undefined) return {};
   const names = keys.join(", ");
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new ArgumentError(
       `${what}: options are an object, e.g. { ${names} }, got ${describe(given)}`,
-      here(),
+      details(),
     );
   }
-  for (const key of Object.keys(given)) {
-    if ((keys as readonly string[]).includes(key)) continue;
-    throw new ArgumentError(
-      `${what}: there is no option ${shown(key)}; the options are ${names}`,
-      here(),
-    );
-  }
-  return given;
+  const wrong = Object.keys(given).find((key) => !(keys as readonly string[]).includes(key));
+  if (wrong === undefined) return given;
+  throw new ArgumentError(
+    `${what}: there is no option ${shown(wrong)}; the options are ${names}`,
+    details(),
+  );
 }

@@ -85,7 +85,8 @@ export class Slot {
 
 /** Checks the options of an asynchronous call. They are read once: getters may do what they like. */
 export function asyncOptions(given: unknown): Limits {
-  const { signal, deadline } = optionsOf("async", given, ["signal", "deadline"]);
+  // The caller adds the function's name and the line.
+  const { signal, deadline } = optionsOf("async", given, ["signal", "deadline"], () => ({}));
   return { signal: signalOf(signal), deadline: deadlineOf(deadline) };
 }
 

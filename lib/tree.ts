@@ -128,7 +128,11 @@ export function specTree(
   const found = buildTree(
     spec,
     "fn: input",
-    (value) => (TensorSpec.isSpec(value) ? value : undefined),
+    (value) => {
+      if (TensorSpec.isSpec(value)) return value;
+      if (!(value instanceof TensorSpec)) return undefined;
+      throw new ArgumentError("fn: an input is made by scalar, vector, matrix or tensor", details);
+    },
     false,
     details,
   );
