@@ -1,7 +1,7 @@
 /** What is behind every function: a tape, how names map to its inputs and outputs, and its sessions. */
 import { type Lanes, lanesOf } from "./batch.js";
-import { type AdjointError, amend, type SourceLocation } from "./error.js";
-import { completed, convertedHere, failedNode, here, outOfMemory } from "./fail.js";
+import { AdjointError, amend, type SourceLocation } from "./error.js";
+import { completed, failedNode, here, outOfMemory } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError, StateError } from "./generated/errors.js";
 import { type CallSite, callSite, frameOf } from "./location.js";
 import { type NativePlan, type NativeTape, native } from "./native.js";
@@ -83,26 +83,22 @@ export class Core {
   }
 
   #compile(): Compiled {
-    try {
-      const plan = this.#tape.plan();
-      const layout = plan.layout();
-      const inputOffsets = layout.inputs.map(({ offset }) => offset);
-      const outputOffsets = layout.outputs.map(({ offset }) => offset);
-      return {
-        plan,
-        name: this.name,
-        doubles: layout.doubles,
-        args: this.args,
-        result: this.result,
-        inputOffsets,
-        outputOffsets,
-        packers: this.args.map((tree) => makePacker(tree, inputOffsets)),
-        unpack: makeUnpacker(this.result, outputOffsets),
-        explain: (error, site) => this.explain(error, site),
-      };
-    } catch (error) {
-      throw convertedHere(error);
-    }
+    const plan = this.#tape.plan();
+    const layout = plan.layout();
+    const inputOffsets = layout.inputs.map(({ offset }) => offset);
+    const outputOffsets = layout.outputs.map(({ offset }) => offset);
+    return {
+      plan,
+      name: this.name,
+      doubles: layout.doubles,
+      args: this.args,
+      result: this.result,
+      inputOffsets,
+      outputOffsets,
+      packers: this.args.map((tree) => makePacker(tree, inputOffsets)),
+      unpack: makeUnpacker(this.result, outputOffsets),
+      explain: (error, site) => this.explain(error, site),
+    };
   }
 
   /**
@@ -128,11 +124,7 @@ export class Core {
 
   newSlot(): Slot {
     const { plan, doubles } = this.compiled;
-    try {
-      return new Slot(plan.session(), doubles);
-    } catch (error) {
-      throw convertedHere(error);
-    }
+    return new Slot(plan.session(), doubles);
   }
 
   /** A slot nobody uses. Packing can run the user's code (getters), which can call this function again. */
@@ -276,7 +268,8 @@ export class Core {
           }
           native.run(slot.handle);
         } catch (error) {
-          const found = this.explain(error) as AdjointError;
+          const found = this.explain(error);
+          if (!(found instanceof AdjointError)) return undefined;
           const { length } = `${this.name}: `;
           amend(found, (text) => `${this.name}: lane ${lane}: ${text.slice(length)}`, { lane });
           return found;

@@ -9,8 +9,9 @@ import {
   matrix,
   parse,
   scalar,
+  TensorSpec,
   tensor,
-  type Value,
+  Value,
   vector,
   vmap,
 } from "adjoint";
@@ -30,7 +31,20 @@ const claimsMuch = new Proxy([1, 2], {
   get: (target, key) => (key === "length" ? 1e9 : Reflect.get(target, key)),
 });
 
+class Lying extends Float64Array {
+  override get length(): number {
+    return 4;
+  }
+}
+
+const cyclic: Record<string, unknown> = {};
+Object.assign(cyclic, { x: cyclic, m: cyclic, s: [cyclic, cyclic] });
+
 const hostile: readonly unknown[] = [
+  ...[Object.create(Value.prototype), Object.create(TensorSpec.prototype)],
+  ...[new Lying(2), new Lying(9), cyclic, [new Float64Array(4), new Float64Array(4)]],
+  ...[{ signal: AbortSignal.abort() }, Object.create(AbortSignal.prototype)],
+  Object.setPrototypeOf([1, 2], null),
   ...[0, -0, -1, 1.5, 1e9, 2 ** 31, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY],
   ...["", "x", "1", "__proto__", null, undefined, true, 1n, Symbol("s")],
   ...[
