@@ -22,7 +22,6 @@ import type {
   DotFits,
   EinsumDims,
   EinsumFits,
-  ExtremeDims,
   ExtremeFits,
   FitsOf,
   IndicesFit,
@@ -347,26 +346,44 @@ export function prod<A extends Operand, const O extends ReduceOptions>(
  * With two values: the larger, elementwise (`maximum`). With one: the largest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function max<A extends Operand, const B extends Operand | ReduceOptions = ReduceOptions>(
+export function max<A extends Operand, const B extends Operand>(
   a: A,
-  b?: B & ExtremeFits<A, B>,
-): Value<ExtremeDims<A, B>> {
-  const given: Operand | ReduceOptions | undefined = b;
-  if (isOperand(given)) return maximum<Operand, Operand>(a, given) as Value<ExtremeDims<A, B>>;
-  return reduction("max", Op.ReduceMax, a, given);
+  b: B & FitsOf<A, B>,
+): Value<BroadcastOf<A, B>>;
+export function max<A extends Operand, const O extends ReduceOptions>(
+  a: A,
+  options?: O & AxesFit<DimsOf<A>, O>,
+): Value<ReduceDims<DimsOf<A>, O>>;
+// Both at once, for the compiler's message on a wrong call is about the last signature.
+export function max<A extends Operand, const B extends Operand | ReduceOptions>(
+  a: A,
+  b: B & ExtremeFits<A, B>,
+): Value<Dims>;
+export function max(a: Operand, b?: Operand | ReduceOptions): Value {
+  if (isOperand(b)) return maximum(a, b);
+  return reduction("max", Op.ReduceMax, a, b);
 }
 
 /**
  * With two values: the smaller, elementwise (`minimum`). With one: the smallest over axes.
  * NaN if any is NaN; ties share the derivative evenly.
  */
-export function min<A extends Operand, const B extends Operand | ReduceOptions = ReduceOptions>(
+export function min<A extends Operand, const B extends Operand>(
   a: A,
-  b?: B & ExtremeFits<A, B>,
-): Value<ExtremeDims<A, B>> {
-  const given: Operand | ReduceOptions | undefined = b;
-  if (isOperand(given)) return minimum<Operand, Operand>(a, given) as Value<ExtremeDims<A, B>>;
-  return reduction("min", Op.ReduceMin, a, given);
+  b: B & FitsOf<A, B>,
+): Value<BroadcastOf<A, B>>;
+export function min<A extends Operand, const O extends ReduceOptions>(
+  a: A,
+  options?: O & AxesFit<DimsOf<A>, O>,
+): Value<ReduceDims<DimsOf<A>, O>>;
+// Both at once, for the compiler's message on a wrong call is about the last signature.
+export function min<A extends Operand, const B extends Operand | ReduceOptions>(
+  a: A,
+  b: B & ExtremeFits<A, B>,
+): Value<Dims>;
+export function min(a: Operand, b?: Operand | ReduceOptions): Value {
+  if (isOperand(b)) return minimum(a, b);
+  return reduction("min", Op.ReduceMin, a, b);
 }
 
 function isOperand(b: Operand | ReduceOptions | undefined): b is Operand {

@@ -6,6 +6,7 @@
  * each argument and one for the result; every other type (what a call takes, what it gives, what a
  * session shows) is a tree of the same form with other leaves.
  */
+import type { Difference, IsLess, Product, Sum } from "./arithmetic.js";
 import type { Value } from "./value.js";
 
 /** Extents of a tensor, outermost first; `[]` is a scalar. Literal where the program knows them. */
@@ -27,7 +28,7 @@ export type Operand = Value<Dims, "f64"> | number;
 export type BoolOperand = Value<Dims, "bool"> | boolean;
 
 /** The shape of an operand; numbers and booleans are scalars. */
-export type DimsOf<T> = T extends { readonly shape: infer D extends Dims } ? D : [];
+export type DimsOf<T> = T extends Value<infer D, Kind> ? D : [];
 
 /** The typed arrays that are accepted as numbers. */
 export type TypedArray =
@@ -40,92 +41,6 @@ export type TypedArray =
   | Uint16Array
   | Int32Array
   | Uint32Array;
-
-// --- arithmetic -----------------------------------------------------------------------------------
-
-// The compiler counts elements of tuples: a number is a tuple of so many. Numbers that are long, negative,
-// broken or not known are left to run time.
-
-interface Multiples<T extends unknown[]> {
-  readonly 0: [];
-  readonly 1: T;
-  readonly 2: [...T, ...T];
-  readonly 3: [...T, ...T, ...T];
-  readonly 4: [...T, ...T, ...T, ...T];
-  readonly 5: [...T, ...T, ...T, ...T, ...T];
-  readonly 6: [...T, ...T, ...T, ...T, ...T, ...T];
-  readonly 7: [...T, ...T, ...T, ...T, ...T, ...T, ...T];
-  readonly 8: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
-  readonly 9: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
-  readonly 10: [...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T, ...T];
-}
-
-/** T as often as the decimal number S says; `never` when S is none. */
-type Repeat<
-  T extends unknown[],
-  S extends string,
-  R extends unknown[] = [],
-> = S extends `${infer First extends keyof Multiples<T>}${infer Rest}`
-  ? Repeat<T, Rest, [...Multiples<R>[10], ...Multiples<T>[First]]>
-  : S extends ""
-    ? R
-    : never;
-
-/** A tuple of N elements; `never` for a number that is not counted with. */
-type Units<N extends number> = IsLong<`${N}`> extends true ? never : Repeat<[0], `${N}`>;
-
-/** Whether a text has more than three letters. */
-type IsLong<S extends string> = S extends `${infer _1}${infer _2}${infer _3}${infer More}`
-  ? More extends ""
-    ? false
-    : true
-  : false;
-
-/** The product of two numbers, `number` when it is not counted: a tuple has fewer than 10000 elements. */
-type Times<A extends number, B extends number> = number extends A | B
-  ? number
-  : `${A}${B}` extends `${infer _}${infer Rest}`
-    ? IsLong<Rest> extends true
-      ? number
-      : Repeat<Units<A>, `${B}`>["length"] & number
-    : never;
-
-/** The number of elements. */
-type SizeOf<D extends Dims, R extends number = 1> = D extends readonly [
-  infer H extends number,
-  ...infer T extends Dims,
-]
-  ? SizeOf<T, Times<R, H>>
-  : D extends readonly []
-    ? R
-    : number;
-
-/** A + B, `number` when they are not counted. */
-type Plus<A extends number, B extends number> = [Units<A>] extends [never]
-  ? number
-  : [Units<B>] extends [never]
-    ? number
-    : [...Units<A>, ...Units<B>]["length"] & number;
-
-/** Whether there are B elements in A; so when one is not counted with. */
-type Holds<A extends number, B extends unknown[]> = [Units<A>] extends [never]
-  ? true
-  : [B] extends [never]
-    ? true
-    : Units<A> extends [...B, ...unknown[]]
-      ? true
-      : false;
-
-/** Whether I is a position among N, where negative ones count from the end; so when that is not known. */
-type IsPosition<N extends number, I extends number> = I extends I
-  ? number extends N | I
-    ? true
-    : `${I}` extends `-${infer P extends number}`
-      ? Holds<N, Units<P>>
-      : [Units<I>] extends [never]
-        ? true
-        : Holds<N, [...Units<I>, 0]>
-  : never;
 
 // --- broadcasting ---------------------------------------------------------------------------------
 
@@ -243,16 +158,38 @@ type OptionAxis<O> = O extends { readonly axis: infer A }
   : undefined;
 
 /** What an option lacks when the axis is none of the shape's. */
-export interface NoSuchAxis<A extends number, D extends Dims> {
+export interface NoSuchAxis<A, D extends Dims> {
   readonly "no such axis in this shape": [A, D];
 }
 
 /** `unknown` when the axes are the shape's, or may be; else a type no option has. */
-export type AxesFit<D extends Dims, O> = [OptionAxis<O>] extends [number]
-  ? false extends IsPosition<D["length"], OptionAxis<O>>
-    ? NoSuchAxis<OptionAxis<O>, D>
-    : unknown
+export type AxesFit<D extends Dims, O> = [AllPositions<D["length"], AxisList<O>>] extends [never]
+  ? NoSuchAxis<OptionAxis<O>, D>
   : unknown;
+
+type AxisList<O> = O extends { readonly axis: infer A }
+  ? A extends readonly unknown[]
+    ? A
+    : readonly [A]
+  : readonly [];
+
+type AllPositions<N extends number, I extends readonly unknown[]> = I extends readonly [
+  infer First extends number,
+  ...infer Rest,
+]
+  ? [Position<N, First>] extends [never]
+    ? never
+    : AllPositions<N, Rest>
+  : 1;
+
+/** 1 when I is, or may be, a position among N, where negative ones count from the end; else `never`. */
+type Position<N extends number, I extends number> = `${I}` extends `-${infer P extends number}`
+  ? IsLess<N, P> extends true
+    ? never
+    : 1
+  : IsLess<I, N> extends false
+    ? never
+    : 1;
 
 type OptionKeep<O> = O extends { readonly keepDims: infer K extends boolean } ? K : false;
 
@@ -274,14 +211,11 @@ export type ReduceDims<D extends Dims, O> = [OptionAxis<O>, OptionKeep<O>] exten
             : DropAxes<D, AxesOf<D, OptionAxis<O> & number>, OptionKeep<O>>
           : Dims;
 
-// Told apart without the shape, which may be a type parameter.
+// Told apart without asking for the shape, which may be a type parameter.
 type AnyOperand = number | { readonly shape: unknown };
 
 /** What `max` and `min` lack: of two values shapes that fit, of one value the axes. */
 export type ExtremeFits<A, B> = B extends AnyOperand ? FitsOf<A, B> : AxesFit<DimsOf<A>, B>;
-
-/** The shape of what `max` and `min` give, with another value or with options. */
-export type ExtremeDims<A, B> = B extends AnyOperand ? BroadcastOf<A, B> : ReduceDims<DimsOf<A>, B>;
 
 type LoosenWalk<
   D extends Dims,
@@ -308,7 +242,7 @@ export type DropLeading<D extends Dims, I extends readonly unknown[]> = number e
   : number extends I["length"]
     ? Dims
     : I extends readonly [unknown, ...infer Rest]
-      ? D extends readonly [number, ...infer T extends Dims]
+      ? D extends readonly [unknown, ...infer T extends Dims]
         ? DropLeading<T, Rest>
         : never
       : [...D];
@@ -322,18 +256,18 @@ type OnAxes<D extends Dims, I extends readonly unknown[]> = I extends readonly [
   infer First extends number,
   ...infer More,
 ]
-  ? D extends readonly [infer H extends number, ...infer T extends Dims]
-    ? IsPosition<H, First> extends false
-      ? false
+  ? [D] extends [readonly [infer H extends number, ...infer T extends Dims]]
+    ? [Position<H, First>] extends [never]
+      ? never
       : OnAxes<T, More>
-    : D extends readonly []
-      ? false
-      : true
-  : true;
+    : [D] extends [readonly []]
+      ? never
+      : 1
+  : 1;
 
 /** `unknown` when the indices are positions in this shape, or may be; else a type they do not have. */
 export type IndicesFit<D extends Dims, I extends readonly unknown[]> = [OnAxes<D, I>] extends [
-  false,
+  never,
 ]
   ? IndexOutside<I, D>
   : unknown;
@@ -355,14 +289,28 @@ export interface SizesDiffer<A extends Dims, B extends Dims> {
   readonly "these shapes have different numbers of elements": [A, B];
 }
 
+/** The number of elements, `number` when not known. */
+type SizeOf<D extends Dims, R extends number = 1> = D extends readonly [
+  infer H extends number,
+  ...infer T extends Dims,
+]
+  ? SizeOf<T, Product<R, H>>
+  : D extends readonly []
+    ? R
+    : number;
+
+type SameSize<A extends number, B extends number> = [number] extends [A | B]
+  ? 1
+  : A extends B
+    ? 1
+    : never;
+
 /** `unknown` when both shapes have as many elements, or may have; else a type no shape has. */
-export type SizesFit<A extends Dims, B extends Dims> = number extends
-  | SizeOf<A>
-  | SizeOf<ReshapeDims<B>>
-  ? unknown
-  : [SizeOf<A>] extends [SizeOf<B>]
-    ? unknown
-    : SizesDiffer<A, B>;
+export type SizesFit<A extends Dims, B extends Dims> = [
+  SameSize<SizeOf<A>, SizeOf<ReshapeDims<B>>>,
+] extends [never]
+  ? SizesDiffer<A, B>
+  : unknown;
 
 /** The axes permuted, or reversed when no permutation is given. */
 export type TransposeDims<D extends Dims, P> = P extends Dims
@@ -396,53 +344,20 @@ type Entry<R, I extends string, Default extends number> = I extends keyof R
       : number
   : Default;
 
-/** The elements from Start to Stop of H, as a tuple; `never` when they are not counted. */
-type Cut<H extends number, Start extends number, Stop extends number> = [
-  Units<Start> | Units<Stop>,
-] extends [never]
-  ? never
-  : [UpTo<H, Stop>] extends [never]
-    ? never
-    : [Units<Start>] extends [never]
-      ? never
-      : UpTo<H, Stop> extends [...Units<Start>, ...infer T]
-        ? T
-        : [];
-
-/** The smaller of H and Stop, as a tuple. */
-type UpTo<H extends number, Stop extends number> = [Units<Stop>] extends [never]
-  ? never
-  : number extends H
-    ? never
-    : Holds<H, Units<Stop>> extends true
-      ? Units<Stop>
-      : Units<H>;
-
-type CountSteps<
-  T extends unknown[],
-  Step extends unknown[],
-  R extends unknown[] = [],
-> = T extends []
-  ? R["length"]
-  : T extends [...Step, ...infer Rest]
-    ? CountSteps<Rest, Step, [...R, 0]>
-    : [...R, 0]["length"];
-
-type CutExtent<T extends unknown[], Step extends number> = [T] extends [never]
-  ? number
-  : Step extends 1
-    ? T["length"]
-    : Step extends 0
+type Length<H extends number, Start extends number, Stop extends number> =
+  IsLess<H, Stop> extends infer Less
+    ? boolean extends Less
       ? number
-      : [Units<Step>] extends [never]
-        ? number
-        : CountSteps<T, Units<Step>> & number;
+      : Difference<Less extends true ? H : Stop, Start>
+    : never;
 
 type RangeExtent<H extends number, R> = R extends null
   ? H
-  : CutExtent<Cut<H, Entry<R, "0", 0>, Entry<R, "1", H>>, Entry<R, "2", 1>>;
+  : Entry<R, "2", 1> extends 1
+    ? Length<H, Entry<R, "0", 0>, Entry<R, "1", H>>
+    : number;
 
-/** The shape of a slice: counted where ranges are literal and run forwards from the start. */
+/** The shape of a slice: known where ranges are literal, not negative and without a step. */
 export type SliceDims<D extends Dims, R extends readonly Range[]> = number extends D["length"]
   ? Dims
   : R extends readonly [infer First, ...infer More extends readonly Range[]]
@@ -459,7 +374,7 @@ type JoinWalk<A extends Dims, B extends Dims, Axis, R extends Dims = []> = A ext
 ]
   ? B extends readonly [infer G extends number, ...infer U extends Dims]
     ? R["length"] extends Axis
-      ? JoinWalk<T, U, Axis, [...R, Plus<H, G>]>
+      ? JoinWalk<T, U, Axis, [...R, Sum<H, G>]>
       : [SameDim<H, G, 0>] extends [never]
         ? never
         : JoinWalk<T, U, Axis, [...R, number extends H ? G : H]>
@@ -468,9 +383,9 @@ type JoinWalk<A extends Dims, B extends Dims, Axis, R extends Dims = []> = A ext
     ? R
     : never;
 
-type JoinTwo<A extends Dims, B extends Dims, Axis extends number> = number extends
-  | A["length"]
-  | B["length"]
+type JoinTwo<A extends Dims, B extends Dims, Axis extends number> = [number] extends [
+  A["length"] | B["length"],
+]
   ? Dims
   : number extends Axis
     ? LoosenAll<A>

@@ -8,11 +8,12 @@ import { badOperand, isValue, setValueClass, type Trace } from "./trace.js";
 import type {
   AtResult,
   AxesFit,
+  BroadcastOf,
   Dims,
   DimsOf,
   DotFits,
-  ExtremeDims,
   ExtremeFits,
+  Fits,
   IndicesFit,
   Kind,
   LoosenAll,
@@ -181,18 +182,38 @@ export class Value<
     return structural.prod<S, O>(this, options);
   }
   /** With a value: the larger of both, elementwise. Else: the largest over axes. */
-  max<S extends Value<Dims>, const B extends Operand | ReduceOptions = ReduceOptions>(
+  max<S extends Value<Dims>, const B extends Operand>(
     this: S,
-    other?: B & ExtremeFits<S, B>,
-  ): Value<ExtremeDims<S, B>> {
-    return structural.max<S, B>(this, other);
+    other: B & Fits<DimsOf<S>, DimsOf<B>>,
+  ): Value<BroadcastOf<S, B>>;
+  max<S extends Value<Dims>, const O extends ReduceOptions>(
+    this: S,
+    options?: O & AxesFit<DimsOf<S>, O>,
+  ): Value<ReduceDims<DimsOf<S>, O>>;
+  // Both at once, for the compiler's message on a wrong call is about the last signature.
+  max<S extends Value<Dims>, const B extends Operand | ReduceOptions>(
+    this: S,
+    other: B & ExtremeFits<S, B>,
+  ): Value<Dims>;
+  max(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
+    return structural.max(this, other as ReduceOptions);
   }
   /** With a value: the smaller of both, elementwise. Else: the smallest over axes. */
-  min<S extends Value<Dims>, const B extends Operand | ReduceOptions = ReduceOptions>(
+  min<S extends Value<Dims>, const B extends Operand>(
     this: S,
-    other?: B & ExtremeFits<S, B>,
-  ): Value<ExtremeDims<S, B>> {
-    return structural.min<S, B>(this, other);
+    other: B & Fits<DimsOf<S>, DimsOf<B>>,
+  ): Value<BroadcastOf<S, B>>;
+  min<S extends Value<Dims>, const O extends ReduceOptions>(
+    this: S,
+    options?: O & AxesFit<DimsOf<S>, O>,
+  ): Value<ReduceDims<DimsOf<S>, O>>;
+  // Both at once, for the compiler's message on a wrong call is about the last signature.
+  min<S extends Value<Dims>, const B extends Operand | ReduceOptions>(
+    this: S,
+    other: B & ExtremeFits<S, B>,
+  ): Value<Dims>;
+  min(this: Value<Dims>, other?: Operand | ReduceOptions): Value<Dims> {
+    return structural.min(this, other as ReduceOptions);
   }
   /** The position of the first largest element along an axis, or of the flattened value. */
   argmax<S extends Value<Dims>, const O extends structural.AxisOptions>(
