@@ -10,7 +10,6 @@ import { flatNumbers, isList, shown } from "./numbers.js";
 import { badOperand, dataOn, isValue, op3, opN, requireTrace } from "./trace.js";
 import type {
   AnyValue,
-  AtResult,
   AxesFit,
   BoolOperand,
   Broadcast,
@@ -20,6 +19,7 @@ import type {
   Dims,
   DimsOf,
   DotFits,
+  DropLeading,
   EinsumDims,
   EinsumFits,
   ExtremeFits,
@@ -208,8 +208,8 @@ function resolveRange(
 export function at<A extends Operand, const I extends readonly number[]>(
   a: A,
   ...indices: I & IndicesFit<DimsOf<A>, I>
-): AtResult<DimsOf<A>, I> {
-  return opN("at", Op.At, [a], indices) as AtResult<DimsOf<A>, I>;
+): Value<DropLeading<DimsOf<A>, I>> {
+  return opN("at", Op.At, [a], indices);
 }
 
 /** Values of one rank joined along an axis (0 by default). */

@@ -272,13 +272,6 @@ export type IndicesFit<D extends Dims, I extends readonly unknown[]> = [OnAxes<D
   ? IndexOutside<I, D>
   : unknown;
 
-/** What `at` gives: nothing usable when there are more indices than axes. */
-export type AtResult<D extends Dims, I extends readonly unknown[]> = [DropLeading<D, I>] extends [
-  never,
-]
-  ? never
-  : Value<DropLeading<D, I>>;
-
 /** The shape of a reshape: what was asked for, -1 standing for an unknown extent. */
 export type ReshapeDims<S extends Dims> = {
   -readonly [K in keyof S]: S[K] extends -1 ? number : S[K];

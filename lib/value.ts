@@ -6,12 +6,12 @@ import type { NodeId } from "./native.js";
 import * as structural from "./structural.js";
 import { badOperand, isValue, setValueClass, type Trace } from "./trace.js";
 import type {
-  AtResult,
   AxesFit,
   BroadcastOf,
   Dims,
   DimsOf,
   DotFits,
+  DropLeading,
   ExtremeFits,
   Fits,
   IndicesFit,
@@ -103,9 +103,11 @@ export class Value<
   at<S extends Value<Dims>, const I extends readonly number[]>(
     this: S,
     ...indices: I & IndicesFit<DimsOf<S>, I>
-  ): AtResult<DimsOf<S>, I> {
+  ): Value<DropLeading<DimsOf<S>, I>> {
     const positions: readonly number[] = indices;
-    return structural.at<Operand, readonly number[]>(this, ...positions) as AtResult<DimsOf<S>, I>;
+    return structural.at<Operand, readonly number[]>(this, ...positions) as Value<
+      DropLeading<DimsOf<S>, I>
+    >;
   }
   /** Surrounded by a fill value, 0 by default. */
   pad<S extends Value<Dims>>(

@@ -328,6 +328,8 @@ describe("functions of any shape", () => {
       return a.reshape([2, 3]).add(a.reshape([-1]).sum());
     };
     const first = <N extends number>(a: Value<[N]>): Value<[]> => a.at(0).add(a.sum({ axis: 0 }));
+    const row = <M extends number, N extends number>(a: Value<[M, N]>, b: Value<[N]>): Value<[N]> =>
+      b.mul(a.at(0)).add(a.sum({ axis: 0 }));
     const rows = <M extends number, N extends number>(a: Value<[M, N]>): Value<[M, 1]> =>
       a.max({ axis: 1, keepDims: true });
     const any = (a: Value<Dims>, b: Operand) => {
@@ -337,6 +339,7 @@ describe("functions of any shape", () => {
     fn({ m: matrix(2, 3), v: vector(3) }, ({ m, v }) => {
       expectTypeOf(open(m)).toEqualTypeOf<Value<[2, 3]>>();
       expectTypeOf(first(v)).toEqualTypeOf<Value<[]>>();
+      expectTypeOf(row(m, v)).toEqualTypeOf<Value<[3]>>();
       expectTypeOf(rows(m)).toEqualTypeOf<Value<[2, 1]>>();
       expectTypeOf(any(m, 2)).toEqualTypeOf<Value<Dims>>();
       return v.sum();
