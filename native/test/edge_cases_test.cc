@@ -59,6 +59,25 @@ Expr whereVector(const Args& a) {
   const Expr x = a.all();
   return apply(Op::Sum, {where(greater(x, 0.0), sqrt(x) * log(x), full(x, 0))}, {0});
 }
+/// A branch not taken, behind an operation that mixes the elements of sqrt(x).
+template <class Mix>
+Expr notTaken(const Args& a, Mix mix) {
+  const Expr result = mix(sqrt(a.all()));
+  return where(greater(a[0], 0.0), result, full(result, 0));
+}
+Expr notTakenMatrix(const Args& a) {
+  return notTaken(a, [&](Expr root) {
+    const Expr matrix{root.builder, root.builder->data(Values{1, 2, 3, 4}, {2, 2})};
+    return apply(Op::Sum, {apply(Op::MatMul, {matrix, root})}, {0});
+  });
+}
+Expr notTakenProduct(const Args& a) {
+  return notTaken(a, [](Expr root) { return apply(Op::Prod, {root}, {0, 0}); });
+}
+Expr notTakenRecurrence(const Args& a) {
+  return notTaken(
+      a, [](Expr root) { return apply(Op::At, {linearRecurrence(root, root, 0, false)}, {-1}); });
+}
 Expr twoBranches(const Args& a) {
   const Expr root = sqrt(a[0]);
   return where(greater(a[0], 0.0), root, c(a, 0)) + where(greater(a[0], 1.0), root, c(a, 0));
@@ -144,6 +163,13 @@ std::vector<EdgeCase> cases() {
        [](const Args& a) { return apply(Op::Std, {a.all()}, {0, 0}); },
        {3, 3, 3},
        {0, 0, 0}},
+      {"std of equal values whose sum is rounded",
+       [](const Args& a) { return apply(Op::Std, {a.all()}, {0, 0}); },
+       {0.1, 0.1, 0.1},
+       {0, 0, 0},
+       {0, 0, 0, 0, 0, 0, 0, 0, 0},
+       0,
+       true},
       {"sample std of equal values",
        [](const Args& a) { return apply(Op::Std, {a.all()}, {1, 0}); },
        {3, 3},
@@ -176,6 +202,9 @@ std::vector<EdgeCase> cases() {
        {0, 0, 0, 0, 0, 0, 0, 0, 0},
        0,
        true},
+      {"a matrix product not taken", notTakenMatrix, {0, 1}, {0, 0}, {0, 0, 0, 0}, 0, true},
+      {"a product not taken", notTakenProduct, {0, 1}, {0, 0}, {0, 0, 0, 0}, 0, true},
+      {"a recurrence not taken", notTakenRecurrence, {0, 1}, {0, 0}, {0, 0, 0, 0}, 0, true},
       {"two branches not taken", twoBranches, {0}, {0}, {0}, 0, true, true, true},
       {"a branch not taken behind a saturation",
        saturatedBranch,
@@ -212,6 +241,8 @@ std::vector<EdgeCase> cases() {
        true,
        false,
        4},
+      {"prod of [inf,2]", reduced<Op::Prod>, {kInf, 2}, {2, kInf}, {}, kInf, true},
+      {"acosh at 1", unary<Op::Acosh>, {1}, {kInf}, {-kInf}},
       {"prod of [0,2,3]", reduced<Op::Prod>, {0, 2, 3}, {6, 0, 0}, {0, 3, 2, 3, 0, 0, 2, 0, 0}},
       {"last of cumprod of [0,2,3]",
        [](const Args& a) { return apply(Op::At, {apply(Op::CumProd, {a.all()}, {0})}, {-1}); },

@@ -51,27 +51,53 @@ TapePtr finish(Builder& builder, std::span<const NodeId> results) {
 
 }  // namespace
 
-TapePtr customJvp(const CustomRule& rule) {
-  if (rule.jvp) return rule.jvp;
+TapePtr customJvp(const CustomRule& rule, const std::vector<bool>& present) {
   const Tape& primal = *rule.primal;
   const std::size_t n = primal.inputs().size();
   const std::size_t m = primal.outputs().size();
   Builder builder;
   const std::vector<NodeId> x = addInputs(builder, primal, "");
+  const std::vector<NodeId> y = addOutputsAsInputs(builder, primal, "y_");
   const std::vector<NodeId> dx = addInputs(builder, primal, "d_");
-  if (!rule.vjp) {
+  if (rule.vjp && !rule.jvp) {
+    // The vjp is linear in yBar with matrix J^T; its own vjp with respect to yBar applies J.
+    const TapePtr transposed = vjp(rule.vjp, range(n + m, m));
+    std::vector<NodeId> arguments = join({x, y});
+    appendOnes(builder, arguments, primal, true);
+    const std::vector<NodeId> all = inlineTape(builder, *transposed, join({arguments, dx}));
+    return finish(builder, {all.data() + n, m});
+  }
+  std::vector<std::size_t> some;
+  std::vector<NodeId> tangents;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!present[i]) continue;
+    some.push_back(i);
+    tangents.push_back(dx[i]);
+  }
+  if (!rule.jvp) {
     const std::vector<NodeId> all =
-        inlineTape(builder, *jvp(rule.primal, range(0, n)), join({x, dx}));
+        inlineTape(builder, *jvp(rule.primal, some), join({x, tangents}));
     return finish(builder, {all.data() + m, m});
   }
-  // The vjp is linear in yBar with matrix J^T; its own vjp with respect to yBar applies J.
-  const TapePtr transposed = vjp(rule.vjp, range(n + m, m));
-  const std::vector<NodeId> y = inlineTape(builder, primal, x);
-  std::vector<NodeId> arguments = join({x, y});
-  appendOnes(builder, arguments, primal, true);
-  arguments = join({arguments, dx});
-  const std::vector<NodeId> all = inlineTape(builder, *transposed, arguments);
-  return finish(builder, {all.data() + n, m});
+  if (some.size() == n) return finish(builder, inlineTape(builder, *rule.jvp, join({x, dx})));
+  // The rule is linear in dx: its own tangent along those that are not zero leaves the others
+  // alone.
+  for (std::size_t& position : some) position += n;
+  std::vector<NodeId> arguments = x;
+  appendOnes(builder, arguments, primal, false);
+  const std::vector<NodeId> all =
+      inlineTape(builder, *jvp(rule.jvp, some), join({arguments, tangents}));
+  return finish(builder, {all.data() + m, m});
+}
+
+std::vector<NodeId> itemsOf(Builder& builder, const Tape& primal, NodeId call) {
+  std::vector<NodeId> items;
+  for (const Port& port : primal.outputs()) {
+    const auto position = static_cast<std::int64_t>(items.size());
+    items.push_back(builder.append(code(Op::Item), primal.node(port.node).dtype,
+                                   primal.shape(port.node), {&call, 1}, {&position, 1}));
+  }
+  return items;
 }
 
 TapePtr customVjp(const CustomRule& rule) {

@@ -68,12 +68,15 @@ class Pusher {
   void pushCustom(NodeId id, const Node& node) {
     const CustomRule& rule = tape_.rule(static_cast<std::size_t>(tape_.attrs(node)[0]));
     std::vector<NodeId> arguments;
+    std::vector<bool> present;
     for (const NodeId operand : tape_.operands(node)) arguments.push_back(map_[operand]);
+    for (const NodeId item : itemsOf(builder_, *rule.primal, map_[id])) arguments.push_back(item);
     for (const NodeId operand : tape_.operands(node)) {
+      present.push_back(tangents_[operand].present());
       arguments.push_back(settleOr(tangents_[operand], builder_, tape_.shape(operand)).id);
     }
     std::vector<Masked>& results = tuples_[id];
-    for (const NodeId result : inlineTape(builder_, *customJvp(rule), arguments)) {
+    for (const NodeId result : inlineTape(builder_, *customJvp(rule, present), arguments)) {
       results.push_back({{&builder_, result}, {}, true, false});
     }
   }

@@ -78,6 +78,14 @@ Masked MaskedSum::total() const {
   return result;
 }
 
+Masked mixed(const Masked& m, Expr value, const Axes& axes) {
+  Masked result{value, {}, true, false};
+  if (m.always() || !m.structural) return result;
+  const Expr count = sum(apply(Op::ToNumber, {m.mask}), axes);
+  const Expr some = apply(Op::NotEqual, {count, full(count, 0)});
+  return {value, broadcastTo(expandAxes(some, axes), Shape(value.shape())), false, true};
+}
+
 Masked placed(const Masked& m, const std::vector<Range>& ranges) {
   Masked result = m;
   result.value = place(m.value, ranges);

@@ -70,6 +70,10 @@ Masked summed(const Masked& m, Rule rule) {
   return result;
 }
 
+/// A value of the same extents but where it mixes the elements of m along `axes`: zero by the
+/// function's structure where all of those are.
+Masked mixed(const Masked& m, Expr value, const ex::Axes& axes);
+
 /// Elements placed among zeros, which are then known to be structural.
 Masked placed(const Masked& m, const std::vector<ex::Range>& ranges);
 

@@ -35,19 +35,22 @@ std::vector<Masked> pullRecurrence(const RuleSite& site, const Masked& yBar) {
   const bool reverse = site.attrs()[1] != 0;
   const auto at = static_cast<std::size_t>(axis);
   const Expr coefficients = previous(site.x[0], axis, !reverse);
-  const Expr lambda = linearRecurrence(coefficients, settle(yBar), axis, !reverse);
+  const Masked lambda =
+      recurrent(yBar, linearRecurrence(coefficients, settle(yBar), axis, !reverse), axis, !reverse);
   Masked aBar;
   const std::int64_t n = site.shape()[at];
   if (n > 1) {
     const Range later{reverse ? 0 : 1, n - 1, 1};
     const Range earlier{reverse ? 1 : 0, n - 1, 1};
-    const Expr product = sliceAxis(lambda, axis, later) * sliceAxis(site.y, axis, earlier);
+    aBar = moved(lambda, [&](Expr v) { return sliceAxis(v, axis, later); });
+    aBar.value = aBar.value * sliceAxis(site.y, axis, earlier);
+    aBar.clean = aBar.always();
     std::vector<Range> ranges;
     for (const std::int64_t extent : site.shape()) ranges.push_back({0, extent, 1});
     ranges[at] = {later.start, n, 1};
-    aBar = placed({product, {}, true, false}, ranges);
+    aBar = placed(aBar, ranges);
   }
-  return {aBar, {lambda, {}, true, false}};
+  return {aBar, lambda};
 }
 
 Axes inverse(const Axes& axes) {
@@ -117,9 +120,12 @@ std::vector<Masked> pullStructural(const RuleSite& site, const Masked& yBar,
       return pullRecurrence(site, yBar);
     case Op::BatchMatMul: {
       const Expr bar = settle(yBar);
+      const auto columns = static_cast<std::int64_t>(site.shape().size()) - 1;
       std::vector<Masked> result(2);
-      if (wanted[0]) result[0].value = batchMatmul(bar, matrixTranspose(site.x[1]));
-      if (wanted[1]) result[1].value = batchMatmul(matrixTranspose(site.x[0]), bar);
+      if (wanted[0])
+        result[0] = mixed(yBar, batchMatmul(bar, matrixTranspose(site.x[1])), {columns});
+      if (wanted[1])
+        result[1] = mixed(yBar, batchMatmul(matrixTranspose(site.x[0]), bar), {columns - 1});
       return result;
     }
     default:

@@ -62,9 +62,13 @@ Masked pushRecurrence(const RuleSite& site, const std::vector<Masked>& dx) {
   const bool reverse = site.attrs()[1] != 0;
   // dy[i] = a[i] dy[i-1] + (da[i] y[i-1] + db[i])
   MaskedSum forcing;
-  if (dx[0].present())
-    forcing.add({settle(dx[0]) * previous(site.y, axis, reverse), {}, true, false});
-  if (dx[1].present()) forcing.add({settle(dx[1]), {}, true, false});
+  if (dx[0].present()) {
+    Masked term = dx[0];
+    term.value = term.value * previous(site.y, axis, reverse);
+    term.clean = term.always();
+    forcing.add(term);
+  }
+  forcing.add(dx[1]);
   return {linearRecurrence(site.x[0], settle(forcing.total()), axis, reverse), {}, true, false};
 }
 
@@ -108,9 +112,12 @@ Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx) {
     case Op::LinearRecurrence:
       return pushRecurrence(site, dx);
     case Op::BatchMatMul: {
+      const auto columns = static_cast<std::int64_t>(site.shape().size()) - 1;
       MaskedSum total;
-      if (dx[0].present()) total.add({batchMatmul(settle(dx[0]), site.x[1]), {}, true, false});
-      if (dx[1].present()) total.add({batchMatmul(site.x[0], settle(dx[1])), {}, true, false});
+      if (dx[0].present())
+        total.add(mixed(dx[0], batchMatmul(settle(dx[0]), site.x[1]), {columns}));
+      if (dx[1].present())
+        total.add(mixed(dx[1], batchMatmul(site.x[0], settle(dx[1])), {columns - 1}));
       return total.total();
     }
     default:

@@ -54,6 +54,12 @@ Expr previous(Expr x, std::int64_t axis, bool reverse) {
   return place(body, ranges);
 }
 
+Masked recurrent(const Masked& m, Expr value, std::int64_t axis, bool reverse) {
+  if (m.always() || !m.structural) return {value, {}, true, false};
+  const Expr count = cumsum(apply(Op::ToNumber, {m.mask}), axis, reverse);
+  return {value, apply(Op::NotEqual, {count, full(count, 0)}), false, true};
+}
+
 std::vector<bool> activeNodes(const Tape& t, std::span<const std::size_t> wrt) {
   std::vector<bool> active(t.size(), false);
   for (const std::size_t i : wrt) active[t.inputs()[i].node] = true;

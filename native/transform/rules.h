@@ -38,6 +38,10 @@ Extremes extremesOf(const RuleSite& site);
 /// x[i-1] along an axis (x[i+1] when `reverse`), 0 where there is none.
 Expr previous(Expr x, std::int64_t axis, bool reverse);
 
+/// The value of a recurrence driven by m: zero by the function's structure up to the first element
+/// that is not.
+Masked recurrent(const Masked& m, Expr value, std::int64_t axis, bool reverse);
+
 /// Tangent of a node that is not a custom call, item or input, from the tangents of its operands.
 Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx);
 
@@ -45,9 +49,12 @@ Masked pushForward(const RuleSite& site, const std::vector<Masked>& dx);
 void pullBack(const RuleSite& site, const Masked& yBar, const std::vector<bool>& wanted,
               std::vector<Masked>& result);
 
-/// Rules of a custom function in the form the transforms use, made from the ones given.
-TapePtr customJvp(const CustomRule& rule);
+/// Rules of a custom function in the form the transforms use, made from the ones given. Forward:
+/// x..., y..., dx... -> dy..., where the dx that are not `present` are zero and never multiplied.
+TapePtr customJvp(const CustomRule& rule, const std::vector<bool>& present);
 TapePtr customVjp(const CustomRule& rule);
+/// The outputs of a custom call.
+std::vector<NodeId> itemsOf(Builder& builder, const Tape& primal, NodeId call);
 
 /// Which nodes depend differentiably on the inputs `wrt`.
 std::vector<bool> activeNodes(const Tape& t, std::span<const std::size_t> wrt);

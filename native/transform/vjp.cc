@@ -121,22 +121,34 @@ class Puller {
     std::vector<NodeId> arguments;
     for (const NodeId operand : tape_.operands(node)) arguments.push_back(map_[operand]);
     const std::size_t count = tuple->second.size();
-    for (std::size_t k = 0; k < count; ++k) {
-      const Port& port = rule.primal->outputs()[k];
-      const auto position = static_cast<std::int64_t>(k);
-      arguments.push_back(builder_.append(code(Op::Item), rule.primal->node(port.node).dtype,
-                                          rule.primal->shape(port.node), {&map_[id], 1},
-                                          {&position, 1}));
-    }
+    for (const NodeId item : itemsOf(builder_, *rule.primal, map_[id])) arguments.push_back(item);
+    // Whether any cotangent is not zero by the function's structure; none: unknown.
+    Expr some;
+    bool isKnown = true;
     for (std::size_t k = 0; k < count; ++k) {
       const Shape& shape = rule.primal->shape(rule.primal->outputs()[k].node);
-      arguments.push_back(settleOr(tuple->second[k].total(), builder_, shape).id);
+      const Masked total = tuple->second[k].total();
+      arguments.push_back(settleOr(total, builder_, shape).id);
+      if (!total.present()) continue;
+      isKnown = isKnown && !total.always() && total.structural;
+      if (!isKnown) continue;
+      const Expr any = anyOf(total.mask);
+      some = some ? apply(Op::LogicalOr, {some, any}) : any;
     }
     const std::vector<NodeId> bars = inlineTape(builder_, *customVjp(rule), arguments);
     const auto operands = tape_.operands(node);
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      if (active_[operands[i]]) sums_[operands[i]].add({{&builder_, bars[i]}, {}, true, false});
+      if (!active_[operands[i]]) continue;
+      Masked bar{{&builder_, bars[i]}, {}, true, false};
+      if (isKnown && some) bar = restrict(bar, some);
+      sums_[operands[i]].add(bar);
     }
+  }
+
+  /// Whether the mask holds anywhere, as a scalar.
+  static Expr anyOf(Expr mask) {
+    const Expr count = ex::sum(apply(Op::ToNumber, {mask}), ex::allAxes(mask));
+    return apply(Op::NotEqual, {count, ex::full(count, 0)});
   }
 
   const Tape& tape_;
