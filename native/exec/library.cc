@@ -20,7 +20,7 @@ bool runRecurrence(const Plan& plan, const RecurrenceStep& step,
       double last = 0;
       if (a != nullptr) {
         for (std::int64_t i = 0; i < step.n; ++i, at += move)
-          y[at] = last = __builtin_fma(a[at], last, b[at]);
+          y[at] = last = i == 0 ? b[at] : __builtin_fma(a[at], last, b[at]);
       } else {
         for (std::int64_t i = 0; i < step.n; ++i, at += move)
           y[at] = last = i == 0 ? b[at] : last + b[at];
@@ -31,9 +31,7 @@ bool runRecurrence(const Plan& plan, const RecurrenceStep& step,
         const double* last = to - move;
         const double* add = b + at;
         if (i == 0) {
-          // fma(a, 0, b) is not b where a is infinite or b is -0: the same as in the other branch.
-          for (std::int64_t j = 0; j < inner; ++j)
-            to[j] = a != nullptr ? __builtin_fma(a[at + j], 0.0, add[j]) : add[j];
+          for (std::int64_t j = 0; j < inner; ++j) to[j] = add[j];
         } else if (a != nullptr) {
           const double* factor = a + at;
           for (std::int64_t j = 0; j < inner; ++j)

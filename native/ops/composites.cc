@@ -162,7 +162,13 @@ Expr variance(Expr x, double ddof, const ReducedAxes& axes) {
   const Shape from = x.shape();
   ReducedAxes keeping = axes;
   keeping.keepDims = true;
-  const Expr centered = x - keep(mean(x, axes), from, keeping);
+  // Counted from one of the elements, so that the mean of equal ones is exact.
+  Expr first = stopGradient(x);
+  for (const std::int64_t axis : axes.axes) {
+    if (from[static_cast<std::size_t>(axis)] > 0) first = sliceAxis(first, axis, {0, 1, 1});
+  }
+  const Expr shifted = x - broadcastTo(first, from);
+  const Expr centered = shifted - keep(mean(shifted, axes), from, keeping);
   const auto n = static_cast<double>(termCount(from, axes.axes));
   return sum(square(centered), axes.axes) / (n - ddof);
 }
@@ -230,8 +236,9 @@ struct Shifted {
   Expr exp;
   Expr sum;  ///< with the reduced axes kept
 };
-Shifted shiftedExp(Expr x, const Axes& axes) {
+Shifted shiftedExp(Op op, Expr x, const Axes& axes) {
   const Shape from = x.shape();
+  if (termCount(from, axes) == 0) fail(ErrorCode::Shape, op, "of no elements");
   ReducedAxes keeping{true, axes};
   const Expr largest = stopGradient(keep(reduceMax(x, axes), from, keeping));
   const Expr shift = apply(Op::Where, {apply(Op::IsFinite, {largest}), largest, full(largest, 0)});
@@ -242,14 +249,14 @@ Shifted shiftedExp(Expr x, const Axes& axes) {
 Expr logsumexp(Expr x, const ReducedAxes& axes) {
   const Shape kept = keptShape(x.shape(), axes.axes);
   if (axes.axes.empty()) return x;
-  const Shifted s = shiftedExp(x, axes.axes);
+  const Shifted s = shiftedExp(Op::LogSumExp, x, axes.axes);
   return reshape(log(s.sum) + s.shift, kept);
 }
 
 Expr softmax(Op op, Expr x, Attrs attrs) {
   requireAttrs(op, attrs, 1);
   const std::int64_t axis = normalizeAxis(attrs[0], x.shape().size(), rowOf(op).name);
-  const Shifted s = shiftedExp(x, {axis});
+  const Shifted s = shiftedExp(op, x, {axis});
   return op == Op::Softmax ? s.exp / s.sum : (x - s.shift) - log(s.sum);
 }
 
@@ -261,7 +268,7 @@ Expr maskedLogsumexp(Expr x, Expr mask, Attrs attrs) {
   const Expr m = broadcastTo(mask, from);
   const double minusInfinity = -std::numeric_limits<double>::infinity();
   const Expr masked = apply(Op::Where, {m, x, full(x, minusInfinity)});
-  const Shifted s = shiftedExp(masked, axes.axes);
+  const Shifted s = shiftedExp(Op::MaskedLogSumExp, masked, axes.axes);
   const Expr e = apply(Op::Where, {m, s.exp, full(x, 0)});
   const Expr total = sumKeep(e, axes.axes);
   const Expr none = isZero(total);
@@ -269,7 +276,8 @@ Expr maskedLogsumexp(Expr x, Expr mask, Attrs attrs) {
   return keep(reshape(result, keptShape(from, axes.axes)), from, axes);
 }
 
-Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis) {
+/// `areInside`: the indices are known to be in the axis.
+Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis, bool areInside) {
   const Shape from = x.shape();
   const Shape to = indices.shape();
   bool fits = from.size() == to.size();
@@ -282,17 +290,25 @@ Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis) {
   if (from.size() == 1) return gather(x, indices, 0);
   // Flat position = sum over axes of stride * position, the given index along `axis`.
   const std::vector<std::int64_t> strides = rowMajorStrides(from);
-  Expr flat = indices * static_cast<double>(strides[static_cast<std::size_t>(axis)]);
+  const auto at = static_cast<std::size_t>(axis);
+  Expr flat = indices * static_cast<double>(strides[at]);
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (static_cast<std::int64_t>(i) == axis || from[i] == 1) continue;
     flat =
         flat + iota(*x.builder, static_cast<std::int64_t>(i), to) * static_cast<double>(strides[i]);
   }
+  if (!areInside) {
+    // An index outside the axis must not find another row's element.
+    const Expr end = full(indices, static_cast<double>(from[at]));
+    const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, full(indices, 0)}),
+                                               apply(Op::Less, {indices, end})});
+    flat = apply(Op::Where, {inside, flat, full(flat, -1)});
+  }
   return gather(reshape(x, {elementCount(from)}), flat, 0);
 }
 
 Expr sort(Expr x, std::int64_t axis) {
-  return takeAlongAxis(x, apply(Op::ArgSort, {x}, {axis}), axis);
+  return takeAlongAxis(x, apply(Op::ArgSort, {x}, {axis}), axis, true);
 }
 
 Expr median(Expr x, const ReducedAxes& axes) {
@@ -376,7 +392,7 @@ NodeId applyComposite(Builder& builder, Op op, std::span<const NodeId> operands,
     case Op::Sort:
       return sort(operand(0), axisOf(0)).id;
     case Op::TakeAlongAxis:
-      return takeAlongAxis(operand(0), operand(1), axisOf(0)).id;
+      return takeAlongAxis(operand(0), operand(1), axisOf(0), false).id;
     case Op::Mean:
     case Op::Prod:
     case Op::Var:

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,7 +29,7 @@ struct MatMulStep {
 };
 
 /// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the
-/// left with y[-1] = 0, or from the right when `reverse`. Without `a`, a running sum. All
+/// left, or from the right when `reverse`; the first is b alone. Without `a`, a running sum. All
 /// contiguous.
 struct RecurrenceStep {
   std::int64_t outer = 1, n = 0, inner = 1;
@@ -77,6 +78,20 @@ struct IoPort {
   DType dtype = DType::F64;
 };
 
+/// Allocates on 64-byte boundaries.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+  bool operator==(const LineAllocator&) const = default;
+};
+
 /// A tape made ready to run: steps in order over buffers with fixed places. Immutable, shared
 /// between threads.
 struct Plan {
@@ -86,9 +101,9 @@ struct Plan {
   std::vector<IoPort> outputs;
   std::int64_t ioDoubles = 0;
   std::int64_t tempDoubles = 0;
-  std::vector<double>
-      constants;  ///< content of Base::Constant, padding included (8 doubles past the end)
-  TapePtr tape;   ///< the final tape, for messages
+  /// Content of Base::Constant, padding included (8 doubles past the end).
+  std::vector<double, LineAllocator<double>> constants;
+  TapePtr tape;  ///< the final tape, for messages
 
   std::string toString() const;
   std::size_t bytes() const;
