@@ -106,6 +106,29 @@ void columnsOf(const Product& p, std::int64_t from, std::int64_t terms, const do
   if constexpr (kVectors == 4) rows<4>(p, from, terms, b, bTerm, column, columns);
 }
 
+#if defined(__AVX2__)
+/// Four contiguous rows become four columns, by 4x4 blocks in registers.
+void transposeFour(const double* rows, std::int64_t rowStride, std::int64_t count, double* to,
+                   std::int64_t toStride) {
+  std::int64_t t = 0;
+  for (; t + 4 <= count; t += 4) {
+    const double* from = rows + t;
+    const __m256d r0 = _mm256_loadu_pd(from), r1 = _mm256_loadu_pd(from + rowStride);
+    const __m256d r2 = _mm256_loadu_pd(from + 2 * rowStride);
+    const __m256d r3 = _mm256_loadu_pd(from + 3 * rowStride);
+    const __m256d low01 = _mm256_unpacklo_pd(r0, r1), high01 = _mm256_unpackhi_pd(r0, r1);
+    const __m256d low23 = _mm256_unpacklo_pd(r2, r3), high23 = _mm256_unpackhi_pd(r2, r3);
+    double* out = to + t * toStride;
+    _mm256_storeu_pd(out, _mm256_permute2f128_pd(low01, low23, 0x20));
+    _mm256_storeu_pd(out + toStride, _mm256_permute2f128_pd(high01, high23, 0x20));
+    _mm256_storeu_pd(out + 2 * toStride, _mm256_permute2f128_pd(low01, low23, 0x31));
+    _mm256_storeu_pd(out + 3 * toStride, _mm256_permute2f128_pd(high01, high23, 0x31));
+  }
+  for (; t < count; ++t)
+    for (std::int64_t i = 0; i < 4; ++i) to[t * toStride + i] = rows[i * rowStride + t];
+}
+#endif
+
 void pack(const Product& p, std::int64_t from, std::int64_t terms, std::int64_t column,
           std::int64_t columns, double* to) {
   const std::int64_t width = roundUp(columns, kLanes);
@@ -115,10 +138,17 @@ void pack(const Product& p, std::int64_t from, std::int64_t terms, std::int64_t 
   if (p.bColumn == 1) {
     for (std::int64_t t = 0; t < terms; ++t)
       for (std::int64_t j = 0; j < columns; ++j) to[t * width + j] = b[t * p.bTerm + j];
-  } else {
-    for (std::int64_t j = 0; j < columns; ++j)
-      for (std::int64_t t = 0; t < terms; ++t) to[t * width + j] = b[t * p.bTerm + j * p.bColumn];
+    return;
   }
+  std::int64_t j = 0;
+#if defined(__AVX2__)
+  if (p.bTerm == 1) {
+    for (; j + 4 <= columns; j += 4)
+      transposeFour(b + j * p.bColumn, p.bColumn, terms, to + j, width);
+  }
+#endif
+  for (; j < columns; ++j)
+    for (std::int64_t t = 0; t < terms; ++t) to[t * width + j] = b[t * p.bTerm + j * p.bColumn];
 }
 
 bool multiply(const Product& p, double* scratch, const RunContext& context) {
