@@ -3,6 +3,7 @@
 {
   "variables": {
     "march%": "<!(node -p \"process.env.ADJOINT_MARCH || 'native'\")",
+    "asmjit%": "<!(node scripts/print-sources.mjs --asmjit)",
   },
   "targets": [
     {
@@ -33,6 +34,9 @@
         "-fvisibility=hidden",
         "-fvisibility-inlines-hidden",
         "-isystem", "/usr/include/eigen3",
+      ],
+      "conditions": [
+        ["asmjit==1", {"defines": ["ADJOINT_ASMJIT", "ASMJIT_STATIC"], "libraries": ["-lasmjit", "-lrt"]}],
       ],
       "libraries": ["<!@(node scripts/print-sources.mjs --sleef)", "-lpthread", "-ldl"],
       "ldflags": [

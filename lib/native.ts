@@ -108,6 +108,7 @@ export interface NativePlan {
     nodes: number;
     steps: number;
     kernels: number;
+    segments: number;
     bytes: number;
     workspaceBytes: number;
     flops: number;

@@ -14,6 +14,8 @@ export interface Explanation {
   readonly steps: number;
   /** Loops over straight-line bodies that operations were fused into. */
   readonly kernels: number;
+  /** Runs of operations in kernels that are machine code; the interpreter computes the rest. */
+  readonly segments: number;
   /** Bytes of native memory that tape and plan hold. */
   readonly bytes: number;
   /** Bytes of scratch memory a run needs. */
@@ -37,6 +39,7 @@ export function explain(core: Core): Explanation {
     nodes: stats.nodes,
     steps: stats.steps,
     kernels: stats.kernels,
+    segments: stats.segments,
     bytes: stats.bytes,
     workspaceBytes: stats.workspaceBytes,
     flops: stats.flops,
@@ -47,6 +50,7 @@ export function explain(core: Core): Explanation {
     value: () =>
       [
         `${core.name}: ${stats.nodes} nodes, ${stats.steps} steps (${stats.kernels} kernels), ` +
+          `${stats.segments > 0 ? `${stats.segments} runs of machine code` : "interpreted"}, ` +
           `${stats.flops} flops, ${stats.bytes} bytes, ${stats.workspaceBytes} bytes of workspace`,
         ...core.notes.map((note) => `  ${note}`),
         text,

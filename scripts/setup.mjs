@@ -11,7 +11,7 @@ const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--
 /** Debian packages: those that another installation can stand in for are asked for by command. */
 function missingPackages() {
   const commands = { "c++": "g++", make: "make", cmake: "cmake" };
-  const packages = ["libsleef-dev", "libeigen3-dev"];
+  const packages = ["libsleef-dev", "libeigen3-dev", "libasmjit-dev"];
   if (wants("--test")) packages.push("libgtest-dev", "libmpfr-dev");
   if (wants("--ci")) {
     packages.push("clang-format-19", "clang-tidy-19", "valgrind");

@@ -16,5 +16,5 @@ const signsOfZeros = [
 ];
 const leftOut = ["*Slow*", "*Ulp*", ...signsOfZeros].join(":");
 const args = [`--gtest_filter=-${leftOut}`, ...process.argv.slice(2)];
-const env = { ADJOINT_SANITIZED: "1" };
+const env = { ADJOINT_SANITIZED: "1", ADJOINT_VALGRIND: "1" };
 conclude([runCpp(buildTests("valgrind"), { wrapper, args, env })], "valgrind");

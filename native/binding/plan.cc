@@ -37,6 +37,7 @@ napi_value stats(Call& call) {
   set("nodes", plan.tape ? static_cast<double>(plan.tape->size()) : 0);
   set("steps", static_cast<double>(plan.steps.size()));
   set("kernels", static_cast<double>(kernels));
+  set("segments", static_cast<double>(shared->executable->segments()));
   set("bytes", static_cast<double>(plan.bytes() + shared->executable->bytes()));
   set("workspaceBytes",
       static_cast<double>(shared->executable->workspaceDoubles()) * sizeof(double));
@@ -114,7 +115,7 @@ napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> 
 
 napi_value compileTape(Call& call) {
   auto shared = std::make_shared<SharedPlan>();
-  shared->executable = makeInterpreter(makePlan(tapeOf(call)));
+  shared->executable = makeExecutable(makePlan(tapeOf(call)));
   shared->flops = estimateCost(*shared->plan().tape);
   return wrapPlan(*call.environment, std::move(shared));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/executor.h"
+#include "exec/jit.h"
 #include "exec/pattern.h"
 #include "exec/reduce.h"
 #include "ops/row.h"
@@ -49,6 +50,8 @@ enum class BlockKind : std::uint16_t {
   CopyStore,  ///< n consecutive elements from places[b] + p = a
   WalkStore,  ///< walks[b] = a
   Reduce,     ///< reductions[b] takes a
+  Inline,     ///< d = operation `function` of (a, b, c): until it becomes part of a segment
+  Segment,    ///< segments[a]: machine code for several operations
 };
 
 /// Operands are slots: entries of a table of pointers, to registers, straight into memory, or to
@@ -120,6 +123,8 @@ struct BlockProgram {
   std::vector<BlockInstr> prologue;  ///< once a run: numbers written out
   std::vector<BlockInstr> body;
   std::vector<ElementKernel> functions;
+  std::vector<std::uint32_t> segmentNumbers;  ///< in the module
+  std::vector<SegmentFunction> segments;
   std::vector<Number> numbers;
   std::vector<Pattern> patterns;
   std::vector<std::uint32_t> walked;  ///< patterns whose loop indices each block needs
@@ -138,8 +143,11 @@ struct BlockProgram {
   std::size_t bytes() const;
 };
 
-/// Translates a kernel. Throws Error on one that breaks its contract.
-std::unique_ptr<const BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel);
+/// Translates a kernel. Throws Error on one that breaks its contract. With `jit`, operations become
+/// segments of it; `linkBlock` must follow once its module is made.
+std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel,
+                                           JitBuilder* jit = nullptr);
+void linkBlock(BlockProgram& program, const JitModule& module);
 /// False: status says why.
 bool runBlock(const BlockProgram& program, const RunContext& context) noexcept;
 

@@ -6,6 +6,7 @@
 #include "exec/alias.h"
 #include "exec/block.h"
 #include "exec/broadcast.h"
+#include "exec/segments.h"
 
 namespace adjoint::exec {
 namespace {
@@ -23,10 +24,10 @@ constexpr std::uint32_t kNone = 0xffffffffu;
 
 class Compiler {
  public:
-  Compiler(const Plan& plan, const Kernel& kernel)
-      : plan_(plan), kernel_(kernel), body_(kernel.body), size_(kernel.body.size()) {}
+  Compiler(const Plan& plan, const Kernel& kernel, JitBuilder* jit)
+      : plan_(plan), kernel_(kernel), body_(kernel.body), size_(kernel.body.size()), jit_(jit) {}
 
-  std::unique_ptr<const BlockProgram> run() {
+  std::unique_ptr<BlockProgram> run() {
     out_ = std::make_unique<BlockProgram>();
     out_->points = kernel_.points();
     if (out_->points == 0) {
@@ -418,10 +419,12 @@ class Compiler {
       code.function = function(instr.op, 0);
       code.d = number_[i];
     } else {
-      if (broadcastKernel(static_cast<Op>(instr.op), numbers) == nullptr) numbers = 0;
+      const bool isInline = jit_ != nullptr && canGenerate(static_cast<Op>(instr.op));
+      if (!isInline && broadcastKernel(static_cast<Op>(instr.op), numbers) == nullptr) numbers = 0;
       for (int k = 0; k < n; ++k)
         from[k] = numbers >> k & 1u ? number_[operands[k]] : wide(operands[k]);
-      code.function = function(instr.op, numbers);
+      if (isInline) code.kind = BlockKind::Inline;
+      code.function = isInline ? instr.op : function(instr.op, numbers);
       release(i, instr);
       code.d = destination(i);
     }
@@ -507,6 +510,8 @@ class Compiler {
 
   void layOut() {
     BlockProgram& p = *out_;
+    std::vector<Segment> segments;
+    if (jit_ != nullptr) segments = extractSegments(p, kNumber);
     const std::uint32_t scratchRegisters = p.registers;
     p.registers += invariants_;
     const std::uint32_t firstNumber = p.registers + streamSlots_;
@@ -534,6 +539,15 @@ class Compiler {
         }
       }
     }
+    for (Segment& segment : segments) {
+      for (Segment::Operation& o : segment.operations) {
+        for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) {
+          // Values that stay within the segment have numbers past all slots.
+          if (*slot < kNumber && *slot >= scratchRegisters) *slot += p.slots - scratchRegisters;
+          resolve(*slot);
+        }
+      }
+    }
     for (auto& stream : p.streams) resolve(stream.slot);
     for (auto& periodic : p.periodics) resolve(periodic.slot);
     for (auto& window : p.windows) resolve(window.slot);
@@ -550,6 +564,7 @@ class Compiler {
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
     alignRows();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
+    for (Segment& segment : segments) addSegment(std::move(segment), firstNumber);
 
     std::int64_t at = 0;
     const auto take = [&](std::int64_t doubles) {
@@ -570,6 +585,25 @@ class Compiler {
           take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
     }
     p.scratch = at;
+  }
+
+  void addSegment(Segment segment, std::uint32_t firstNumber) {
+    const BlockProgram& p = *out_;
+    segment.padded = p.padded;
+    const auto kindOf = [&](std::uint32_t slot) {
+      if (slot < p.registers || slot >= p.slots) return SlotKind::Register;
+      if (slot < firstNumber) return SlotKind::Memory;
+      const bool inMemory =
+          p.numbers[slot - firstNumber].kind == BlockProgram::Number::Kind::Memory;
+      return inMemory ? SlotKind::Number : SlotKind::Lanes;
+    };
+    std::vector<std::uint32_t> slots;
+    for (const Segment::Operation& o : segment.operations)
+      slots.insert(slots.end(), {o.d, o.a, o.b, o.c});
+    std::ranges::sort(slots);
+    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+    for (const std::uint32_t slot : slots) segment.slots.push_back({slot, kindOf(slot)});
+    out_->segmentNumbers.push_back(jit_->add(std::move(segment)));
   }
 
   /// Reduced rows that end where a block ends need no accumulators in memory.
@@ -593,6 +627,7 @@ class Compiler {
   const Kernel& kernel_;
   const std::vector<Instr>& body_;
   const std::size_t size_;
+  JitBuilder* const jit_;
   std::unique_ptr<BlockProgram> out_;
 
   std::vector<std::uint32_t> lastUse_;  ///< kNone: never read
@@ -620,6 +655,7 @@ Place placeOf(const Plan& plan, const Access& access) {
 std::size_t BlockProgram::bytes() const {
   std::size_t n = sizeof(*this);
   n += (cells.capacity() + prologue.capacity() + body.capacity()) * sizeof(BlockInstr);
+  n += segments.capacity() * (sizeof(SegmentFunction) + sizeof(std::uint32_t));
   n += functions.capacity() * sizeof(ElementKernel) + numbers.capacity() * sizeof(Number);
   for (const Pattern& pattern : patterns)
     n += sizeof(Pattern) + pattern.dims.capacity() * sizeof(PatternDim);
@@ -630,8 +666,16 @@ std::size_t BlockProgram::bytes() const {
   return n;
 }
 
-std::unique_ptr<const BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel) {
-  return Compiler(plan, kernel).run();
+std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel,
+                                           JitBuilder* jit) {
+  if (jit == nullptr) return Compiler(plan, kernel, jit).run();
+  const Kernel grouped = groupOperations(kernel);
+  return Compiler(plan, grouped, jit).run();
+}
+
+void linkBlock(BlockProgram& program, const JitModule& module) {
+  for (const std::uint32_t number : program.segmentNumbers)
+    program.segments.push_back(module.function(number));
 }
 
 }  // namespace adjoint::exec

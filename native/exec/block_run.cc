@@ -145,6 +145,8 @@ class Runner {
       if (in.kind == BlockKind::Compute) {
         functions[in.function](slots[in.d], slots[in.a], slots[in.b], slots[in.c],
                                static_cast<std::size_t>(n), in.attr);
+      } else if (in.kind == BlockKind::Segment) {
+        program_.segments[in.a](slots, n);
       } else if (!other(in, n)) {
         return false;
       }
@@ -158,6 +160,8 @@ class Runner {
     const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(double);
     switch (in.kind) {
       case BlockKind::Compute:
+      case BlockKind::Inline:
+      case BlockKind::Segment:
         break;
       case BlockKind::Splat:
         splat(slots[in.d], *slots[in.a], n);

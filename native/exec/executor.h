@@ -43,11 +43,16 @@ class Executable {
   virtual RunStatus run(double* io, double* workspace, RunControl* control) const noexcept = 0;
 
   virtual const Plan& plan() const = 0;
+  /// Runs of operations that are machine code.
+  virtual std::size_t segments() const = 0;
   virtual std::size_t bytes() const = 0;
 };
 
 /// The portable executor: one operation at a time over a block of points that fits the first-level
 /// cache.
 std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan);
+/// Machine code for runs of operations where the machine allows it, the interpreter for the rest.
+/// The same bits.
+std::shared_ptr<const Executable> makeExecutable(std::shared_ptr<const Plan> plan);
 
 }  // namespace adjoint

@@ -13,12 +13,23 @@ struct Prepared {
   const void* step;  ///< program, or step of the plan; owned by the executable
 };
 
+/// Machine code cannot be made, although it could before.
+struct NoCode {};
+
 class Interpreter final : public Executable {
  public:
-  explicit Interpreter(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+  Interpreter(std::shared_ptr<const Plan> plan, bool isJit) : plan_(std::move(plan)) {
+    JitBuilder builder;
+    if (isJit) jit_ = &builder;
     std::int64_t scratch = 0;
     for (const Step& step : plan_->steps) {
       std::visit([&](const auto& s) { scratch = std::max(scratch, prepare(s)); }, step);
+    }
+    jit_ = nullptr;
+    if (!builder.isEmpty()) {
+      module_ = builder.finish();
+      if (module_ == nullptr) throw NoCode{};
+      for (const auto& program : blocks_) linkBlock(*program, *module_);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
     workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
@@ -26,11 +37,17 @@ class Interpreter final : public Executable {
 
   std::int64_t workspaceDoubles() const override { return workspace_; }
   const Plan& plan() const override { return *plan_; }
+  std::size_t segments() const override {
+    std::size_t n = 0;
+    for (const auto& program : blocks_) n += program->segments.size();
+    return n;
+  }
 
   std::size_t bytes() const override {
     std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
     for (const auto& program : scalars_) n += program->bytes();
     for (const auto& program : blocks_) n += program->bytes();
+    if (module_ != nullptr) n += module_->bytes();
     return n;
   }
 
@@ -60,7 +77,7 @@ class Interpreter final : public Executable {
       steps_.push_back({Prepared::Kind::Scalar, scalars_.back().get()});
       return scalars_.back()->scratch();
     }
-    blocks_.push_back(compileBlock(*plan_, kernel));
+    blocks_.push_back(compileBlock(*plan_, kernel, jit_));
     steps_.push_back({Prepared::Kind::Block, blocks_.back().get()});
     return blocks_.back()->scratch;
   }
@@ -103,7 +120,9 @@ class Interpreter final : public Executable {
   std::shared_ptr<const Plan> plan_;
   std::vector<Prepared> steps_;
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
-  std::vector<std::unique_ptr<const BlockProgram>> blocks_;
+  std::vector<std::unique_ptr<BlockProgram>> blocks_;
+  JitBuilder* jit_ = nullptr;  ///< while steps are prepared
+  std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;
   std::int64_t workspace_ = 0;
 };
@@ -126,7 +145,17 @@ bool stopped(const RunContext& context) {
 namespace adjoint {
 
 std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan) {
-  return std::make_shared<exec::Interpreter>(std::move(plan));
+  return std::make_shared<exec::Interpreter>(std::move(plan), false);
+}
+
+std::shared_ptr<const Executable> makeExecutable(std::shared_ptr<const Plan> plan) {
+  if (exec::JitBuilder::isAvailable()) {
+    try {
+      return std::make_shared<exec::Interpreter>(plan, true);
+    } catch (const exec::NoCode&) {
+    }
+  }
+  return makeInterpreter(std::move(plan));
 }
 
 }  // namespace adjoint

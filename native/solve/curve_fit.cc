@@ -19,7 +19,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 class Runner {
  public:
   explicit Runner(const TapePtr& tape)
-      : executable_(makeInterpreter(makePlan(expandCalls(tape)))),
+      : executable_(makeExecutable(makePlan(expandCalls(tape)))),
         io_(static_cast<std::size_t>(plan().ioDoubles) + 8),
         workspace_(static_cast<std::size_t>(executable_->workspaceDoubles()) + 8) {}
 

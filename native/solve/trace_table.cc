@@ -32,7 +32,7 @@ class Scratch {
 };
 
 Lists evaluate(const TapePtr& tape, const Lists& inputs) {
-  const auto executable = makeInterpreter(makePlan(tape));
+  const auto executable = makeExecutable(makePlan(tape));
   const Plan& plan = executable->plan();
   Scratch io(plan.ioDoubles);
   Scratch workspace(executable->workspaceDoubles());

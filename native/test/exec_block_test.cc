@@ -14,9 +14,11 @@ using testing::sameBits;
 
 constexpr double kCanary = -7.25e77;
 
-/// Runs plan (one kernel) with the interpreter and point by point and compares all memory, bit by
-/// bit. Paddings of io buffers may differ; anything past the io's end may not.
-void compare(PlanMaker& maker, const Kernel& kernel, unsigned seed = 1) {
+using MakeExecutable = std::shared_ptr<const Executable> (*)(std::shared_ptr<const Plan>);
+
+/// Runs plan (one kernel) with an executor and point by point and compares all memory, bit by bit.
+/// Paddings of io buffers may differ; anything past the io's end may not.
+void compareOne(MakeExecutable make, PlanMaker& maker, const Kernel& kernel, unsigned seed) {
   Plan& plan = *maker.plan;
   plan.steps = {kernel};
   const std::size_t ioSize = static_cast<std::size_t>(plan.ioDoubles);
@@ -25,7 +27,7 @@ void compare(PlanMaker& maker, const Kernel& kernel, unsigned seed = 1) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform(-2, 2);
   for (std::size_t i = 0; i < ioSize; ++i) io[i] = expected[i] = uniform(random);
-  const auto executable = makeInterpreter(maker.plan);
+  const auto executable = make(maker.plan);
   const std::size_t workSize = static_cast<std::size_t>(executable->workspaceDoubles());
   Aligned work(workSize + 16, kCanary), temp(tempSize + 16, kCanary);
   for (std::size_t i = 0; i < tempSize; ++i) work[i] = temp[i] = uniform(random);
@@ -53,6 +55,12 @@ void compare(PlanMaker& maker, const Kernel& kernel, unsigned seed = 1) {
     ASSERT_EQ(io[ioSize + i], kCanary);
     ASSERT_EQ(work[workSize + i], kCanary);
   }
+}
+
+/// With the interpreter and with generated code.
+void compare(PlanMaker& maker, const Kernel& kernel, unsigned seed = 1) {
+  for (const MakeExecutable make : {makeInterpreter, makeExecutable})
+    compareOne(make, maker, kernel, seed);
 }
 
 const std::int64_t kSizes[] = {0,   1,   2,   7,   8,   9,   15,  16,   17,   31,   127,   128,

@@ -294,7 +294,7 @@ TEST(Laws, AMillionNodesInAChain) {
   const auto third = std::chrono::steady_clock::now();
   const auto plan = makePlan(gradient);
   const double planned = secondsSince(third);
-  const auto executable = makeInterpreter(plan);
+  const auto executable = makeExecutable(plan);
   std::printf("%zu nodes: build %.2f s, differentiate %.2f s, plan %.2f s, %zu in the gradient\n",
               t->size(), built, differentiated, planned, gradient->size());
   std::printf("bytes a node: tape %.0f, gradient %.0f, plan %.0f, executable %.0f\n",

@@ -36,20 +36,35 @@ Evaluator::Evaluator(const TapePtr& tape) : Evaluator(makePlan(tape)) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan)
     : plan_(std::move(plan)),
-      executable_(makeInterpreter(plan_)),
+      executable_(makeExecutable(plan_)),
+      interpreter_(makeInterpreter(plan_)),
       io_(allocate(plan_->ioDoubles)),
-      workspace_(allocate(executable_->workspaceDoubles())) {}
+      workspace_(
+          allocate(std::max(executable_->workspaceDoubles(), interpreter_->workspaceDoubles()))) {}
 
 RunStatus Evaluator::tryRun(const Arrays& inputs, Arrays& outputs) {
+  const RunStatus status = runOn(*executable_, inputs, outputs);
+  Arrays interpreted;
+  const RunStatus same = runOn(*interpreter_, inputs, interpreted);
+  EXPECT_EQ(status.ok, same.ok);
+  EXPECT_EQ(status.node, same.node);
+  // Valgrind takes the sign of some zeros wrong, in different instructions.
+  if (status.ok && std::getenv("ADJOINT_VALGRIND") == nullptr) {
+    EXPECT_TRUE(identical(outputs, interpreted)) << "generated code and interpreter differ";
+  }
+  return status;
+}
+
+RunStatus Evaluator::runOn(const Executable& executable, const Arrays& inputs, Arrays& outputs) {
   EXPECT_EQ(inputs.size(), plan_->inputs.size());
   std::fill_n(io_.get(), plan_->ioDoubles, kPoison);
-  std::fill_n(workspace_.get(), executable_->workspaceDoubles(), kPoison);
+  std::fill_n(workspace_.get(), executable.workspaceDoubles(), kPoison);
   for (std::size_t i = 0; i < std::min(inputs.size(), plan_->inputs.size()); ++i) {
     const Buffer& buffer = plan_->buffers[plan_->inputs[i].buffer];
     EXPECT_EQ(static_cast<std::int64_t>(inputs[i].size()), buffer.elements) << "input " << i;
     std::ranges::copy(inputs[i], io_.get() + buffer.offset);
   }
-  const RunStatus status = executable_->run(io_.get(), workspace_.get(), nullptr);
+  const RunStatus status = executable.run(io_.get(), workspace_.get(), nullptr);
   if (!status.ok) return status;
   outputs.clear();
   for (const IoPort& port : plan_->outputs) {

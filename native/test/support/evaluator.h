@@ -19,8 +19,8 @@ using Arrays = std::vector<Values>;
 bool identical(double a, double b);
 bool identical(const Arrays& a, const Arrays& b);
 
-/// A tape made into a plan and run by the interpreter. Memory the plan does not promise to write is
-/// poisoned with NaN before every run.
+/// A tape made into a plan and run with generated code and by the interpreter, which must agree to
+/// the bit. Memory the plan does not promise to write is poisoned with NaN before every run.
 class Evaluator {
  public:
   explicit Evaluator(const TapePtr& tape);
@@ -39,9 +39,11 @@ class Evaluator {
   };
   using Memory = std::unique_ptr<double, Free>;
   static Memory allocate(std::int64_t doubles);
+  RunStatus runOn(const Executable& executable, const Arrays& inputs, Arrays& outputs);
 
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<const Executable> executable_;
+  std::shared_ptr<const Executable> interpreter_;
   Memory io_;
   Memory workspace_;
 };

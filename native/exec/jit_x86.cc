@@ -1,0 +1,509 @@
+// Machine code for segments, by asmjit: AVX2 or AVX-512, whichever the build's vectors are.
+#include "exec/jit.h"
+#include "ops/math/vec.h"
+#include "ops/row.h"
+
+#if defined(ADJOINT_ASMJIT) && defined(__AVX2__) && defined(__FMA__)
+
+#include <asmjit/core.h>
+#include <asmjit/x86.h>
+#include <dlfcn.h>
+
+#include <unordered_map>
+
+/// Debian's asmjit is a static library that is not position-independent where it names stderr,
+/// which it writes to from failed assertions: a shared object links with it only if it has that
+/// symbol itself.
+__attribute__((visibility("hidden"))) void* adjointStderr __asm__("stderr") = nullptr;
+
+namespace {
+
+__attribute__((constructor)) void findStderr() {
+  if (void* theirs = dlsym(RTLD_DEFAULT, "stderr")) adjointStderr = *static_cast<void**>(theirs);
+}
+
+}  // namespace
+
+namespace adjoint::exec {
+namespace {
+
+namespace x86 = asmjit::x86;
+
+constexpr bool kWide = simd::kLanes == 8;
+constexpr std::size_t kVectorBytes = simd::kLanes * sizeof(double);
+/// Predicates of vcmppd, as the kernels' comparisons: false for NaN, but for "not equal".
+enum Predicate : std::uint8_t {
+  kEqual = 0,
+  kLess = 1,
+  kLessEqual = 2,
+  kUnordered = 3,
+  kNotEqual = 4,
+  kGreaterEqual = 13,
+  kGreater = 14
+};
+
+class Failure : public asmjit::ErrorHandler {
+ public:
+  void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
+  bool failed = false;
+};
+
+class Generator {
+ public:
+  explicit Generator(const Segment& segment) : segment_(segment) {
+    for (const Segment::Slot& slot : segment.slots) kinds_[slot.index] = slot.kind;
+  }
+
+  std::string run() {
+    code_.init(asmjit::Environment::host());
+    code_.setErrorHandler(&failure_);
+    code_.attach(&cc_);
+    emitFunction();
+    if (failure_.failed || cc_.finalize() != asmjit::kErrorOk) return {};
+    if (code_.flatten() != asmjit::kErrorOk || code_.resolveUnresolvedLinks() != asmjit::kErrorOk ||
+        code_.relocateToBase(0) != asmjit::kErrorOk)
+      return {};
+    std::string bytes(code_.codeSize(), '\0');
+    if (code_.copyFlattenedData(bytes.data(), bytes.size()) != asmjit::kErrorOk) return {};
+    return failure_.failed ? std::string() : bytes;
+  }
+
+ private:
+  /// A value in this pass of the loop. Comparisons leave a mask, and a number when one is asked
+  /// for.
+  struct Value {
+    x86::Vec number;
+    x86::Vec mask;
+    x86::KReg bits;
+    bool hasNumber = false, hasMask = false;
+  };
+
+  x86::Vec newVector() {
+    if constexpr (kWide) return cc_.newZmm();
+    return cc_.newYmm();
+  }
+
+  // --- the loop ------------------------------------------------------------------------------
+
+  void emitFunction() {
+    asmjit::FuncNode* function =
+        cc_.addFunc(asmjit::FuncSignatureT<void, const void*, std::int64_t>());
+    function->frame().setAvxEnabled();
+    if (kWide) function->frame().setAvx512Enabled();
+    function->frame().setAvxCleanup();
+    x86::Gp slots = cc_.newIntPtr(), n = cc_.newIntPtr();
+    function->setArg(0, slots);
+    function->setArg(1, n);
+    cc_.shl(n, 3);  // bytes
+    loadPointers(slots);
+    at_ = cc_.newIntPtr();
+    cc_.xor_(at_.r32(), at_.r32());
+    findLastUses();
+    const asmjit::Label loop = cc_.newLabel();
+    cc_.bind(loop);
+    values_.clear();
+    for (std::size_t i = 0; i < segment_.operations.size(); ++i) emitOperation(i);
+    cc_.add(at_, static_cast<int>(kVectorBytes));
+    cc_.cmp(at_, n);
+    cc_.jl(loop);
+    cc_.ret();
+    cc_.endFunc();
+  }
+
+  void loadPointers(const x86::Gp& slots) {
+    registers_ = cc_.newIntPtr();
+    cc_.mov(registers_, x86::ptr(slots));
+    for (const Segment::Slot& slot : segment_.slots) {
+      if (slot.kind == SlotKind::Register) continue;
+      const x86::Gp pointer = cc_.newIntPtr();
+      cc_.mov(pointer, x86::ptr(slots, static_cast<int>(slot.index * sizeof(double*))));
+      pointers_.emplace(slot.index, pointer);
+    }
+  }
+
+  x86::Mem lanesOf(std::uint32_t slot) {
+    const int size = static_cast<int>(kVectorBytes);
+    switch (kinds_.at(slot)) {
+      case SlotKind::Register: {
+        const auto offset = static_cast<std::int64_t>(slot) * segment_.padded * 8;
+        return x86::Mem(registers_, at_, 0, static_cast<int>(offset), size);
+      }
+      case SlotKind::Memory:
+        return x86::Mem(pointers_.at(slot), at_, 0, 0, size);
+      default:
+        return x86::Mem(pointers_.at(slot), 0, size);
+    }
+  }
+
+  // --- values --------------------------------------------------------------------------------
+
+  void findLastUses() {
+    for (std::size_t i = 0; i < segment_.operations.size(); ++i) {
+      const Segment::Operation& o = segment_.operations[i];
+      const int arity = rowOf(o.op).arity;
+      const std::uint32_t operands[3] = {o.a, o.b, o.c};
+      for (int k = 0; k < arity; ++k) lastUse_[operands[k]] = i;
+    }
+  }
+
+  Value& value(std::uint32_t slot) {
+    const auto found = values_.find(slot);
+    if (found != values_.end()) return found->second;
+    Value loaded;
+    loaded.hasNumber = true;
+    loaded.number = newVector();
+    if (kinds_.at(slot) == SlotKind::Number) {
+      const x86::Mem one = x86::qword_ptr(pointers_.at(slot));
+      if constexpr (kWide) {
+        cc_.vbroadcastsd(loaded.number.as<x86::Zmm>(), one);
+      } else {
+        cc_.vbroadcastsd(loaded.number.as<x86::Ymm>(), one);
+      }
+    } else {
+      cc_.vmovupd(loaded.number, lanesOf(slot));
+    }
+    return values_.emplace(slot, loaded).first->second;
+  }
+
+  x86::Vec number(std::uint32_t slot) {
+    Value& v = value(slot);
+    if (!v.hasNumber) {
+      v.number = newVector();
+      v.hasNumber = true;
+      if constexpr (kWide) {
+        cc_.k(v.bits).z().vmovupd(v.number, constant(1.0));
+      } else {
+        cc_.vandpd(v.number, v.mask, constant(1.0));
+      }
+    }
+    return v.number;
+  }
+
+  /// Where the value is not 0.
+  Value& withMask(std::uint32_t slot) {
+    Value& v = value(slot);
+    if (v.hasMask) return v;
+    compareInto(v, v.number, zero(), kNotEqual);
+    return v;
+  }
+
+  void compareInto(Value& v, const x86::Vec& a, const x86::Vec& b, Predicate predicate) {
+    v.hasMask = true;
+    if constexpr (kWide) {
+      v.bits = cc_.newKb();
+      cc_.vcmppd(v.bits, a, b, predicate);
+    } else {
+      v.mask = newVector();
+      cc_.vcmppd(v.mask, a, b, predicate);
+    }
+  }
+
+  x86::Mem constant(double x) {
+    double lanes[simd::kLanes];
+    for (double& lane : lanes) lane = x;
+    return cc_.newConst(asmjit::ConstPoolScope::kLocal, lanes, sizeof lanes);
+  }
+  x86::Mem bits(std::uint64_t x) { return constant(std::bit_cast<double>(x)); }
+
+  x86::Vec zero() {
+    const x86::Vec z = newVector();
+    if constexpr (kWide) {
+      cc_.vpxorq(z, z, z);
+    } else {
+      cc_.vxorpd(z, z, z);
+    }
+    return z;
+  }
+
+  /// d = mask ? a : b.
+  void choose(const x86::Vec& d, const Value& mask, const x86::Vec& a, const x86::Vec& b) {
+    if constexpr (kWide) {
+      cc_.k(mask.bits).vblendmpd(d, b, a);
+    } else {
+      cc_.vblendvpd(d, b, a, mask.mask);
+    }
+  }
+
+  // --- operations ----------------------------------------------------------------------------
+
+  void emitOperation(std::size_t i) {
+    const Segment::Operation& o = segment_.operations[i];
+    index_ = i;
+    Value result;
+    if (!emitComparison(o, result)) {
+      result.hasNumber = true;
+      result.number = emitNumber(o);
+    }
+    values_[o.d] = result;
+    if (o.isStored) {
+      const x86::Vec stored = number(o.d);
+      cc_.vmovupd(lanesOf(o.d), stored);
+    }
+  }
+
+  bool emitComparison(const Segment::Operation& o, Value& result) {
+    switch (o.op) {
+      case Op::Equal:
+        return compared(o, result, kEqual);
+      case Op::NotEqual:
+        return compared(o, result, kNotEqual);
+      case Op::Less:
+        return compared(o, result, kLess);
+      case Op::LessEqual:
+        return compared(o, result, kLessEqual);
+      case Op::Greater:
+        return compared(o, result, kGreater);
+      case Op::GreaterEqual:
+        return compared(o, result, kGreaterEqual);
+      case Op::LogicalAnd:
+      case Op::LogicalOr:
+        return combined(o, result);
+      case Op::ToNumber:
+        result = value(o.a);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  bool compared(const Segment::Operation& o, Value& result, Predicate predicate) {
+    const x86::Vec a = number(o.a), b = number(o.b);
+    compareInto(result, a, b, predicate);
+    return true;
+  }
+
+  bool combined(const Segment::Operation& o, Value& result) {
+    const Value a = withMask(o.a), b = withMask(o.b);
+    const bool isAnd = o.op == Op::LogicalAnd;
+    result.hasMask = true;
+    if constexpr (kWide) {
+      result.bits = cc_.newKb();
+      if (isAnd) {
+        cc_.kandb(result.bits, a.bits, b.bits);
+      } else {
+        cc_.korb(result.bits, a.bits, b.bits);
+      }
+    } else {
+      result.mask = newVector();
+      if (isAnd) {
+        cc_.vandpd(result.mask, a.mask, b.mask);
+      } else {
+        cc_.vorpd(result.mask, a.mask, b.mask);
+      }
+    }
+    return true;
+  }
+
+  x86::Vec emitNumber(const Segment::Operation& o) {
+    if (o.op == Op::Where) {
+      const Value mask = withMask(o.a);
+      const x86::Vec a = number(o.b), b = number(o.c), d = newVector();
+      choose(d, mask, a, b);
+      return d;
+    }
+    if (o.op == Op::Fma || o.op == Op::Fms || o.op == Op::Fnma) return emitFused(o);
+    const int arity = rowOf(o.op).arity;
+    const x86::Vec a = number(o.a);
+    const x86::Vec b = arity > 1 ? number(o.b) : a;
+    const x86::Vec d = newVector();
+    switch (o.op) {
+      case Op::Add:
+        cc_.vaddpd(d, a, b);
+        return d;
+      case Op::Sub:
+        cc_.vsubpd(d, a, b);
+        return d;
+      case Op::Mul:
+        cc_.vmulpd(d, a, b);
+        return d;
+      case Op::Div:
+        cc_.vdivpd(d, a, b);
+        return d;
+      case Op::Square:
+        cc_.vmulpd(d, a, a);
+        return d;
+      case Op::Neg:
+        exclusiveOr(d, a, bits(0x8000000000000000ull));
+        return d;
+      case Op::Abs:
+        both(d, a, bits(0x7fffffffffffffffull));
+        return d;
+      case Op::Sqrt:
+        cc_.vsqrtpd(d, a);
+        return d;
+      case Op::Reciprocal:
+        cc_.vmovupd(d, constant(1.0));
+        cc_.vdivpd(d, d, a);
+        return d;
+      case Op::Rsqrt: {
+        const x86::Vec root = newVector();
+        cc_.vsqrtpd(root, a);
+        cc_.vmovupd(d, constant(1.0));
+        cc_.vdivpd(d, d, root);
+        return d;
+      }
+      case Op::Relu:
+        // The second operand where either is NaN or both are zeros; then -0 becomes +0.
+        cc_.vmaxpd(d, zero(), a);
+        cc_.vaddpd(d, d, zero());
+        return d;
+      case Op::Maximum:
+      case Op::Minimum:
+        emitExtreme(o.op, d, a, b);
+        return d;
+      case Op::Floor:
+        roundTo(d, a, 9);
+        return d;
+      case Op::Ceil:
+        roundTo(d, a, 10);
+        return d;
+      case Op::Trunc:
+        roundTo(d, a, 11);
+        return d;
+      case Op::Round:
+        roundTo(d, a, 8);
+        return d;
+      default:
+        failure_.failed = true;
+        return d;
+    }
+  }
+
+  void roundTo(const x86::Vec& d, const x86::Vec& a, int mode) {
+    if constexpr (kWide) {
+      cc_.vrndscalepd(d, a, mode);
+    } else {
+      cc_.vroundpd(d, a, mode);
+    }
+  }
+
+  template <class B>
+  void exclusiveOr(const x86::Vec& d, const x86::Vec& a, const B& b) {
+    if constexpr (kWide) {
+      cc_.vpxorq(d, a, b);
+    } else {
+      cc_.vxorpd(d, a, b);
+    }
+  }
+  template <class B>
+  void both(const x86::Vec& d, const x86::Vec& a, const B& b) {
+    if constexpr (kWide) {
+      cc_.vpandq(d, a, b);
+    } else {
+      cc_.vandpd(d, a, b);
+    }
+  }
+
+  /// NaN where either is; of zeros the maximum is +0 where one is, the minimum -0.
+  void emitExtreme(Op op, const x86::Vec& d, const x86::Vec& a, const x86::Vec& b) {
+    const x86::Vec extreme = newVector(), zeros = newVector(), sum = newVector();
+    Value same, unordered;
+    if (op == Op::Maximum) {
+      cc_.vmaxpd(extreme, a, b);
+      both(zeros, a, b);
+    } else {
+      cc_.vminpd(extreme, a, b);
+      if constexpr (kWide) {
+        cc_.vporq(zeros, a, b);
+      } else {
+        cc_.vorpd(zeros, a, b);
+      }
+    }
+    cc_.vaddpd(sum, a, b);
+    compareInto(same, a, b, kEqual);
+    compareInto(unordered, a, b, kUnordered);
+    choose(extreme, same, zeros, extreme);
+    choose(d, unordered, sum, extreme);
+  }
+
+  /// Whether the slot's register may be overwritten by the operation under way: nobody reads it
+  /// later.
+  bool isLast(std::uint32_t slot) const { return lastUse_.at(slot) == index_; }
+
+  x86::Vec emitFused(const Segment::Operation& o) {
+    x86::Vec a = number(o.a), b = number(o.b);
+    const x86::Vec c = number(o.c);
+    const x86::Vec d = newVector();
+    if (isLast(o.c) && o.c != o.a && o.c != o.b) {
+      cc_.vmovapd(d, c);
+      if (o.op == Op::Fma) cc_.vfmadd231pd(d, a, b);
+      if (o.op == Op::Fms) cc_.vfmsub231pd(d, a, b);
+      if (o.op == Op::Fnma) cc_.vfnmadd231pd(d, a, b);
+      return d;
+    }
+    if (!isLast(o.a)) std::swap(a, b);
+    cc_.vmovapd(d, a);
+    if (o.op == Op::Fma) cc_.vfmadd213pd(d, b, c);
+    if (o.op == Op::Fms) cc_.vfmsub213pd(d, b, c);
+    if (o.op == Op::Fnma) cc_.vfnmadd213pd(d, b, c);
+    return d;
+  }
+
+  const Segment& segment_;
+  std::unordered_map<std::uint32_t, SlotKind> kinds_;
+  Failure failure_;
+  asmjit::CodeHolder code_;
+  x86::Compiler cc_;
+  x86::Gp registers_, at_;
+  std::unordered_map<std::uint32_t, x86::Gp> pointers_;
+  std::unordered_map<std::uint32_t, std::size_t> lastUse_;
+  std::unordered_map<std::uint32_t, Value> values_;  ///< by slot
+  std::size_t index_ = 0;
+};
+
+}  // namespace
+
+bool canGenerate(Op op) {
+  switch (op) {
+    case Op::Add:
+    case Op::Sub:
+    case Op::Mul:
+    case Op::Div:
+    case Op::Neg:
+    case Op::Fma:
+    case Op::Fms:
+    case Op::Fnma:
+    case Op::Square:
+    case Op::Reciprocal:
+    case Op::Sqrt:
+    case Op::Rsqrt:
+    case Op::Abs:
+    case Op::Relu:
+    case Op::Maximum:
+    case Op::Minimum:
+    case Op::Floor:
+    case Op::Ceil:
+    case Op::Trunc:
+    case Op::Round:
+    case Op::Equal:
+    case Op::NotEqual:
+    case Op::Less:
+    case Op::LessEqual:
+    case Op::Greater:
+    case Op::GreaterEqual:
+    case Op::LogicalAnd:
+    case Op::LogicalOr:
+    case Op::ToNumber:
+    case Op::Where:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool canGenerateCode() { return true; }
+std::string generateCode(const Segment& segment) { return Generator(segment).run(); }
+
+}  // namespace adjoint::exec
+
+#else
+
+namespace adjoint::exec {
+
+bool canGenerate(Op) { return false; }
+bool canGenerateCode() { return false; }
+std::string generateCode(const Segment&) { return {}; }
+
+}  // namespace adjoint::exec
+
+#endif

@@ -1,0 +1,213 @@
+#include "exec/segments.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ops/row.h"
+
+namespace adjoint::exec {
+namespace {
+
+/// Longer bodies keep their order: values that wait for their readers would fill the cache.
+constexpr std::size_t kMaxGrouped = 2000;
+
+int arityOf(const Instr& instr) {
+  switch (instr.kind) {
+    case InstrKind::Compute:
+      return rowOf(static_cast<Op>(instr.op)).arity;
+    case InstrKind::Gather:
+    case InstrKind::Store:
+    case InstrKind::Reduce:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+/// Which slots an instruction reads from memory, and whether it writes d.
+struct Use {
+  int reads = 0;  ///< the first of a, b, c
+  bool writesD = false;
+};
+Use useOf(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::Gather:
+      return {1, true};
+    case BlockKind::CopyStore:
+    case BlockKind::WalkStore:
+    case BlockKind::Reduce:
+      return {1, false};
+    case BlockKind::Splat:  // reads a number
+    case BlockKind::SplatLoad:
+    case BlockKind::CopyLoad:
+    case BlockKind::WalkLoad:
+    case BlockKind::WalkIota:
+      return {0, true};
+    case BlockKind::Compute:
+      return {3, true};
+    case BlockKind::Inline:
+    case BlockKind::Segment:
+      break;
+  }
+  return {};
+}
+
+/// What an instruction reads and writes of memory, as `visit(slot, isWrite)`; writes first, for
+/// walks from the end.
+template <class Code, class Visit>
+void visitSlots(Code& code, Visit visit) {
+  const Use use = useOf(code.kind);
+  if (use.writesD) visit(code.d, true);
+  if (use.reads > 0) visit(code.a, false);
+  if (use.reads > 1) visit(code.b, false);
+  if (use.reads > 2) visit(code.c, false);
+}
+
+class Extractor {
+ public:
+  Extractor(BlockProgram& program, std::uint32_t firstOther)
+      : program_(program), firstOther_(firstOther), needed_(program.registers, 0) {}
+
+  std::vector<Segment> run() {
+    cut();
+    markStored();
+    renumber();
+    return std::move(segments_);
+  }
+
+ private:
+  /// Runs of operations become segments.
+  void cut() {
+    std::vector<BlockInstr> body;
+    for (const BlockInstr& code : program_.body) {
+      if (code.kind != BlockKind::Inline) {
+        body.push_back(code);
+        continue;
+      }
+      const bool goesOn = !body.empty() && body.back().kind == BlockKind::Segment &&
+                          segments_.back().operations.size() < JitBuilder::kMaxOperations;
+      if (!goesOn) {
+        BlockInstr segment;
+        segment.kind = BlockKind::Segment;
+        segment.a = static_cast<std::uint32_t>(segments_.size());
+        body.push_back(segment);
+        segments_.emplace_back();
+      }
+      segments_.back().operations.push_back(
+          {static_cast<Op>(code.function), code.attr, code.d, code.a, code.b, code.c, true});
+    }
+    program_.body = std::move(body);
+  }
+
+  bool isRegister(std::uint32_t slot) const { return slot < firstOther_; }
+
+  /// From the end: a value is stored if something past its segment reads it.
+  void markStored() {
+    for (std::size_t i = program_.body.size(); i-- > 0;) {
+      const BlockInstr& code = program_.body[i];
+      if (code.kind == BlockKind::Segment) {
+        markStored(segments_[code.a]);
+        continue;
+      }
+      visitSlots(code, [&](std::uint32_t slot, bool isWrite) {
+        if (!isRegister(slot)) return;
+        needed_[slot] = !isWrite;
+        inMemory_.insert(slot);
+      });
+    }
+  }
+
+  void markStored(Segment& segment) {
+    for (auto o = segment.operations.rbegin(); o != segment.operations.rend(); ++o) {
+      if (!isRegister(o->d)) continue;
+      o->isStored = needed_[o->d];
+      needed_[o->d] = false;
+    }
+    std::unordered_set<std::uint32_t> made;
+    for (const Segment::Operation& o : segment.operations) {
+      for (const std::uint32_t slot : {o.a, o.b, o.c}) {
+        if (!isRegister(slot) || made.contains(slot)) continue;
+        needed_[slot] = true;
+        inMemory_.insert(slot);
+      }
+      made.insert(o.d);
+    }
+  }
+
+  /// Registers in memory first, in their old order.
+  void renumber() {
+    std::vector<std::uint32_t> number(program_.registers);
+    std::uint32_t next = 0;
+    for (const bool inMemory : {true, false}) {
+      for (std::uint32_t r = 0; r < program_.registers; ++r) {
+        if (inMemory_.contains(r) == inMemory) number[r] = next++;
+      }
+      if (inMemory) count_ = next;
+    }
+    program_.registers = count_;
+    const auto rename = [&](std::uint32_t& slot) {
+      if (isRegister(slot)) slot = number[slot];
+    };
+    for (BlockInstr& code : program_.body) {
+      visitSlots(code, [&](std::uint32_t& slot, bool) { rename(slot); });
+    }
+    for (Segment& segment : segments_) {
+      for (Segment::Operation& o : segment.operations) {
+        for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) rename(*slot);
+      }
+    }
+  }
+
+  BlockProgram& program_;
+  const std::uint32_t firstOther_;
+  std::vector<Segment> segments_;
+  std::vector<std::uint8_t> needed_;  ///< by register: something later reads it from memory
+  std::unordered_set<std::uint32_t> inMemory_;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace
+
+Kernel groupOperations(const Kernel& kernel) {
+  const std::size_t size = kernel.body.size();
+  if (size > kMaxGrouped) return kernel;
+  // Loads and calls are in groups of even numbers, the operations on their results in the odd ones
+  // after.
+  constexpr std::uint32_t kLast = 0xffffffffu;
+  std::vector<std::uint32_t> group(size, 0);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Instr& instr = kernel.body[i];
+    const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
+    const int n = arityOf(instr);
+    for (int k = 0; k < n; ++k) group[i] = std::max(group[i], group[operands[k]]);
+    const bool isInline =
+        instr.kind == InstrKind::Compute && canGenerate(static_cast<Op>(instr.op));
+    if (isInline) group[i] |= 1u;
+    if (instr.kind == InstrKind::Gather || (instr.kind == InstrKind::Compute && !isInline))
+      group[i] += group[i] & 1u;
+    if (instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce) group[i] = kLast;
+  }
+  std::vector<std::uint32_t> order(size);
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return group[i]; });
+  std::vector<std::uint32_t> position(size);
+  for (std::size_t at = 0; at < size; ++at) position[order[at]] = static_cast<std::uint32_t>(at);
+  Kernel result = kernel;
+  for (std::size_t at = 0; at < size; ++at) {
+    Instr instr = kernel.body[order[at]];
+    const int n = arityOf(instr);
+    if (n > 0) instr.a = position[instr.a];
+    if (n > 1) instr.b = position[instr.b];
+    if (n > 2) instr.c = position[instr.c];
+    result.body[at] = instr;
+  }
+  return result;
+}
+
+std::vector<Segment> extractSegments(BlockProgram& program, std::uint32_t firstOther) {
+  return Extractor(program, firstOther).run();
+}
+
+}  // namespace adjoint::exec
