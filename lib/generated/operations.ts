@@ -719,7 +719,7 @@ export abstract class ElementwiseMethods {
    * acosh(a)
    *
    * Elementwise; domain: a >= 1; within 1 ULP.
-   * Derivative: 1 / (sqrt(a - 1) * sqrt(a + 1)).
+   * Derivative: rsqrt(a - 1) * rsqrt(a + 1).
    */
   acosh<S extends Value<Dims>>(this: S): Value<DimsOf<S>> {
     return op1(50, this);
@@ -1462,7 +1462,7 @@ export function asinh<A extends Operand>(a: A): Value<DimsOf<A>> {
  * acosh(a)
  *
  * Elementwise; domain: a >= 1; within 1 ULP.
- * Derivative: 1 / (sqrt(a - 1) * sqrt(a + 1)).
+ * Derivative: rsqrt(a - 1) * rsqrt(a + 1).
  */
 export function acosh<A extends Operand>(a: A): Value<DimsOf<A>> {
   return op1(50, a);
