@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format } from "node:util";
 import * as adjoint from "adjoint";
@@ -129,8 +130,25 @@ afterAll(() => {
 });
 
 test("there are programs", () => {
-  expect(documents.map(({ file }) => file)).toEqual(["README.md", "docs/fit.md", "docs/guide.md"]);
-  expect(expectedOf(documents.at(-1)!.blocks).length).toBeGreaterThan(10);
+  const found = documents.map(({ file }) => file);
+  expect(found).toEqual(expect.arrayContaining(["README.md", "docs/fit.md", "docs/guide.md"]));
+  const compared = documents.flatMap(({ blocks }) => expectedOf(blocks));
+  expect(compared.length).toBeGreaterThan(12);
+});
+
+test("links lead to files that are there", () => {
+  const texts = ["README.md", "CONTRIBUTING.md"].concat(
+    readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `docs/${name}`),
+  );
+  for (const file of texts) {
+    const text = readFileSync(join(root, file), "utf8").replace(/^```.*?^```/gms, "");
+    for (const [, link] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      expect(existsSync(join(root, dirname(file), link!)), `${file}: ${link}`).toBe(true);
+    }
+  }
 });
 
 // Types are not what a run under sanitizers is for.
