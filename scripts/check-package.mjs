@@ -17,15 +17,12 @@ import { join } from "node:path";
 import { buildTypeScript } from "./build-ts.mjs";
 import { at, fail, files, output, run, say, which } from "./common.mjs";
 
-const example = `
-import { fn, vector, grad } from "adjoint";
-const f = fn({ x: vector(2) }, ({ x }) => x.at(0).mul(x.at(1)).add(x.at(0).sin()));
-const value = f({ x: [2, 3] });
-const gradient = grad(f)({ x: [2, 3] }).x;
-console.log(value, gradient);
-if (value !== 6.909297426825682) throw new Error("wrong value");
-if (!(gradient instanceof Float64Array)) throw new Error("not a Float64Array");
-if (String(gradient) !== "2.5838531634528574,2") throw new Error("wrong gradient");
+// The first program of README.md, which is JavaScript too, and what it prints.
+const readme = readFileSync(at("README.md"), "utf8");
+const [, program, printed] = /^```ts\n(.*?)^```\n+^```text\n(.*?)^```/ms.exec(readme) ?? [];
+if (!program?.includes('from "adjoint"')) fail("README.md has no example, or not what it prints");
+
+const example = `${program}
 // The addon and SLEEF are those of the package, not what this machine happens to have.
 const { existsSync, readFileSync } = await import("node:fs");
 if (existsSync("/proc/self/maps")) {
@@ -59,7 +56,7 @@ try {
 
   say("running the README's example");
   writeFileSync(join(app, "example.js"), example);
-  run(process.execPath, ["example.js"], { cwd: app, env });
+  runExample(process.execPath);
 
   const flag = process.argv.find((argument) => argument.startsWith("--node="));
   for (const version of flag?.slice("--node=".length).split(",") ?? []) {
@@ -68,7 +65,16 @@ try {
     run(process.execPath, [npm, ...install, "--no-save", `${name}@${version}`], { cwd: app, env });
     const other = join(app, "node_modules", name, "bin", "node");
     say(`running it with Node ${output(other, ["--version"])?.trim()}`);
-    run(other, ["example.js"], { cwd: app, env });
+    runExample(other);
+  }
+
+  function runExample(node) {
+    const got = output(node, ["example.js"], {
+      cwd: app,
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    if (got !== printed) fail(`README.md's example prints\n${got}in the place of\n${printed}`);
   }
 
   say("asking the command for its help");
