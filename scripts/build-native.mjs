@@ -6,7 +6,8 @@
 //     node node_modules/adjoint/scripts/build-native.mjs
 //
 // That needs a C++20 compiler, CMake 3.19, SLEEF and Eigen 3 (Debian: g++ cmake libsleef-dev
-// libeigen3-dev); the two npm packages it needs are fetched into the package's build folder.
+// libeigen3-dev), and takes asmjit (libasmjit-dev) where it is there; the two npm packages it needs are
+// fetched into the package's build folder.
 import { existsSync, rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import {

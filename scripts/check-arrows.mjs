@@ -28,7 +28,7 @@ const layers = [
   [/^(error|location|loader)\.ts$/, /^generated\/(errors|error-codes)\.ts$/],
   [/^(native|fail)\.ts$/],
   // Values on a tape and their operations; types name values, so these are one layer.
-  [/^(types|numbers|trace|value|structural)\.ts$/, /^generated\/operations\.ts$/],
+  [/^(arithmetic|types|numbers|trace|value|structural)\.ts$/, /^generated\/operations\.ts$/],
   // Ways to write a function down.
   [/^(spec|formula|ex)\.ts$/],
   // Functions, their transforms and what runs them.

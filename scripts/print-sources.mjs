@@ -9,7 +9,8 @@ if (args.includes("--sleef")) {
   const folder = process.env.ADJOINT_SLEEF_DIR;
   console.log(folder ? `-L${folder} -lsleef` : "-lsleef");
 } else if (args.includes("--asmjit")) {
-  const isCross = (process.env.PREBUILD_ARCH ?? "x64") !== "x64" || /zig/.test(process.env.CXX ?? "");
+  const isCross =
+    (process.env.PREBUILD_ARCH ?? "x64") !== "x64" || /zig/.test(process.env.CXX ?? "");
   console.log(existsSync("/usr/include/asmjit/core.h") && !isCross ? 1 : 0);
 } else {
   const lists = sources();
