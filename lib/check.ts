@@ -200,12 +200,8 @@ class Trial {
     const along = this.#push(dx, yBar);
     const back = this.#pull(dx, yBar);
     const curve = this.#curve(dx, yBar);
-    const size = Math.max(along.size, back.size);
-    const { value: difference, error: uncertainty } = derivative(
-      curve,
-      (value) => 0.01 * tolerance * Math.max(size, Math.abs(value)),
-    );
-    const terms = Math.max(size, Math.abs(difference));
+    const { value: difference, error: uncertainty } = derivative(curve);
+    const terms = Math.max(along.size, back.size, Math.abs(difference));
     // Rounding leaves that much of the difference unknown; more than this is no estimate.
     const all = Math.max(terms, curve(0).size);
     const allowance = Math.min(10 * uncertainty, tolerance * all);

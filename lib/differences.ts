@@ -10,10 +10,24 @@ export interface Estimate {
 
 const shrink = 1.4;
 const rows = 12;
-/** First steps of the tables: from smooth functions down to those that change within 1e-7 of their inputs. */
-const starts = [2e-2, 2e-3, 2e-4, 2e-5, 2e-6, 2e-7, 2e-8];
+/** First steps of the tables: from smooth functions down to those that change within 1e-9 of their inputs. */
+const starts = [2e-2, 2e-3, 2e-4, 2e-5, 2e-6, 2e-7, 2e-8, 2e-9, 2e-10];
+/** Relative errors: of an estimate that is one, and of one that needs no better. */
+const sound = 1e-3;
+const enough = 1e-8;
 
 const unknown: Estimate = { value: Number.NaN, error: Number.POSITIVE_INFINITY };
+
+/**
+ * Whether one estimate is to be preferred: near a pole the right ones have large errors, but small ones
+ * for their size. Where the derivative is zero there is no such size.
+ */
+function isBetter(a: Estimate, b: Estimate): boolean {
+  const [relativeA, relativeB] = [a.error / Math.abs(a.value), b.error / Math.abs(b.value)];
+  const isSound = relativeA <= sound;
+  if (isSound !== relativeB <= sound) return isSound;
+  return isSound ? relativeA <= relativeB : a.error <= b.error;
+}
 
 /** A central difference, and what rounding of the values and of the places may add to it. */
 function central(curve: Curve, step: number): Estimate {
@@ -41,6 +55,9 @@ function ridders(curve: Curve, first: number, moved: boolean): Estimate & { move
     }
     hasMoved ||= value !== 0;
     const row = [value];
+    // Alone it is better than nothing, if not by much.
+    const alone = { value, error: Math.abs(value) + rounding };
+    if (above.length === 0 && isBetter(alone, best)) best = alone;
     let factor = shrink * shrink;
     for (let j = 1; j <= above.length; j++, factor *= shrink * shrink) {
       row.push((row[j - 1]! * factor - above[j - 1]!) / (factor - 1));
@@ -49,7 +66,8 @@ function ridders(curve: Curve, first: number, moved: boolean): Estimate & { move
         Math.abs(row[j]! - above[j - 1]!),
         rounding,
       );
-      if (change <= best.error) best = { value: row[j]!, error: change };
+      const found = { value: row[j]!, error: change };
+      if (isBetter(found, best)) best = found;
     }
     // Higher orders getting worse by far: rounding has taken over.
     const isWorse = Math.abs(row.at(-1)! - (above.at(-1) ?? row.at(-1)!)) >= 2 * best.error;
@@ -59,15 +77,15 @@ function ridders(curve: Curve, first: number, moved: boolean): Estimate & { move
   return { ...best, moved: hasMoved };
 }
 
-/** The derivative at 0, from the first steps that give it to within `enough`, else the best ones. */
-export function derivative(curve: Curve, enough: (value: number) => number): Estimate {
+/** The derivative at 0, from the first steps that give it well enough, else from the best ones. */
+export function derivative(curve: Curve): Estimate {
   let best = unknown;
   let moved = false;
   for (const start of starts) {
     const found = ridders(curve, start, moved);
     moved = found.moved;
-    if (found.error < best.error) best = { value: found.value, error: found.error };
-    if (best.error <= enough(best.value)) break;
+    if (isBetter(found, best)) best = { value: found.value, error: found.error };
+    if (best.error <= enough * Math.abs(best.value)) break;
   }
   return best;
 }

@@ -669,10 +669,11 @@ describe("checkGrads", () => {
 
   test("accepts correct functions of any scale", () => {
     const cases: readonly (readonly [(x: Value<[]>) => Value<[]>, readonly number[]])[] = [
-      [(x) => x.log(), [1e-6, 1e-3, 1, 1e6]],
+      [(x) => x.log(), [1e-8, 1e-6, 1e-3, 1, 1e6]],
       [(x) => x.sqrt(), [1e-6, 1e-4, 4]],
       [(x) => x.sin(), [0, 1, 1e3, 1e6]],
-      [(x) => x.reciprocal(), [0.001, 0.01, -0.02, 50]],
+      [(x) => x.reciprocal(), [-1e-6, 0.001, 0.01, -0.02, 50]],
+      [(x) => x.expm1(), [-30, 1e-8, 100]],
       [(x) => x.mul(1000).tanh(), [0, 1e-3]],
       [(x) => x.mul(x), [0, 1e-8, 1e8]],
       [(x) => x.mul(0).add(3), [0, 1, 1e6]],
