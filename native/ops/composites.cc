@@ -345,8 +345,10 @@ Expr reduction(Op op, Expr x, Attrs attrs) {
       return keep(norm(x, leading, axes), from, axes);
     case Op::LogSumExp:
       return keep(logsumexp(x, axes), from, axes);
-    default:
+    case Op::Median:
       return keep(median(x, axes), from, axes);
+    default:
+      throw Error(ErrorCode::Native, std::string(rowOf(op).name) + " is no reduction");
   }
 }
 

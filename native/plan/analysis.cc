@@ -73,6 +73,7 @@ Analysis::Analysis(const Tape& tape)
 void Analysis::assignRoles() {
   // From the end: a view that must be kept reads through views before it.
   for (const Port& port : tape_.outputs()) views_.resolve(views_.strip(port.node));
+  for (const NodeId id : tape_.checks()) views_.resolve(views_.strip(id));
   for (std::size_t i = tape_.size(); i-- > 0;) {
     const auto id = static_cast<NodeId>(i);
     const Node& node = tape_.node(id);
@@ -258,6 +259,22 @@ void Analysis::markStored() {
   }
   for (const Port& port : tape_.outputs())
     markRead(port.node, space(port.node), storeLevel(port.node));
+  markChecks();
+}
+
+/// What can fail and no output needs is stored, so that it is computed.
+void Analysis::markChecks() {
+  if (tape_.checks().empty()) return;
+  std::vector<bool> isUsed(tape_.size(), false);
+  for (const Port& port : tape_.outputs()) isUsed[port.node] = true;
+  for (std::size_t i = tape_.size(); i-- > 0;) {
+    if (!isUsed[i]) continue;
+    for (const NodeId operand : tape_.operands(tape_.node(static_cast<NodeId>(i))))
+      isUsed[operand] = true;
+  }
+  for (const NodeId id : tape_.checks()) {
+    if (!isUsed[id]) stored_[views_.resolve(views_.strip(id)).root] = true;
+  }
 }
 
 }  // namespace adjoint

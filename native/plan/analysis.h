@@ -61,6 +61,7 @@ class Analysis {
   void assignRoles();
   void assignLevels();
   void markStored();
+  void markChecks();
   void markRead(NodeId operand, std::uint32_t space, std::uint32_t level);
   /// Level from which a kernel of this space can use the operand.
   std::uint32_t usableLevel(NodeId operand, std::uint32_t space);

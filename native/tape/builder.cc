@@ -271,6 +271,9 @@ TapePtr Builder::finish(std::vector<Port> outputs) {
   std::vector<bool> live(tape.nodes_.size(), false);
   for (const Port& port : tape.inputs_) live[port.node] = true;
   for (const Port& port : outputs) live[port.node] = true;
+  std::ranges::sort(tape.checks_);
+  tape.checks_.erase(std::ranges::unique(tape.checks_).begin(), tape.checks_.end());
+  for (const NodeId id : tape.checks_) live[id] = true;
   for (std::size_t i = tape.nodes_.size(); i-- > 0;) {
     if (!live[i]) continue;
     for (const NodeId operand : tape.operands(tape.nodes_[i])) live[operand] = true;
@@ -298,6 +301,7 @@ TapePtr Builder::finish(std::vector<Port> outputs) {
   tape.pool_ = std::move(pool);
   for (Port& port : tape.inputs_) port.node = renumbered[port.node];
   for (Port& port : outputs) port.node = renumbered[port.node];
+  for (NodeId& id : tape.checks_) id = renumbered[id];
   tape.outputs_ = std::move(outputs);
   TapePtr result = std::move(tape_);
   *this = Builder();

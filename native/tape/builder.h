@@ -56,6 +56,9 @@ class Builder {
   /// New nodes get this origin until it is set again (kNoNode: they are their own).
   void setOrigin(NodeId origin) { origin_ = origin; }
 
+  /// Makes the node one of the tape's checks.
+  void check(NodeId id) { tape_->checks_.push_back(id); }
+
   /// Ends the tape: dead nodes go, the rest keep their order.
   /// Inputs stay, used or not. The builder is empty afterwards.
   TapePtr finish(std::vector<Port> outputs);

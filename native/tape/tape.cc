@@ -96,6 +96,7 @@ std::string Tape::toString() const {
   for (const Port& port : outputs_) {
     text += "return " + port.name + " %" + std::to_string(port.node) + "\n";
   }
+  for (const NodeId id : checks_) text += "check %" + std::to_string(id) + "\n";
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     const CustomRule& rule = *rules_[i];
     text += "rule " + std::to_string(i) + " " + rule.name + "\n" + rule.primal->toString();
@@ -107,7 +108,8 @@ std::string Tape::toString() const {
 
 std::size_t Tape::bytes() const {
   std::size_t total = sizeof(Tape) + nodes_.capacity() * sizeof(Node) +
-                      pool_.capacity() * sizeof(NodeId) + counts_.capacity() * sizeof(std::int64_t);
+                      (pool_.capacity() + checks_.capacity()) * sizeof(NodeId) +
+                      counts_.capacity() * sizeof(std::int64_t);
   for (const Shape& shape : shapes_)
     total += sizeof(Shape) + shape.capacity() * sizeof(std::int64_t);
   for (const auto& attrs : attrs_) total += sizeof(attrs) + attrs.capacity() * sizeof(std::int64_t);

@@ -87,6 +87,9 @@ class Tape {
 
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
+  /// Nodes that can fail, computed whether an output needs them or not: where a function fails, so
+  /// do the functions derived from it.
+  const std::vector<NodeId>& checks() const { return checks_; }
 
   /// One node a line; complete: two tapes with one print compute the same.
   std::string toString() const;
@@ -106,6 +109,7 @@ class Tape {
   std::vector<std::shared_ptr<const CustomRule>> rules_;
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
+  std::vector<NodeId> checks_;
 };
 
 using TapePtr = std::shared_ptr<const Tape>;

@@ -69,6 +69,31 @@ void expectTransposes(const char* name, const TapePtr& t, const Values& x) {
   EXPECT_TRUE(std::isfinite(static_cast<double>(size))) << name;
 }
 
+/// Where a function fails, so do its derivatives, those that need nothing of what fails included.
+TEST(Laws, DerivativesFailWhereTheFunctionDoes) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {3})}, i{&builder, builder.input("i", {2})};
+  const Expr s{&builder, builder.input("s", {})};
+  const Expr total = sum(gather(x, i, 0), {0}) + s * s;
+  const TapePtr f = builder.finish({{"y", total.id}});
+  const std::size_t wrt[] = {2};
+  const TapePtr pulled = valueAndGrad(f, wrt);
+  const std::size_t gradientOnly[] = {1};
+  const TapePtr gradient = selectOutputs(pulled, gradientOnly);
+  const std::vector<bool> batched(3, true);
+  const Arrays good = {{1, 2, 3}, {0, 2}, {4}}, bad = {{1, 2, 3}, {0, 9}, {4}};
+  Arrays outputs;
+  for (const TapePtr& t : {f, pulled, gradient, vmap(gradient, 1, batched)}) {
+    EXPECT_TRUE(Evaluator(t).tryRun(good, outputs).ok);
+    const RunStatus status = Evaluator(t).tryRun(bad, outputs);
+    EXPECT_FALSE(status.ok);
+    EXPECT_EQ(status.code, ErrorCode::Index);
+  }
+  const TapePtr second = jvp(gradient, wrt);
+  EXPECT_TRUE(Evaluator(second).tryRun({{1, 2, 3}, {0, 2}, {4}, {1}}, outputs).ok);
+  EXPECT_FALSE(Evaluator(second).tryRun({{1, 2, 3}, {0, 9}, {4}, {1}}, outputs).ok);
+}
+
 TEST(Laws, StructuralRowsAreTransposesOfThemselves) {
   struct Case {
     const char* name;

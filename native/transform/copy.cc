@@ -25,8 +25,10 @@ NodeId Copier::copy(const Node& node, std::span<const NodeId> operands) {
   if (shapes_[node.shape] == kNoNode) shapes_[node.shape] = builder_.intern(from_.shape(node));
   if (node.attr >= attrs_.size()) attrs_.resize(node.attr + 1, kNoNode);
   if (attrs_[node.attr] == kNoNode) attrs_[node.attr] = builder_.internAttrs(from_.attrs(node));
-  return builder_.appendInterned(node.op, node.dtype, shapes_[node.shape], attrs_[node.attr],
-                                 operands);
+  const NodeId id = builder_.appendInterned(node.op, node.dtype, shapes_[node.shape],
+                                            attrs_[node.attr], operands);
+  if (canFail(from_, node)) builder_.check(id);
+  return id;
 }
 
 NodeId Copier::copyMapped(const Node& node, const std::vector<NodeId>& map) {
@@ -39,6 +41,40 @@ NodeId Copier::copyMapped(const Node& node, const std::vector<NodeId>& map) {
   std::vector<NodeId> operands(old.size());
   std::transform(old.begin(), old.end(), operands.begin(), [&](NodeId id) { return map[id]; });
   return copy(node, operands);
+}
+
+bool canFail(const Tape& tape, const Node& node) {
+  const bool isGather = opOf(node) == Op::Gather;
+  if (!isGather && opOf(node) != Op::ScatterSum) return false;
+  // Positions within an axis, and what is made of them by few steps, are those of sorting.
+  constexpr std::size_t kMaxSteps = 16;
+  std::vector<NodeId> open = {node.operand[isGather ? 1 : 0]};
+  for (std::size_t steps = 0; !open.empty(); ++steps) {
+    if (steps == kMaxSteps) return true;
+    const Node& index = tape.node(open.back());
+    open.pop_back();
+    switch (opOf(index)) {
+      case Op::Constant:
+      case Op::Data:
+      case Op::Iota:
+      case Op::ArgSort:
+        break;
+      case Op::Add:
+      case Op::Mul:
+      case Op::Fma:
+      case Op::Reshape:
+      case Op::Transpose:
+      case Op::BroadcastTo:
+      case Op::Slice: {
+        const auto operands = tape.operands(index);
+        open.insert(open.end(), operands.begin(), operands.end());
+        break;
+      }
+      default:
+        return true;
+    }
+  }
+  return false;
 }
 
 std::size_t outputCount(const Tape& tape, const Node& custom) {

@@ -8,7 +8,8 @@
 
 namespace adjoint {
 
-/// Copies nodes of one tape onto a builder, shapes, attributes, constants and rules included.
+/// Copies nodes of one tape onto a builder, shapes, attributes, constants and rules included. Nodes that can
+/// fail become checks.
 class Copier {
  public:
   Copier(Builder& builder, const Tape& from);
@@ -24,6 +25,9 @@ class Copier {
   std::vector<ShapeId> shapes_;
   std::vector<AttrId> attrs_;
 };
+
+/// Whether computing the node can fail: an index that only values decide.
+bool canFail(const Tape& tape, const Node& node);
 
 /// Number of outputs of a `custom` node's rule.
 std::size_t outputCount(const Tape& tape, const Node& custom);

@@ -43,6 +43,7 @@ class Batcher {
       const Node& node = tape_.node(id);
       builder_.setOrigin(node.origin);
       map_[id] = batch(node);
+      if (canFail(tape_, node)) builder_.check(map_[id].value.id);
     }
     std::vector<Port> outputs;
     for (const Port& port : tape_.outputs())

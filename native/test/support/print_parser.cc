@@ -47,10 +47,14 @@ class Parser {
       stream >> word >> name >> node;
       outputs.push_back({name, static_cast<NodeId>(std::stoul(node.substr(1)))});
     }
+    std::vector<NodeId> checks;
+    for (; at_ < lines_.size() && lines_[at_].starts_with("check %"); ++at_)
+      checks.push_back(static_cast<NodeId>(std::stoul(lines_[at_].substr(7))));
     Builder builder;
     const auto count = rulesIn(first, returns);
     for (std::size_t i = 0; i < count; ++i) builder.addRule(rule(i));
     for (std::size_t i = first; i < returns; ++i) node(builder, lines_[i]);
+    for (const NodeId id : checks) builder.check(id);
     return builder.finish(std::move(outputs));
   }
 
