@@ -625,7 +625,7 @@ class Compiler {
 
   const Plan& plan_;
   const Kernel& kernel_;
-  const std::vector<Instr>& body_;
+  const BigVector<Instr>& body_;
   const std::size_t size_;
   JitBuilder* const jit_;
   std::unique_ptr<BlockProgram> out_;

@@ -23,7 +23,7 @@ struct ScalarProgram {
     std::int64_t stride, limit;
     NodeId node;
   };
-  std::vector<ScalarInstr> code;
+  BigVector<ScalarInstr> code;
   std::vector<ElementKernel> functions;
   std::vector<Gather> gathers;
   std::uint32_t registers = 0;

@@ -2,7 +2,6 @@
 #include <bit>
 #include <cstring>
 #include <string>
-#include <unordered_map>
 
 #include "exec/scalar.h"
 
@@ -19,7 +18,7 @@ constexpr std::uint32_t kNone = 0xffffffffu;
 struct Target {
   ScalarOp op = ScalarOp::Call;
   std::uint16_t function = 0;
-  std::uint8_t arity = 1;
+  std::uint8_t arity = 0;  ///< 0: not looked up yet
 };
 
 /// With all loops of extent 1, an access is one address or its fill value.
@@ -44,8 +43,8 @@ class Compiler {
 
  private:
   const Target& target(OpCode op) {
-    const auto found = targets_.find(op);
-    if (found != targets_.end()) return found->second;
+    if (op >= targets_.size()) targets_.resize(op + 1);
+    if (targets_[op].arity != 0) return targets_[op];
     const Row& row = rowOf(static_cast<Op>(op));
     Target t;
     t.arity = static_cast<std::uint8_t>(row.arity);
@@ -62,7 +61,7 @@ class Compiler {
       t.function = static_cast<std::uint16_t>(out_->functions.size());
       out_->functions.push_back(row.kernel);
     }
-    return targets_.emplace(op, t).first->second;
+    return targets_[op] = t;
   }
 
   int arity(const Instr& instr) {
@@ -108,7 +107,7 @@ class Compiler {
   /// involved.
   void schedule() {
     order_.reserve(size_);
-    std::vector<std::uint32_t> depth(size_, 0);
+    BigVector<std::uint32_t> depth(size_, 0);
     std::vector<Item> items, sorted;
     items.reserve(kWindow);
     sorted.reserve(kWindow);
@@ -192,7 +191,7 @@ class Compiler {
 
   void emit() {
     // Where in the new order each value is read last.
-    std::vector<std::uint32_t> lastUse(size_, kNone);
+    BigVector<std::uint32_t> lastUse(size_, kNone);
     for (std::size_t at = 0; at < order_.size(); ++at) {
       const Instr& instr = body_[order_[at]];
       const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
@@ -300,16 +299,16 @@ class Compiler {
 
   const Plan& plan_;
   const Kernel& kernel_;
-  const std::vector<Instr>& body_;
+  const BigVector<Instr>& body_;
   const std::size_t size_;
   std::unique_ptr<ScalarProgram> out_;
-  std::unordered_map<OpCode, Target> targets_;
+  std::vector<Target> targets_;  ///< by code
   OpCode lastOp_ = 0xffff;
   int lastArity_ = 0;
   std::vector<std::uint8_t> live_;
   std::vector<std::uint32_t> start_;  ///< of buckets
-  std::vector<std::uint32_t> order_;
-  std::vector<std::uint32_t> register_;
+  BigVector<std::uint32_t> order_;
+  BigVector<std::uint32_t> register_;
   std::vector<std::uint32_t> free_;
 };
 

@@ -113,7 +113,10 @@ void Analysis::assignRoles() {
         for (const NodeId operand : tape_.operands(node)) keepContiguous(operand);
         break;
       default:
-        for (const NodeId operand : tape_.operands(node)) views_.resolve(views_.strip(operand));
+        for (const NodeId operand : tape_.operands(node)) {
+          const NodeId base = views_.strip(operand);
+          if (views_.isVirtual(base)) views_.resolve(base);
+        }
     }
   }
 }

@@ -70,7 +70,7 @@ class Analysis {
   const Tape& tape_;
   Views views_;
   std::vector<Role> roles_;
-  std::vector<std::uint32_t> levels_;
+  BigVector<std::uint32_t> levels_;
   std::vector<bool> recomputed_;
   std::vector<std::uint8_t> recomputeDepth_;
   std::vector<bool> stored_;

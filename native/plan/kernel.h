@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/op.h"
+#include "tape/big_vector.h"
 
 namespace adjoint {
 
@@ -81,7 +82,7 @@ struct Instr {
 struct Kernel {
   std::vector<std::int64_t>
       extents;  ///< outermost first; already collapsed where every access allows it
-  std::vector<Instr> body;
+  BigVector<Instr> body;
   std::vector<double> constants;
   std::vector<IndexMap> maps;
   std::vector<Access> accesses;

@@ -106,6 +106,16 @@ View Views::resolve(NodeId id, bool through, int depth) {
   const Shape& outer = tape_.shape(id);
   View view;
   view.rank = outer.size();
+  if (!isMovement(id)) {
+    // Most values are read where they are.
+    view.root = id;
+    std::int64_t stride = tape_.node(id).op == tapeop::kConstant ? 0 : 1;
+    for (std::size_t k = outer.size(); k-- > 0;) {
+      view.stride[k] = stride;
+      stride *= outer[k];
+    }
+    return view;
+  }
   AxisMaps maps(outer.size());
   for (std::size_t i = 0; i < outer.size(); ++i) maps[i] = {static_cast<int>(i), 1, 0};
 

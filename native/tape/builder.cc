@@ -40,6 +40,11 @@ Builder::Builder() : tape_(std::make_shared<Tape>()), table_(64) {
   internAttrs({});
 }
 
+Builder::Builder(const Tape& tape) : tape_(std::make_shared<Tape>(tape)), table_(64) {
+  for (std::size_t i = 0; i < tape.attrs_.size(); ++i)
+    attrIds_.emplace(keyOf(tape.attrs_[i]), static_cast<AttrId>(i));
+}
+
 ShapeId Builder::intern(const Shape& shape) {
   if (lastShape_ < tape_->shapes_.size() && tape_->shapes_[lastShape_] == shape) return lastShape_;
   const std::int64_t count = elementCount(shape);
@@ -235,7 +240,7 @@ NodeId Builder::push(const Node& node, std::span<const NodeId> variadic) {
 }
 
 void Builder::grow() {
-  const std::vector<Slot> old = std::exchange(table_, std::vector<Slot>(table_.size() * 2));
+  const BigVector<Slot> old = std::exchange(table_, BigVector<Slot>(table_.size() * 2));
   for (const Slot& entry : old) {
     if (entry.id == kNoNode) continue;
     const Node& node = tape_->nodes_[entry.id];
@@ -296,7 +301,8 @@ TapePtr Builder::finish(std::vector<Port> outputs) {
     tape.nodes_[next++] = node;
   }
   tape.nodes_.resize(next);
-  tape.nodes_.shrink_to_fit();
+  // Shrinking copies.
+  if (tape.nodes_.capacity() / 2 > tape.nodes_.size()) tape.nodes_.shrink_to_fit();
   dropUnusedRules();
   tape.pool_ = std::move(pool);
   for (Port& port : tape.inputs_) port.node = renumbered[port.node];

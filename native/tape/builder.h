@@ -25,6 +25,8 @@ bool isCommutative(OpCode op);
 class Builder {
  public:
   Builder();
+  /// Begins with a copy of a tape; only `finish` may follow.
+  explicit Builder(const Tape& tape);
 
   NodeId input(std::string name, const Shape& shape, DType dtype = DType::F64);
   NodeId constant(double value, const Shape& shape = {}, DType dtype = DType::F64);
@@ -89,7 +91,7 @@ class Builder {
   static std::uint32_t hash(const Node& node, std::span<const NodeId> variadic);
 
   std::shared_ptr<Tape> tape_;
-  std::vector<Slot> table_;
+  BigVector<Slot> table_;
   bool sharing_ = true;
   std::unordered_map<std::string, ShapeId> shapeIds_;
   std::unordered_map<std::string, AttrId> attrIds_;

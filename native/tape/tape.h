@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tape/big_vector.h"
 #include "tape/error.h"
 #include "tape/shape.h"
 
@@ -99,7 +100,7 @@ class Tape {
  private:
   friend class Builder;
 
-  std::vector<Node> nodes_;
+  BigVector<Node> nodes_;
   std::vector<NodeId> pool_;
   // Deques: references to shapes and attributes stay good while the tape grows.
   std::deque<Shape> shapes_;

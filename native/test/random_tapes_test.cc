@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "ops/row.h"
 #include "test/support/plan_checker.h"

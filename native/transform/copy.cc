@@ -116,19 +116,13 @@ std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,
 }
 
 TapePtr selectOutputs(const TapePtr& t, std::span<const std::size_t> positions) {
-  Builder builder;
-  std::vector<NodeId> inputs;
-  for (const Port& port : t->inputs()) {
-    inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
-  }
-  const std::vector<NodeId> outputs = inlineTape(builder, *t, inputs, true);
   std::vector<Port> ports;
   for (const std::size_t position : positions) {
-    if (position >= outputs.size())
+    if (position >= t->outputs().size())
       throw Error(ErrorCode::Argument, "no output " + std::to_string(position));
-    ports.push_back({t->outputs()[position].name, outputs[position]});
+    ports.push_back(t->outputs()[position]);
   }
-  return builder.finish(std::move(ports));
+  return Builder(*t).finish(std::move(ports));
 }
 
 namespace {

@@ -86,7 +86,7 @@ class Pusher {
   Copier copier_;
   std::vector<bool> active_;
   std::vector<NodeId> map_;
-  std::vector<Masked> tangents_;
+  BigVector<Masked> tangents_;
   std::unordered_map<NodeId, std::vector<Masked>> tuples_;
 };
 

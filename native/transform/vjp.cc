@@ -157,7 +157,7 @@ class Puller {
   Copier copier_;
   std::vector<bool> active_;
   std::vector<NodeId> map_;
-  std::vector<MaskedSum> sums_;
+  BigVector<MaskedSum> sums_;
   // Of the node at hand, kept for their memory.
   std::vector<Expr> x_;
   std::vector<bool> wanted_;
