@@ -8,8 +8,8 @@
 
 namespace adjoint {
 
-/// Copies nodes of one tape onto a builder, shapes, attributes, constants and rules included. Nodes that can
-/// fail become checks.
+/// Copies nodes of one tape onto a builder, shapes, attributes, constants and rules included. Nodes
+/// that can fail become checks.
 class Copier {
  public:
   Copier(Builder& builder, const Tape& from);
