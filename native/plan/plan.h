@@ -84,7 +84,7 @@ struct LineAllocator {
   using value_type = T;
   LineAllocator() = default;
   template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
+  explicit LineAllocator(const LineAllocator<U>&) {}
   T* allocate(std::size_t n) {
     return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
   }

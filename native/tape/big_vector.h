@@ -18,7 +18,7 @@ struct BigAllocator {
   using value_type = T;
   BigAllocator() = default;
   template <class U>
-  BigAllocator(const BigAllocator<U>&) {}
+  explicit BigAllocator(const BigAllocator<U>&) {}
 
   T* allocate(std::size_t n) {
 #if defined(__linux__)
