@@ -3,6 +3,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -77,6 +80,20 @@ JitModule::JitModule(void* pages, std::size_t bytes, std::vector<std::size_t> en
     : pages_(pages), bytes_(bytes), entries_(std::move(entries)) {}
 
 JitModule::~JitModule() { munmap(pages_, bytes_); }
+
+bool canGenerate(Op op) {
+  enum : std::uint8_t { kUnknown, kYes, kNo };
+  static std::array<std::atomic<std::uint8_t>, 512> known{};
+  std::atomic<std::uint8_t>& entry = known.at(static_cast<std::size_t>(op));
+  if (entry.load(std::memory_order_relaxed) == kUnknown) {
+    Segment segment;
+    segment.operations = {{op, 0, 3, 0, 1, 2, true}};
+    for (std::uint32_t slot = 0; slot < 4; ++slot)
+      segment.slots.push_back({slot, SlotKind::Memory});
+    entry.store(generateCode(segment).empty() ? kNo : kYes, std::memory_order_relaxed);
+  }
+  return entry.load(std::memory_order_relaxed) == kYes;
+}
 
 bool JitBuilder::isAvailable() {
   static const bool isPossible = [] {

@@ -78,8 +78,9 @@ class JitBuilder {
 
 /// Position-independent machine code of a segment; empty when it cannot be generated.
 std::string generateCode(const Segment& segment);
-/// Whether segments may have this operation: the others are called, a block at a time, which costs
-/// less than saving a loop's registers around every call.
+/// Whether segments may have this operation, which is: whether the generator knows it. The others
+/// are called, a block at a time, which costs less than saving a loop's registers around every
+/// call.
 bool canGenerate(Op op);
 /// Whether the build has a code generator for the processor it is built for.
 bool canGenerateCode();

@@ -1,6 +1,5 @@
-// Machine code for segments, by asmjit: AVX2 or AVX-512, whichever the build's vectors are.
+// Machine code for segments, by asmjit: AVX2, also where the build has AVX-512.
 #include "exec/jit.h"
-#include "ops/math/vec.h"
 #include "ops/row.h"
 
 #if defined(ADJOINT_ASMJIT) && defined(__AVX2__) && defined(__FMA__)
@@ -29,8 +28,8 @@ namespace {
 
 namespace x86 = asmjit::x86;
 
-constexpr bool kWide = simd::kLanes == 8;
-constexpr std::size_t kVectorBytes = simd::kLanes * sizeof(double);
+constexpr int kVectorLanes = 4;
+constexpr std::size_t kVectorBytes = kVectorLanes * sizeof(double);
 /// Predicates of vcmppd, as the kernels' comparisons: false for NaN, but for "not equal".
 enum Predicate : std::uint8_t {
   kEqual = 0,
@@ -74,14 +73,10 @@ class Generator {
   struct Value {
     x86::Vec number;
     x86::Vec mask;
-    x86::KReg bits;
     bool hasNumber = false, hasMask = false;
   };
 
-  x86::Vec newVector() {
-    if constexpr (kWide) return cc_.newZmm();
-    return cc_.newYmm();
-  }
+  x86::Vec newVector() { return cc_.newYmm(); }
 
   // --- the loop ------------------------------------------------------------------------------
 
@@ -89,7 +84,6 @@ class Generator {
     asmjit::FuncNode* function =
         cc_.addFunc(asmjit::FuncSignatureT<void, const void*, std::int64_t>());
     function->frame().setAvxEnabled();
-    if (kWide) function->frame().setAvx512Enabled();
     function->frame().setAvxCleanup();
     x86::Gp slots = cc_.newIntPtr(), n = cc_.newIntPtr();
     function->setArg(0, slots);
@@ -154,11 +148,7 @@ class Generator {
     loaded.number = newVector();
     if (kinds_.at(slot) == SlotKind::Number) {
       const x86::Mem one = x86::qword_ptr(pointers_.at(slot));
-      if constexpr (kWide) {
-        cc_.vbroadcastsd(loaded.number.as<x86::Zmm>(), one);
-      } else {
-        cc_.vbroadcastsd(loaded.number.as<x86::Ymm>(), one);
-      }
+      cc_.vbroadcastsd(loaded.number.as<x86::Ymm>(), one);
     } else {
       cc_.vmovupd(loaded.number, lanesOf(slot));
     }
@@ -170,11 +160,7 @@ class Generator {
     if (!v.hasNumber) {
       v.number = newVector();
       v.hasNumber = true;
-      if constexpr (kWide) {
-        cc_.k(v.bits).z().vmovupd(v.number, constant(1.0));
-      } else {
-        cc_.vandpd(v.number, v.mask, constant(1.0));
-      }
+      cc_.vandpd(v.number, v.mask, constant(1.0));
     }
     return v.number;
   }
@@ -189,17 +175,12 @@ class Generator {
 
   void compareInto(Value& v, const x86::Vec& a, const x86::Vec& b, Predicate predicate) {
     v.hasMask = true;
-    if constexpr (kWide) {
-      v.bits = cc_.newKb();
-      cc_.vcmppd(v.bits, a, b, predicate);
-    } else {
-      v.mask = newVector();
-      cc_.vcmppd(v.mask, a, b, predicate);
-    }
+    v.mask = newVector();
+    cc_.vcmppd(v.mask, a, b, predicate);
   }
 
   x86::Mem constant(double x) {
-    double lanes[simd::kLanes];
+    double lanes[kVectorLanes];
     for (double& lane : lanes) lane = x;
     return cc_.newConst(asmjit::ConstPoolScope::kLocal, lanes, sizeof lanes);
   }
@@ -207,21 +188,13 @@ class Generator {
 
   x86::Vec zero() {
     const x86::Vec z = newVector();
-    if constexpr (kWide) {
-      cc_.vpxorq(z, z, z);
-    } else {
-      cc_.vxorpd(z, z, z);
-    }
+    cc_.vxorpd(z, z, z);
     return z;
   }
 
   /// d = mask ? a : b.
   void choose(const x86::Vec& d, const Value& mask, const x86::Vec& a, const x86::Vec& b) {
-    if constexpr (kWide) {
-      cc_.k(mask.bits).vblendmpd(d, b, a);
-    } else {
-      cc_.vblendvpd(d, b, a, mask.mask);
-    }
+    cc_.vblendvpd(d, b, a, mask.mask);
   }
 
   // --- operations ----------------------------------------------------------------------------
@@ -276,20 +249,11 @@ class Generator {
     const Value a = withMask(o.a), b = withMask(o.b);
     const bool isAnd = o.op == Op::LogicalAnd;
     result.hasMask = true;
-    if constexpr (kWide) {
-      result.bits = cc_.newKb();
-      if (isAnd) {
-        cc_.kandb(result.bits, a.bits, b.bits);
-      } else {
-        cc_.korb(result.bits, a.bits, b.bits);
-      }
+    result.mask = newVector();
+    if (isAnd) {
+      cc_.vandpd(result.mask, a.mask, b.mask);
     } else {
-      result.mask = newVector();
-      if (isAnd) {
-        cc_.vandpd(result.mask, a.mask, b.mask);
-      } else {
-        cc_.vorpd(result.mask, a.mask, b.mask);
-      }
+      cc_.vorpd(result.mask, a.mask, b.mask);
     }
     return true;
   }
@@ -369,29 +333,15 @@ class Generator {
     }
   }
 
-  void roundTo(const x86::Vec& d, const x86::Vec& a, int mode) {
-    if constexpr (kWide) {
-      cc_.vrndscalepd(d, a, mode);
-    } else {
-      cc_.vroundpd(d, a, mode);
-    }
-  }
+  void roundTo(const x86::Vec& d, const x86::Vec& a, int mode) { cc_.vroundpd(d, a, mode); }
 
   template <class B>
   void exclusiveOr(const x86::Vec& d, const x86::Vec& a, const B& b) {
-    if constexpr (kWide) {
-      cc_.vpxorq(d, a, b);
-    } else {
-      cc_.vxorpd(d, a, b);
-    }
+    cc_.vxorpd(d, a, b);
   }
   template <class B>
   void both(const x86::Vec& d, const x86::Vec& a, const B& b) {
-    if constexpr (kWide) {
-      cc_.vpandq(d, a, b);
-    } else {
-      cc_.vandpd(d, a, b);
-    }
+    cc_.vandpd(d, a, b);
   }
 
   /// NaN where either is; of zeros the maximum is +0 where one is, the minimum -0.
@@ -403,11 +353,7 @@ class Generator {
       both(zeros, a, b);
     } else {
       cc_.vminpd(extreme, a, b);
-      if constexpr (kWide) {
-        cc_.vporq(zeros, a, b);
-      } else {
-        cc_.vorpd(zeros, a, b);
-      }
+      cc_.vorpd(zeros, a, b);
     }
     cc_.vaddpd(sum, a, b);
     compareInto(same, a, b, kEqual);
@@ -453,44 +399,6 @@ class Generator {
 
 }  // namespace
 
-bool canGenerate(Op op) {
-  switch (op) {
-    case Op::Add:
-    case Op::Sub:
-    case Op::Mul:
-    case Op::Div:
-    case Op::Neg:
-    case Op::Fma:
-    case Op::Fms:
-    case Op::Fnma:
-    case Op::Square:
-    case Op::Reciprocal:
-    case Op::Sqrt:
-    case Op::Rsqrt:
-    case Op::Abs:
-    case Op::Relu:
-    case Op::Maximum:
-    case Op::Minimum:
-    case Op::Floor:
-    case Op::Ceil:
-    case Op::Trunc:
-    case Op::Round:
-    case Op::Equal:
-    case Op::NotEqual:
-    case Op::Less:
-    case Op::LessEqual:
-    case Op::Greater:
-    case Op::GreaterEqual:
-    case Op::LogicalAnd:
-    case Op::LogicalOr:
-    case Op::ToNumber:
-    case Op::Where:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool canGenerateCode() { return true; }
 std::string generateCode(const Segment& segment) { return Generator(segment).run(); }
 
@@ -500,7 +408,6 @@ std::string generateCode(const Segment& segment) { return Generator(segment).run
 
 namespace adjoint::exec {
 
-bool canGenerate(Op) { return false; }
 bool canGenerateCode() { return false; }
 std::string generateCode(const Segment&) { return {}; }
 
