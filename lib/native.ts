@@ -74,6 +74,7 @@ export interface NativeTape {
   jvp(wrt: readonly number[]): NativeTape;
   vjp(wrt: readonly number[]): NativeTape;
   valueAndGrad(wrt: readonly number[]): NativeTape;
+  gradient(wrt: readonly number[]): NativeTape;
   vmap(lanes: number, batched: readonly boolean[]): NativeTape;
   jacobian(
     wrt: readonly number[],

@@ -116,7 +116,7 @@ export function grad<A extends readonly [unknown, ...unknown[]], R, const W exte
   requireScalar(core, "grad");
   const { tree, positions } = wrtOf(core, "grad", options);
   return derived(core, "grad", () => ({
-    tape: selectOutputs(core.tape.valueAndGrad(positions), range(1, positions.length)),
+    tape: core.tape.gradient(positions),
     result: tree,
     notes: ["gradient: one reverse sweep"],
   }));
@@ -272,7 +272,7 @@ export function hvp<A extends readonly [unknown, ...unknown[]], R, const W exten
   const { tree, positions } = wrtOf(core, "hvp", options);
   return derived(core, "hvp", () => {
     const { length } = positions;
-    const gradient = selectOutputs(core.tape.valueAndGrad(positions), range(1, length));
+    const gradient = core.tape.gradient(positions);
     try {
       const pushed = gradient.jvp(positions);
       return {

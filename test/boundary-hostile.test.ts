@@ -293,6 +293,7 @@ const methods: Record<string, Record<string, Fitting[]>> = {
     jvp: [wrt],
     vjp: [wrt],
     valueAndGrad: [wrt],
+    gradient: [wrt],
     vmap: [lanes, flags],
     jacobian: [wrt, mode],
     selectOutputs: [outputs],

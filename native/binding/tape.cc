@@ -174,7 +174,8 @@ void defineTape(Environment& environment, napi_value) {
        method<size>(environment, "size"), method<bytes>(environment, "bytes"),
        method<inputs>(environment, "inputs"), method<outputs>(environment, "outputs"),
        method<derive<jvp>>(environment, "jvp"), method<derive<vjp>>(environment, "vjp"),
-       method<derive<valueAndGrad>>(environment, "valueAndGrad"), method<map>(environment, "vmap"),
+       method<derive<valueAndGrad>>(environment, "valueAndGrad"),
+       method<derive<gradient>>(environment, "gradient"), method<map>(environment, "vmap"),
        method<jacobianOf>(environment, "jacobian"), method<select>(environment, "selectOutputs"),
        method<trace>(environment, "trace"), method<compileTape>(environment, "plan"),
        method<dispose<Kind::Tape>>(environment, "dispose")});

@@ -27,6 +27,8 @@ TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt);
 /// each input in `wrt`. A vjp whose seed is the constant 1. Throws ERR_SHAPE unless there is one
 /// scalar output.
 TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt);
+/// The same without the value.
+TapePtr gradient(const TapePtr& t, std::span<const std::size_t> wrt);
 
 /// One copy of t for each of `lanes` lanes, the lane axis first. Inputs where `batched` is false
 /// are shared. Outputs all have the lane axis.

@@ -53,7 +53,7 @@ class Puller {
       sums_[port.node].add({{&builder_, builder_.constant(1)}, {}, true, false});
   }
 
-  TapePtr run() {
+  TapePtr run(bool withOutputs = true) {
     for (std::size_t i = tape_.size(); i-- > 0;) {
       const auto id = static_cast<NodeId>(i);
       const Node& node = tape_.node(id);
@@ -62,7 +62,9 @@ class Puller {
       pullNode(id, node);
     }
     std::vector<Port> outputs;
-    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    if (withOutputs) {
+      for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    }
     for (const std::size_t i : wrt_) {
       const Port& port = tape_.inputs()[i];
       const Expr bar = settleOr(takeCotangent(port.node), builder_, tape_.shape(port.node));
@@ -175,7 +177,9 @@ TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt) {
   return puller.run();
 }
 
-TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt) {
+namespace {
+
+TapePtr pullOne(const TapePtr& t, std::span<const std::size_t> wrt, bool withOutputs) {
   if (t->outputs().size() != 1 || !t->shape(t->outputs()[0].node).empty()) {
     throw Error(ErrorCode::Shape,
                 "grad: the function has one scalar output; this one has " +
@@ -186,7 +190,16 @@ TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt) {
   Puller puller(t, wrt);
   puller.copyPrimal();
   puller.seedWithOne();
-  return puller.run();
+  return puller.run(withOutputs);
+}
+
+}  // namespace
+
+TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt) {
+  return pullOne(t, wrt, true);
+}
+TapePtr gradient(const TapePtr& t, std::span<const std::size_t> wrt) {
+  return pullOne(t, wrt, false);
 }
 
 }  // namespace adjoint
