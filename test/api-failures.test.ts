@@ -30,29 +30,7 @@ import {
   vmap,
 } from "adjoint";
 import { describe, expect, test } from "vitest";
-
-type ErrorClass = abstract new (...given: never[]) => AdjointError;
-
-const any = (value: unknown) => value as never;
-
-function caught(kind: ErrorClass, call: () => unknown): AdjointError {
-  try {
-    call();
-  } catch (error) {
-    expect(error).toBeInstanceOf(kind);
-    return error as AdjointError;
-  }
-  throw new Error(`no ${kind.name} was thrown`);
-}
-
-async function rejection(kind: ErrorClass, promise: Promise<unknown>): Promise<AdjointError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(kind);
-  return error as AdjointError;
-}
+import { any, type ErrorClass, rejected, thrown } from "./thrown.js";
 
 const line = () =>
   Number(/api-failures\.test\.ts:(\d+)/.exec(new Error().stack!.split("\n")[2]!)?.[1]);
@@ -93,16 +71,16 @@ describe("errors of calls name the function and the line", () => {
       [TraceError, { x: leaked, s: 1 }],
     ];
     for (const [kind, inputs] of wrong) {
-      const error = caught(kind, () => area(any(inputs)));
+      const error = thrown(kind, () => area(any(inputs)));
       complete(error, "area", line());
     }
     complete(
-      caught(ArgumentError, () => (any(area) as () => void)()),
+      thrown(ArgumentError, () => (any(area) as () => void)()),
       "area",
       line(),
     );
     complete(
-      caught(ShapeError, () => grad(area)({ x: [1], s: 1 })),
+      thrown(ShapeError, () => grad(area)({ x: [1], s: 1 })),
       "grad(area)",
       line(),
     );
@@ -110,27 +88,27 @@ describe("errors of calls name the function and the line", () => {
 
   test("batches, traces and explanations", () => {
     complete(
-      caught(ShapeError, () => area.batch({ x: new Float64Array(3), s: 1 })),
+      thrown(ShapeError, () => area.batch({ x: new Float64Array(3), s: 1 })),
       "area",
       line(),
     );
     complete(
-      caught(ShapeError, () => area.batch(good)),
+      thrown(ShapeError, () => area.batch(good)),
       "area",
       line(),
     );
     complete(
-      caught(ArgumentError, () => area.batch({ x: any("1"), s: 1 })),
+      thrown(ArgumentError, () => area.batch({ x: any("1"), s: 1 })),
       "area",
       line(),
     );
     complete(
-      caught(ShapeError, () => area.trace({ x: [1], s: 1 })),
+      thrown(ShapeError, () => area.trace({ x: [1], s: 1 })),
       "area",
       line(),
     );
     complete(
-      caught(ArgumentError, () => area.trace(good, any(3))),
+      thrown(ArgumentError, () => area.trace(good, any(3))),
       "area",
       line(),
     );
@@ -149,50 +127,50 @@ describe("errors of calls name the function and the line", () => {
       [ArgumentError, line(), (any(area) as { async: () => Promise<unknown> }).async()],
     ];
     await Promise.all(
-      calls.map(async ([kind, at, call]) => complete(await rejection(kind, call), "area", at)),
+      calls.map(async ([kind, at, call]) => complete(await rejected(kind, call), "area", at)),
     );
   });
 
   test("sessions", async () => {
     const session = area.session();
     const running = session.runAsync();
-    complete(await rejection(StateError, session.runAsync()), "area", line());
+    complete(await rejected(StateError, session.runAsync()), "area", line());
     await running;
     complete(
-      await rejection(ArgumentError, session.runAsync(any({ deadline: "1" }))),
+      await rejected(ArgumentError, session.runAsync(any({ deadline: "1" }))),
       "area",
       line(),
     );
     session.dispose();
     complete(
-      caught(StateError, () => session.run()),
+      thrown(StateError, () => session.run()),
       "area",
       line(),
     );
-    complete(await rejection(StateError, session.runAsync()), "area", line());
+    complete(await rejected(StateError, session.runAsync()), "area", line());
   });
 
   test("calls with traced values: the function, the input's path, both shapes", () => {
     const inBody = (inputs: (x: Value<[3]>) => unknown) => () =>
       fn({ x: vector(3) }, ({ x }) => area(any(inputs(x))) as unknown as Value);
-    const shapes = caught(
+    const shapes = thrown(
       ShapeError,
       inBody((x) => ({ x, s: 1 })),
     );
     expect(shapes.message).toMatch(/^area: x: expected shape \[2\], got \[3\]/);
     expect(shapes.location?.file).toContain("api-failures");
-    const names = caught(
+    const names = thrown(
       NameError,
       inBody((x) => ({ x })),
     );
     expect(names.message).toMatch(/^area: the input "s" is missing/);
     expect(names.location?.file).toContain("api-failures");
-    const kinds = caught(
+    const kinds = thrown(
       DTypeError,
       inBody((x) => ({ x: x.slice([0, 2]).greater(0), s: 1 })),
     );
     expect(kinds.message).toMatch(/^area: x: expected numbers, got a boolean/);
-    const arrays = caught(
+    const arrays = thrown(
       ArgumentError,
       inBody((x) => ({ x: [1, x.at(0)], s: 1 })),
     );
@@ -200,15 +178,15 @@ describe("errors of calls name the function and the line", () => {
   });
 
   test("elements of constants, and limits of formulas", () => {
-    const constants = caught(ArgumentError, () =>
+    const constants = thrown(ArgumentError, () =>
       fn({ x: scalar() }, () => constant([1, any("2")]).sum()),
     );
     complete(constants, "constant", line());
-    const ragged = caught(ShapeError, () =>
+    const ragged = thrown(ShapeError, () =>
       fn({ x: scalar() }, () => constant([[1, 2], [3]] as never).sum()),
     );
     complete(ragged, "constant", line());
-    const limits = caught(ArgumentError, () => parse("x", ["x"], { depth: 0 }));
+    const limits = thrown(ArgumentError, () => parse("x", ["x"], { depth: 0 }));
     complete(limits, "formula", line());
   });
 
@@ -236,11 +214,11 @@ describe("run-time errors", () => {
       bodies++;
       return x.gather(i);
     });
-    const once = () => caught(IndexError, () => f({ x: [1, 2, 3], i: 7 }));
+    const once = () => thrown(IndexError, () => f({ x: [1, 2, 3], i: 7 }));
     const { node, location } = once();
     expect(bodies).toBe(2);
     for (let i = 0; i < 5; i++) expect(once().location).toEqual(location);
-    caught(IndexError, () => grad(f)({ x: [1, 2, 3], i: 7 }));
+    thrown(IndexError, () => grad(f)({ x: [1, 2, 3], i: 7 }));
     expect(bodies).toBe(2);
     expect(f.locate(node!)).toEqual(location);
     for (const none of [-1, 1e6, Number.MAX_SAFE_INTEGER]) expect(f.locate(none)).toBeUndefined();
@@ -248,7 +226,7 @@ describe("run-time errors", () => {
 
   test("of custom functions point at them", () => {
     const f = custom(pick, {});
-    const error = caught(IndexError, () => f({ x: [1, 2, 3], i: [0, 9] }));
+    const error = thrown(IndexError, () => f({ x: [1, 2, 3], i: [0, 9] }));
     complete(error, "pick", line());
   });
 
@@ -264,7 +242,7 @@ describe("run-time errors", () => {
       { x: new Float64Array(12), i: Float64Array.from(i.flat()) },
       { x: new Array(4).fill([1, 2, 3]), i: i.map((row) => Float64Array.from(row)) },
     ]) {
-      const error = caught(IndexError, () => pick.batch(any(inputs)));
+      const error = thrown(IndexError, () => pick.batch(any(inputs)));
       expect(error.message).toMatch(/^pick: lane 2: gather: index 9 at element 1 is not in/);
       expect(error.lane).toBe(2);
       expect(made - (error.location?.line ?? 0)).toBeLessThanOrEqual(4);
@@ -297,7 +275,7 @@ describe("lines are found", () => {
       "/app/a b/é.ts",
       "/a:1:2/x.ts",
     ]) {
-      const error = caught(IndexError, () => run(file, bad));
+      const error = thrown(IndexError, () => run(file, bad));
       expect(error.location?.file).toBe(file);
       expect(error.location?.line).toBe(2);
     }
@@ -310,14 +288,14 @@ describe("lines are found", () => {
       run("/app/main.js", call, (given: unknown) =>
         vm.runInThisContext(`(function help(adjoint) {\n${bad}\n})`, { filename: helper })(given),
       );
-    const error = caught(IndexError, viaHelper);
+    const error = thrown(IndexError, viaHelper);
     expect(error.location?.file).not.toContain("node_modules");
     // The arrow above is the first frame of a program.
     expect(error.location?.file).toContain("api-failures");
   });
 
   test("through eval", () => {
-    const error = caught(IndexError, () =>
+    const error = thrown(IndexError, () =>
       run("/app/main.js", `return eval(${JSON.stringify(`(() => {${bad}})()`)});`),
     );
     expect(error.location?.file).toBe("/app/main.js");
@@ -328,7 +306,7 @@ describe("lines are found", () => {
     const build = () => fn({ x: vector(3) }, ({ x }) => x.at(any(9) as number));
     try {
       Error.stackTraceLimit = 0;
-      expect(caught(IndexError, build).location?.file).toContain("api-failures");
+      expect(thrown(IndexError, build).location?.file).toContain("api-failures");
       Error.stackTraceLimit = before.limit;
       for (const prepare of [
         (_: Error, sites: unknown) => sites,
@@ -339,8 +317,8 @@ describe("lines are found", () => {
         },
       ]) {
         Error.prepareStackTrace = prepare;
-        expect(caught(IndexError, build).location?.file).toContain("api-failures");
-        const error = await rejection(ShapeError, area.async({ x: [1], s: 1 }));
+        expect(thrown(IndexError, build).location?.file).toContain("api-failures");
+        const error = await rejected(ShapeError, area.async({ x: [1], s: 1 }));
         expect(error.location?.file).toContain("api-failures");
       }
     } finally {
@@ -353,7 +331,7 @@ describe("lines are found", () => {
     const before = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!;
     Object.defineProperty(Error, "stackTraceLimit", { ...before, writable: false });
     try {
-      caught(IndexError, () => fn({ x: vector(3) }, ({ x }) => x.at(any(9) as number)));
+      thrown(IndexError, () => fn({ x: vector(3) }, ({ x }) => x.at(any(9) as number)));
     } finally {
       Object.defineProperty(Error, "stackTraceLimit", before);
     }
@@ -374,7 +352,7 @@ describe("nothing ends the process", () => {
     const running = session.runAsync({ signal: controller.signal });
     session.dispose();
     controller.abort();
-    const error = await rejection(adjoint.AdjointError, running);
+    const error = await rejected(adjoint.AdjointError, running);
     expect(["ERR_ABORT", "ERR_STATE"]).toContain(error.code);
     expect(session.progress()).toBe(0);
     await new Promise(setImmediate);
@@ -386,10 +364,10 @@ describe("nothing ends the process", () => {
       return x.mul(2);
     };
     for (const body of [later, (x: Value<[]>) => ({ y: later(x) }), (x: Value<[]>) => [later(x)]]) {
-      const error = caught(ArgumentError, () => fn({ x: scalar() }, ({ x }) => any(body(x))));
+      const error = thrown(ArgumentError, () => fn({ x: scalar() }, ({ x }) => any(body(x))));
       expect(error.message).toContain("asynchronous");
     }
-    caught(ArgumentError, () =>
+    thrown(ArgumentError, () =>
       custom(area, { vjp: any(async () => Promise.reject(new Error())) }),
     );
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -411,8 +389,8 @@ describe("nothing ends the process", () => {
     await Promise.all(Array.from({ length: 30 }, () => area.async(good, { signal })));
     const running = Array.from({ length: 15 }, () => f.async({ x }, { signal }));
     controller.abort();
-    await Promise.all(running.map((call) => rejection(AbortError, call)));
-    await rejection(AbortError, area.async(good, { signal }));
+    await Promise.all(running.map((call) => rejected(AbortError, call)));
+    await rejected(AbortError, area.async(good, { signal }));
     await new Promise((resolve) => setTimeout(resolve, 5));
     process.off("warning", listener);
     expect(warnings).toEqual([]);
@@ -430,17 +408,17 @@ describe("nothing ends the process", () => {
           area(any(inputs));
           return x;
         });
-      caught(adjoint.AdjointError, inBody);
+      thrown(adjoint.AdjointError, inBody);
     }
     let spec: unknown = scalar();
     for (let i = 0; i < 60; i++) spec = { a: spec, b: spec };
-    caught(LimitError, () => fn(any(spec), () => 1));
+    thrown(LimitError, () => fn(any(spec), () => 1));
     const result = ({ x }: { x: unknown }) => {
       let shared = x;
       for (let i = 0; i < 60; i++) shared = [shared, shared];
       return any(shared);
     };
-    caught(LimitError, () => fn({ x: scalar() }, result));
+    thrown(LimitError, () => fn({ x: scalar() }, result));
   });
 
   test("what a body that throws leaves behind is closed", () => {
@@ -450,9 +428,9 @@ describe("nothing ends the process", () => {
       throw new Error("mine");
     };
     expect(() => fn({ x: scalar() }, body as never)).toThrow("mine");
-    expect(caught(TraceError, () => leaked!.shape).message).toContain("outside the function");
-    caught(TraceError, () => leaked!.add(1));
-    caught(TraceError, () => fn({ x: scalar() }, ({ x }) => x.add(leaked!)));
+    expect(thrown(TraceError, () => leaked!.shape).message).toContain("outside the function");
+    thrown(TraceError, () => leaked!.add(1));
+    thrown(TraceError, () => fn({ x: scalar() }, ({ x }) => x.add(leaked!)));
   });
 });
 
@@ -466,9 +444,9 @@ describe("what objects claim is not believed", () => {
       }
     }
     identity({ x: new Float64Array(40).fill(42) });
-    caught(ShapeError, () => identity({ x: new Long(2) }));
-    caught(ShapeError, () => identity({ x: new Long(60) }));
-    caught(ShapeError, () => identity.batch({ x: new Long(3) }));
+    thrown(ShapeError, () => identity({ x: new Long(2) }));
+    thrown(ShapeError, () => identity({ x: new Long(60) }));
+    thrown(ShapeError, () => identity.batch({ x: new Long(3) }));
     const short = new Float64Array(40).fill(7);
     Object.defineProperty(short, "length", { value: 2 });
     expect(identity({ x: short })[39]).toBe(7);
@@ -483,25 +461,25 @@ describe("what objects claim is not believed", () => {
 
   test("prototypes", () => {
     const value = any(Object.create(Value.prototype)) as Value<[]>;
-    caught(ArgumentError, () => fn({ x: scalar() }, ({ x }) => x.add(value)));
-    caught(ArgumentError, () => fn({ x: scalar() }, () => value));
-    caught(ArgumentError, () => area({ x: [1, 2], s: any(value) }));
-    caught(ArgumentError, () => value.shape);
-    caught(adjoint.AdjointError, () => value.sin());
+    thrown(ArgumentError, () => fn({ x: scalar() }, ({ x }) => x.add(value)));
+    thrown(ArgumentError, () => fn({ x: scalar() }, () => value));
+    thrown(ArgumentError, () => area({ x: [1, 2], s: any(value) }));
+    thrown(ArgumentError, () => value.shape);
+    thrown(adjoint.AdjointError, () => value.sin());
     const spec = any(Object.create(TensorSpec.prototype));
-    caught(ArgumentError, () => fn({ x: spec }, () => 1));
-    caught(ArgumentError, () => new TensorSpec(any(undefined)));
-    caught(ArgumentError, () => new TensorSpec(any([1, "2"])));
+    thrown(ArgumentError, () => fn({ x: spec }, () => 1));
+    thrown(ArgumentError, () => new TensorSpec(any(undefined)));
+    thrown(ArgumentError, () => new TensorSpec(any([1, "2"])));
     const bare = Object.setPrototypeOf([1, 2], null);
     const f = fn({ s: scalar() }, ({ s }) =>
       area({ x: any(constant([1, 2])), s }).add(area({ x: bare, s: 1 })),
     );
     expect(f({ s: 2 })).toBe(9);
-    caught(ArgumentError, () => fn({ s: scalar() }, ({ s }) => area(any({ x: bare, s }))));
+    thrown(ArgumentError, () => fn({ s: scalar() }, ({ s }) => area(any({ x: bare, s }))));
   });
 
   test("signals", async () => {
-    await rejection(
+    await rejected(
       ArgumentError,
       area.async(good, { signal: Object.create(AbortSignal.prototype) }),
     );
@@ -538,7 +516,7 @@ describe("options", () => {
       () => custom(area, any({ vpj: () => 1 })),
     ];
     for (const call of wrong) {
-      const error = caught(ArgumentError, call);
+      const error = thrown(ArgumentError, call);
       expect(error.location?.file, String(call)).toContain("api-failures");
     }
     expect(
@@ -554,8 +532,8 @@ describe("options", () => {
 
   test("names with control characters", () => {
     for (const name of ["a\nb", "\0", "a\u0085"]) {
-      caught(NameError, () => fn({ [name]: scalar() }, () => 1));
-      caught(NameError, () => fn({ x: scalar() }, ({ x }) => any({ [name]: x })));
+      thrown(NameError, () => fn({ [name]: scalar() }, () => 1));
+      thrown(NameError, () => fn({ x: scalar() }, ({ x }) => any({ [name]: x })));
     }
     expect(fn({ "größe é": scalar() }, (v) => v["größe é"].mul(2))({ "größe é": 2 })).toBe(4);
   });
@@ -563,7 +541,7 @@ describe("options", () => {
 
 describe("traps of JavaScript in bodies", () => {
   test("loops over a length that there is not", () => {
-    const error = caught(TraceError, () =>
+    const error = thrown(TraceError, () =>
       fn({ x: vector(3) }, ({ x }) => {
         let sum: Value<[]> = x.at(0);
         for (let i = 1; i < (any(x) as number[]).length; i++) sum = sum.add(x.at(i));
@@ -578,7 +556,7 @@ describe("traps of JavaScript in bodies", () => {
     const positive = fn({ x: scalar() }, ({ x }) => x.greater(0));
     const branch = () =>
       fn({ x: scalar() }, ({ x }) => (positive({ x }) ? x : x.neg()) as Value<[]>);
-    const error = caught(TraceError, branch);
+    const error = thrown(TraceError, branch);
     expect(error.message).toContain("where(");
     expect(error.location?.file).toContain("api-failures");
     // One result of several may go unused, and one that is used is fine.
@@ -609,7 +587,7 @@ test("a flat array for each instance of a batch", () => {
   // Rows of one instance stay rows, shared by all.
   const row = fn({ m: matrix(1, 4), s: scalar() }, ({ m, s }) => m.sum().mul(s));
   expect(row.batch({ m: [a], s: [1, 2] })).toEqual(Float64Array.of(10, 20));
-  caught(ShapeError, () => sum.batch({ m: any([a, Float64Array.of(1)]) }));
+  thrown(ShapeError, () => sum.batch({ m: any([a, Float64Array.of(1)]) }));
 });
 
 test("tables of any length", () => {
@@ -625,34 +603,34 @@ test("tables of any length", () => {
 describe("formulas", () => {
   test("echo no more than the beginning of a token", () => {
     for (const text of ["x".repeat(5000), `1${"0".repeat(5000)}`, `${"f".repeat(5000)}(1)`]) {
-      const error = caught(adjoint.AdjointError, () => parse(text, ["y"]));
+      const error = thrown(adjoint.AdjointError, () => parse(text, ["y"]));
       expect(error.message.length).toBeLessThan(500);
       expect(error.position).toBe(0);
     }
-    const wrong = caught(adjoint.AdjointError, () => parse(`1 ${"2".repeat(300)}`, ["y"]));
+    const wrong = thrown(adjoint.AdjointError, () => parse(`1 ${"2".repeat(300)}`, ["y"]));
     expect(wrong.message.length).toBeLessThan(400);
   });
 
   test("say where shapes, kinds and limits are exceeded", () => {
     const spec = { x: vector(3), y: vector(2) };
-    const shapes = caught(ShapeError, () => fn(spec, (v) => parse("1 + (x + y)")(v)));
+    const shapes = thrown(ShapeError, () => fn(spec, (v) => parse("1 + (x + y)")(v)));
     expect(shapes.position).toBe(7);
     expect(shapes.message).toMatch(/^formula: add: .*\[3\].*\[2\].* at position 7\n/);
     const lines = shapes.message.split("\n");
     expect(lines[2]?.indexOf("^")).toBe(2 + 7);
     expect(shapes.location?.file).toContain("api-failures");
-    const kinds = caught(DTypeError, () => fn(spec, (v) => parse("x + (y > 1)")(v)));
+    const kinds = thrown(DTypeError, () => fn(spec, (v) => parse("x + (y > 1)")(v)));
     expect(kinds.position).toBe(2);
-    const inEx = caught(ShapeError, () => fn(spec, ({ x, y }) => any(adjoint.ex`2 * ${x} - ${y}`)));
+    const inEx = thrown(ShapeError, () => fn(spec, ({ x, y }) => any(adjoint.ex`2 * ${x} - ${y}`)));
     expect(inEx.message).toContain("at position 7");
-    expect(caught(LimitError, () => parse("1+1+1", [], { work: 3 })).message).toContain(
+    expect(thrown(LimitError, () => parse("1+1+1", [], { work: 3 })).message).toContain(
       "position 4",
     );
-    expect(caught(LimitError, () => parse("((1))", [], { depth: 2 })).message).toContain(
+    expect(thrown(LimitError, () => parse("((1))", [], { depth: 2 })).message).toContain(
       "position 2",
     );
-    expect(caught(LimitError, () => parse("1+1+1", [], { length: 3 })).position).toBe(3);
-    expect(caught(adjoint.ParseError, () => parse(`max(${"1,".repeat(100)}1)`)).message).toMatch(
+    expect(thrown(LimitError, () => parse("1+1+1", [], { length: 3 })).position).toBe(3);
+    expect(thrown(adjoint.ParseError, () => parse(`max(${"1,".repeat(100)}1)`)).message).toMatch(
       /takes 1 to 100 arguments, got 101/,
     );
   });
@@ -711,16 +689,16 @@ describe("checkGrads", () => {
               .mul(1 + error)
               .mul(dx.x),
         });
-        caught(NotDifferentiableError, () => checkGrads(wrong, { x: at }));
+        thrown(NotDifferentiableError, () => checkGrads(wrong, { x: at }));
       }
     }
-    caught(NotDifferentiableError, () =>
+    thrown(NotDifferentiableError, () =>
       checkGrads(
         of((x) => x.relu()),
         { x: 0 },
       ),
     );
-    caught(NotDifferentiableError, () =>
+    thrown(NotDifferentiableError, () =>
       checkGrads(
         of((x) => x.log()),
         { x: -1 },

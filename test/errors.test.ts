@@ -35,21 +35,9 @@ import {
   where,
 } from "adjoint";
 import { describe, expect, test } from "vitest";
+import { any, type ErrorClass, rejected, thrown } from "./thrown.js";
 
-type ErrorClass = abstract new (...given: never[]) => AdjointError;
-
-/** The error of a call, which must be of this class and name this line's file. */
-function thrown(kind: ErrorClass, call: () => unknown): AdjointError {
-  try {
-    call();
-  } catch (error) {
-    expect(error).toBeInstanceOf(kind);
-    return error as AdjointError;
-  }
-  throw new Error(`no ${kind.name} was thrown`);
-}
-
-/** The same for an error of building a graph, which names the user's line. */
+/** The error of building a graph, which names the user's line. */
 function built(kind: ErrorClass, call: () => unknown): AdjointError {
   const error = thrown(kind, call);
   expect(error.location?.file).toContain("errors.test.ts");
@@ -57,16 +45,6 @@ function built(kind: ErrorClass, call: () => unknown): AdjointError {
   return error;
 }
 
-async function rejected(kind: ErrorClass, promise: Promise<unknown>): Promise<AdjointError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(kind);
-  return error as AdjointError;
-}
-
-const any = (value: unknown) => value as never;
 const line = () => Number(/errors\.test\.ts:(\d+)/.exec(new Error().stack!.split("\n")[2]!)?.[1]);
 
 const f = fn({ x: vector(2), s: scalar() }, ({ x, s }) => x.mul(s).sum());
