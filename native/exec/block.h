@@ -32,6 +32,9 @@ inline std::int64_t roundUp(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
+/// How many of a, b, c an instruction reads.
+int arityOf(const Instr& instr);
+
 /// Place of an access: a base and the element its map counts from.
 struct Place {
   Base base = Base::Temp;

@@ -68,19 +68,6 @@ class Compiler {
 
   const Pattern& patternOf(std::size_t i) const { return out_->patterns[access(i).map]; }
 
-  int arity(const Instr& instr) const {
-    switch (instr.kind) {
-      case InstrKind::Compute:
-        return rowOf(static_cast<Op>(instr.op)).arity;
-      case InstrKind::Gather:
-      case InstrKind::Store:
-      case InstrKind::Reduce:
-        return 1;
-      default:
-        return 0;
-    }
-  }
-
   void findLive() {
     lastUse_.assign(size_, kNone);
     for (std::size_t i = size_; i-- > 0;) {
@@ -88,7 +75,7 @@ class Compiler {
       const bool effect = instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce;
       if (!effect && lastUse_[i] == kNone) continue;
       const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
-      const int n = arity(instr);
+      const int n = arityOf(instr);
       for (int k = 0; k < n; ++k) {
         if (operands[k] >= i) bug("an operand that is not earlier");
         std::uint32_t& last = lastUse_[operands[k]];
@@ -324,7 +311,7 @@ class Compiler {
   /// Registers whose last reader is i are free again.
   void release(std::size_t i, const Instr& instr) {
     const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
-    const int n = arity(instr);
+    const int n = arityOf(instr);
     for (int k = 0; k < n; ++k) {
       const std::uint32_t v = operands[k];
       if (lastUse_[v] == i && owned_[v]) {
@@ -405,7 +392,7 @@ class Compiler {
   }
 
   void emitCompute(std::size_t i, const Instr& instr) {
-    const int n = arity(instr);
+    const int n = arityOf(instr);
     const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
     BlockInstr code;
     code.kind = BlockKind::Compute;
@@ -645,6 +632,19 @@ class Compiler {
 };
 
 }  // namespace
+
+int arityOf(const Instr& instr) {
+  switch (instr.kind) {
+    case InstrKind::Compute:
+      return rowOf(static_cast<Op>(instr.op)).arity;
+    case InstrKind::Gather:
+    case InstrKind::Store:
+    case InstrKind::Reduce:
+      return 1;
+    default:
+      return 0;
+  }
+}
 
 Place placeOf(const Plan& plan, const Access& access) {
   if (access.buffer >= plan.buffers.size()) bug("no such buffer");

@@ -7,6 +7,7 @@
 #include <asmjit/core.h>
 #include <asmjit/x86.h>
 #include <dlfcn.h>
+#include <immintrin.h>
 
 #include <unordered_map>
 
@@ -92,11 +93,10 @@ class Generator {
     loadPointers(slots);
     at_ = cc_.newIntPtr();
     cc_.xor_(at_.r32(), at_.r32());
-    findLastUses();
     const asmjit::Label loop = cc_.newLabel();
     cc_.bind(loop);
     values_.clear();
-    for (std::size_t i = 0; i < segment_.operations.size(); ++i) emitOperation(i);
+    for (const Segment::Operation& o : segment_.operations) emitOperation(o);
     cc_.add(at_, static_cast<int>(kVectorBytes));
     cc_.cmp(at_, n);
     cc_.jl(loop);
@@ -130,15 +130,6 @@ class Generator {
   }
 
   // --- values --------------------------------------------------------------------------------
-
-  void findLastUses() {
-    for (std::size_t i = 0; i < segment_.operations.size(); ++i) {
-      const Segment::Operation& o = segment_.operations[i];
-      const int arity = rowOf(o.op).arity;
-      const std::uint32_t operands[3] = {o.a, o.b, o.c};
-      for (int k = 0; k < arity; ++k) lastUse_[operands[k]] = i;
-    }
-  }
 
   Value& value(std::uint32_t slot) {
     const auto found = values_.find(slot);
@@ -199,9 +190,7 @@ class Generator {
 
   // --- operations ----------------------------------------------------------------------------
 
-  void emitOperation(std::size_t i) {
-    const Segment::Operation& o = segment_.operations[i];
-    index_ = i;
+  void emitOperation(const Segment::Operation& o) {
     Value result;
     if (!emitComparison(o, result)) {
       result.hasNumber = true;
@@ -273,75 +262,64 @@ class Generator {
     switch (o.op) {
       case Op::Add:
         cc_.vaddpd(d, a, b);
-        return d;
+        break;
       case Op::Sub:
         cc_.vsubpd(d, a, b);
-        return d;
+        break;
       case Op::Mul:
         cc_.vmulpd(d, a, b);
-        return d;
+        break;
       case Op::Div:
         cc_.vdivpd(d, a, b);
-        return d;
+        break;
       case Op::Square:
         cc_.vmulpd(d, a, a);
-        return d;
+        break;
       case Op::Neg:
-        exclusiveOr(d, a, bits(0x8000000000000000ull));
-        return d;
+        cc_.vxorpd(d, a, bits(0x8000000000000000ull));
+        break;
       case Op::Abs:
-        both(d, a, bits(0x7fffffffffffffffull));
-        return d;
+        cc_.vandpd(d, a, bits(0x7fffffffffffffffull));
+        break;
       case Op::Sqrt:
         cc_.vsqrtpd(d, a);
-        return d;
+        break;
       case Op::Reciprocal:
         cc_.vmovupd(d, constant(1.0));
         cc_.vdivpd(d, d, a);
-        return d;
+        break;
       case Op::Rsqrt: {
         const x86::Vec root = newVector();
         cc_.vsqrtpd(root, a);
         cc_.vmovupd(d, constant(1.0));
         cc_.vdivpd(d, d, root);
-        return d;
+        break;
       }
       case Op::Relu:
         // The second operand where either is NaN or both are zeros; then -0 becomes +0.
         cc_.vmaxpd(d, zero(), a);
         cc_.vaddpd(d, d, zero());
-        return d;
+        break;
       case Op::Maximum:
       case Op::Minimum:
         emitExtreme(o.op, d, a, b);
-        return d;
+        break;
       case Op::Floor:
-        roundTo(d, a, 9);
-        return d;
+        cc_.vroundpd(d, a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+        break;
       case Op::Ceil:
-        roundTo(d, a, 10);
-        return d;
+        cc_.vroundpd(d, a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+        break;
       case Op::Trunc:
-        roundTo(d, a, 11);
-        return d;
+        cc_.vroundpd(d, a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+        break;
       case Op::Round:
-        roundTo(d, a, 8);
-        return d;
+        cc_.vroundpd(d, a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        break;
       default:
         failure_.failed = true;
-        return d;
     }
-  }
-
-  void roundTo(const x86::Vec& d, const x86::Vec& a, int mode) { cc_.vroundpd(d, a, mode); }
-
-  template <class B>
-  void exclusiveOr(const x86::Vec& d, const x86::Vec& a, const B& b) {
-    cc_.vxorpd(d, a, b);
-  }
-  template <class B>
-  void both(const x86::Vec& d, const x86::Vec& a, const B& b) {
-    cc_.vandpd(d, a, b);
+    return d;
   }
 
   /// NaN where either is; of zeros the maximum is +0 where one is, the minimum -0.
@@ -350,7 +328,7 @@ class Generator {
     Value same, unordered;
     if (op == Op::Maximum) {
       cc_.vmaxpd(extreme, a, b);
-      both(zeros, a, b);
+      cc_.vandpd(zeros, a, b);
     } else {
       cc_.vminpd(extreme, a, b);
       cc_.vorpd(zeros, a, b);
@@ -362,22 +340,8 @@ class Generator {
     choose(d, unordered, sum, extreme);
   }
 
-  /// Whether the slot's register may be overwritten by the operation under way: nobody reads it
-  /// later.
-  bool isLast(std::uint32_t slot) const { return lastUse_.at(slot) == index_; }
-
   x86::Vec emitFused(const Segment::Operation& o) {
-    x86::Vec a = number(o.a), b = number(o.b);
-    const x86::Vec c = number(o.c);
-    const x86::Vec d = newVector();
-    if (isLast(o.c) && o.c != o.a && o.c != o.b) {
-      cc_.vmovapd(d, c);
-      if (o.op == Op::Fma) cc_.vfmadd231pd(d, a, b);
-      if (o.op == Op::Fms) cc_.vfmsub231pd(d, a, b);
-      if (o.op == Op::Fnma) cc_.vfnmadd231pd(d, a, b);
-      return d;
-    }
-    if (!isLast(o.a)) std::swap(a, b);
+    const x86::Vec a = number(o.a), b = number(o.b), c = number(o.c), d = newVector();
     cc_.vmovapd(d, a);
     if (o.op == Op::Fma) cc_.vfmadd213pd(d, b, c);
     if (o.op == Op::Fms) cc_.vfmsub213pd(d, b, c);
@@ -392,9 +356,7 @@ class Generator {
   x86::Compiler cc_;
   x86::Gp registers_, at_;
   std::unordered_map<std::uint32_t, x86::Gp> pointers_;
-  std::unordered_map<std::uint32_t, std::size_t> lastUse_;
   std::unordered_map<std::uint32_t, Value> values_;  ///< by slot
-  std::size_t index_ = 0;
 };
 
 }  // namespace

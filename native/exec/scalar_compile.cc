@@ -65,21 +65,13 @@ class Compiler {
   }
 
   int arity(const Instr& instr) {
-    switch (instr.kind) {
-      case InstrKind::Compute:
-        // Bodies are long and operations few: most instructions repeat the last one asked for.
-        if (instr.op != lastOp_) {
-          lastArity_ = target(instr.op).arity;
-          lastOp_ = instr.op;
-        }
-        return lastArity_;
-      case InstrKind::Gather:
-      case InstrKind::Store:
-      case InstrKind::Reduce:
-        return 1;
-      default:
-        return 0;
+    if (instr.kind != InstrKind::Compute) return arityOf(instr);
+    // Bodies are long and operations few: most instructions repeat the last one asked for.
+    if (instr.op != lastOp_) {
+      lastArity_ = target(instr.op).arity;
+      lastOp_ = instr.op;
     }
+    return lastArity_;
   }
 
   static bool effect(const Instr& instr) {

@@ -5,26 +5,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "ops/row.h"
-
 namespace adjoint::exec {
 namespace {
 
 /// Longer bodies keep their order: values that wait for their readers would fill the cache.
 constexpr std::size_t kMaxGrouped = 2000;
-
-int arityOf(const Instr& instr) {
-  switch (instr.kind) {
-    case InstrKind::Compute:
-      return rowOf(static_cast<Op>(instr.op)).arity;
-    case InstrKind::Gather:
-    case InstrKind::Store:
-    case InstrKind::Reduce:
-      return 1;
-    default:
-      return 0;
-  }
-}
 
 /// Which slots an instruction reads from memory, and whether it writes d.
 struct Use {

@@ -9,7 +9,7 @@
 namespace adjoint::exec {
 
 /// The same kernel with data movement before and after its operations, as far as operands allow, so
-/// that operations form long runs. For kernels whose stores do not touch what they load.
+/// that operations form long runs.
 Kernel groupOperations(const Kernel& kernel);
 
 /// Takes the operations out of a program's body, one instruction of kind Segment for each run of

@@ -77,8 +77,8 @@ struct Instr {
 
 /// A nest of loops over a straight-line scalar body: the unit both executors run. The body runs
 /// once for every point of the nest, in row-major order as far as reductions can tell; no point
-/// reads what another one stores. No loops: scalar code. At most one window a loop, none on stores
-/// and results; a reduction's result shares no memory with the loads.
+/// reads what another one stores, or what it has stored itself. No loops: scalar code. At most one
+/// window a loop, none on stores and results; a reduction's result shares no memory with the loads.
 struct Kernel {
   std::vector<std::int64_t>
       extents;  ///< outermost first; already collapsed where every access allows it

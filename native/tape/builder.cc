@@ -40,10 +40,7 @@ Builder::Builder() : tape_(std::make_shared<Tape>()), table_(64) {
   internAttrs({});
 }
 
-Builder::Builder(const Tape& tape) : tape_(std::make_shared<Tape>(tape)), table_(64) {
-  for (std::size_t i = 0; i < tape.attrs_.size(); ++i)
-    attrIds_.emplace(keyOf(tape.attrs_[i]), static_cast<AttrId>(i));
-}
+Builder::Builder(const Tape& tape) : tape_(std::make_shared<Tape>(tape)), table_(64) {}
 
 ShapeId Builder::intern(const Shape& shape) {
   if (lastShape_ < tape_->shapes_.size() && tape_->shapes_[lastShape_] == shape) return lastShape_;
