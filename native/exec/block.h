@@ -127,7 +127,7 @@ struct BlockProgram {
   std::vector<BlockInstr> body;
   std::vector<ElementKernel> functions;
   std::vector<std::uint32_t> segmentNumbers;  ///< in the module
-  std::vector<SegmentFunction> segments;
+  std::vector<CodeFunction> segments;
   std::vector<Number> numbers;
   std::vector<Pattern> patterns;
   std::vector<std::uint32_t> walked;  ///< patterns whose loop indices each block needs
@@ -141,6 +141,7 @@ struct BlockProgram {
 
   // Scratch offsets, in doubles.
   std::int64_t slotTable = 0, patternStates = 0, registerFile = 0, cellFile = 0;
+  std::int64_t spills = 0;  ///< of segments; the slot past the others
   std::int64_t scratch = 0;
 
   std::size_t bytes() const;

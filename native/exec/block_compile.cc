@@ -7,6 +7,7 @@
 #include "exec/block.h"
 #include "exec/broadcast.h"
 #include "exec/segments.h"
+#include "exec/target.h"
 
 namespace adjoint::exec {
 namespace {
@@ -406,7 +407,7 @@ class Compiler {
       code.function = function(instr.op, 0);
       code.d = number_[i];
     } else {
-      const bool isInline = jit_ != nullptr && canGenerate(static_cast<Op>(instr.op));
+      const bool isInline = jit_ != nullptr && canLower(static_cast<Op>(instr.op));
       if (!isInline && broadcastKernel(static_cast<Op>(instr.op), numbers) == nullptr) numbers = 0;
       for (int k = 0; k < n; ++k)
         from[k] = numbers >> k & 1u ? number_[operands[k]] : wide(operands[k]);
@@ -530,7 +531,7 @@ class Compiler {
       for (Segment::Operation& o : segment.operations) {
         for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) {
           // Values that stay within the segment have numbers past all slots.
-          if (*slot < kNumber && *slot >= scratchRegisters) *slot += p.slots - scratchRegisters;
+          if (*slot < kNumber && *slot >= scratchRegisters) *slot += p.slots + 1 - scratchRegisters;
           resolve(*slot);
         }
       }
@@ -551,7 +552,9 @@ class Compiler {
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
     alignRows();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
-    for (Segment& segment : segments) addSegment(std::move(segment), firstNumber);
+    std::int64_t spills = 0;
+    for (const Segment& segment : segments)
+      spills = std::max(spills, addSegment(segment, firstNumber));
 
     std::int64_t at = 0;
     const auto take = [&](std::int64_t doubles) {
@@ -559,7 +562,8 @@ class Compiler {
       at += roundUp(doubles, 8);
       return from;
     };
-    p.slotTable = take(p.slots);
+    p.slotTable = take(p.slots + 1);
+    p.spills = take(spills);
     p.patternStates =
         take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
     p.registerFile = take(p.registers * p.padded);
@@ -574,9 +578,9 @@ class Compiler {
     p.scratch = at;
   }
 
-  void addSegment(Segment segment, std::uint32_t firstNumber) {
+  /// Doubles its spilled values need.
+  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber) {
     const BlockProgram& p = *out_;
-    segment.padded = p.padded;
     const auto kindOf = [&](std::uint32_t slot) {
       if (slot < p.registers || slot >= p.slots) return SlotKind::Register;
       if (slot < firstNumber) return SlotKind::Memory;
@@ -584,13 +588,10 @@ class Compiler {
           p.numbers[slot - firstNumber].kind == BlockProgram::Number::Kind::Memory;
       return inMemory ? SlotKind::Number : SlotKind::Lanes;
     };
-    std::vector<std::uint32_t> slots;
-    for (const Segment::Operation& o : segment.operations)
-      slots.insert(slots.end(), {o.d, o.a, o.b, o.c});
-    std::ranges::sort(slots);
-    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
-    for (const std::uint32_t slot : slots) segment.slots.push_back({slot, kindOf(slot)});
-    out_->segmentNumbers.push_back(jit_->add(std::move(segment)));
+    Code code = codeOf(segment, kindOf, p.padded, p.slots);
+    const std::int64_t spills = code.spillDoubles(targetLanes());
+    out_->segmentNumbers.push_back(jit_->add(std::move(code)));
+    return spills;
   }
 
   /// Reduced rows that end where a block ends need no accumulators in memory.
@@ -655,7 +656,7 @@ Place placeOf(const Plan& plan, const Access& access) {
 std::size_t BlockProgram::bytes() const {
   std::size_t n = sizeof(*this);
   n += (cells.capacity() + prologue.capacity() + body.capacity()) * sizeof(BlockInstr);
-  n += segments.capacity() * (sizeof(SegmentFunction) + sizeof(std::uint32_t));
+  n += segments.capacity() * (sizeof(CodeFunction) + sizeof(std::uint32_t));
   n += functions.capacity() * sizeof(ElementKernel) + numbers.capacity() * sizeof(Number);
   for (const Pattern& pattern : patterns)
     n += sizeof(Pattern) + pattern.dims.capacity() * sizeof(PatternDim);

@@ -37,6 +37,7 @@ class Runner {
     const BlockProgram& p = program_;
     for (std::uint32_t r = 0; r < p.registers; ++r)
       slots_[r] = context_.scratch + p.registerFile + r * p.padded;
+    slots_[p.slots] = context_.scratch + p.spills;
     double** number = slots_ + p.slots - p.numbers.size();
     double* cell = context_.scratch + p.cellFile;
     for (const auto& from : p.numbers) {

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
+
+#include "exec/target.h"
 
 namespace adjoint::exec {
 namespace {
@@ -30,29 +30,6 @@ void* makeExecutable(const std::string& code) {
     return nullptr;
   }
   return pages;
-}
-
-/// All that decides a segment's code, as text.
-void appendKey(const Segment& segment, std::string& key) {
-  const auto append = [&](auto value) {
-    key.append(reinterpret_cast<const char*>(&value), sizeof value);
-  };
-  append(segment.operations.size());
-  append(segment.slots.size());
-  append(segment.padded);
-  for (const Segment::Operation& o : segment.operations) {
-    append(o.op);
-    append(o.attr);
-    append(o.d);
-    append(o.a);
-    append(o.b);
-    append(o.c);
-    append(o.isStored);
-  }
-  for (const Segment::Slot& slot : segment.slots) {
-    append(slot.index);
-    append(slot.kind);
-  }
 }
 
 struct Cache {
@@ -81,23 +58,9 @@ JitModule::JitModule(void* pages, std::size_t bytes, std::vector<std::size_t> en
 
 JitModule::~JitModule() { munmap(pages_, bytes_); }
 
-bool canGenerate(Op op) {
-  enum : std::uint8_t { kUnknown, kYes, kNo };
-  static std::array<std::atomic<std::uint8_t>, 512> known{};
-  std::atomic<std::uint8_t>& entry = known.at(static_cast<std::size_t>(op));
-  if (entry.load(std::memory_order_relaxed) == kUnknown) {
-    Segment segment;
-    segment.operations = {{op, 0, 3, 0, 1, 2, true}};
-    for (std::uint32_t slot = 0; slot < 4; ++slot)
-      segment.slots.push_back({slot, SlotKind::Memory});
-    entry.store(generateCode(segment).empty() ? kNo : kYes, std::memory_order_relaxed);
-  }
-  return entry.load(std::memory_order_relaxed) == kYes;
-}
-
 bool JitBuilder::isAvailable() {
   static const bool isPossible = [] {
-    if (!canGenerateCode()) return false;
+    if (targetLanes() == 0) return false;
     void* pages = makeExecutable(std::string(1, '\0'));
     if (pages == nullptr) return false;
     munmap(pages, roundToPages(1));
@@ -107,14 +70,14 @@ bool JitBuilder::isAvailable() {
   return isPossible && (setting == nullptr || std::strcmp(setting, "off") != 0);
 }
 
-std::uint32_t JitBuilder::add(Segment segment) {
-  segments_.push_back(std::move(segment));
-  return static_cast<std::uint32_t>(segments_.size() - 1);
+std::uint32_t JitBuilder::add(Code code) {
+  codes_.push_back(std::move(code));
+  return static_cast<std::uint32_t>(codes_.size() - 1);
 }
 
 std::shared_ptr<const JitModule> JitBuilder::finish() {
   std::string key;
-  for (const Segment& segment : segments_) appendKey(segment, key);
+  for (const Code& code : codes_) key += code.key();
   {
     const std::lock_guard lock(cache().mutex);
     const auto found = cache().modules.find(key);
@@ -124,12 +87,12 @@ std::shared_ptr<const JitModule> JitBuilder::finish() {
   }
   std::string code;
   std::vector<std::size_t> entries;
-  for (const Segment& segment : segments_) {
-    const std::string one = generateCode(segment);
-    if (one.empty()) return nullptr;
+  for (const Code& one : codes_) {
+    const std::string bytes = generateCode(one);
+    if (bytes.empty()) return nullptr;
     code.resize((code.size() + 63) / 64 * 64, '\xcc');
     entries.push_back(code.size());
-    code += one;
+    code += bytes;
   }
   void* pages = makeExecutable(code);
   if (pages == nullptr) return nullptr;

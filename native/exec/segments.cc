@@ -8,6 +8,8 @@
 namespace adjoint::exec {
 namespace {
 
+/// The most operations of one segment: its code stays in the first-level cache.
+constexpr std::size_t kMaxOperations = 4000;
 /// Longer bodies keep their order: values that wait for their readers would fill the cache.
 constexpr std::size_t kMaxGrouped = 2000;
 
@@ -72,7 +74,7 @@ class Extractor {
         continue;
       }
       const bool goesOn = !body.empty() && body.back().kind == BlockKind::Segment &&
-                          segments_.back().operations.size() < JitBuilder::kMaxOperations;
+                          segments_.back().operations.size() < kMaxOperations;
       if (!goesOn) {
         BlockInstr segment;
         segment.kind = BlockKind::Segment;
@@ -81,7 +83,7 @@ class Extractor {
         segments_.emplace_back();
       }
       segments_.back().operations.push_back(
-          {static_cast<Op>(code.function), code.attr, code.d, code.a, code.b, code.c, true});
+          {static_cast<Op>(code.function), code.d, code.a, code.b, code.c, true});
     }
     program_.body = std::move(body);
   }
@@ -168,7 +170,7 @@ Kernel groupOperations(const Kernel& kernel) {
     const int n = arityOf(instr);
     for (int k = 0; k < n; ++k) group[i] = std::max(group[i], group[operands[k]]);
     const bool isInline =
-        instr.kind == InstrKind::Compute && canGenerate(static_cast<Op>(instr.op));
+        instr.kind == InstrKind::Compute && canLower(static_cast<Op>(instr.op));
     if (isInline) group[i] |= 1u;
     if (instr.kind == InstrKind::Gather || (instr.kind == InstrKind::Compute && !isInline))
       group[i] += group[i] & 1u;
@@ -189,6 +191,39 @@ Kernel groupOperations(const Kernel& kernel) {
     result.body[at] = instr;
   }
   return result;
+}
+
+Code codeOf(const Segment& segment, const std::function<SlotKind(std::uint32_t)>& kindOf,
+            std::int64_t padded, std::uint32_t spillSlot) {
+  Code code;
+  code.spillSlot = spillSlot;
+  CodeWriter writer(code);
+  Lowering lowering(writer);
+  std::unordered_map<std::uint32_t, Lowering::Value> values;
+  const auto place = [&](std::uint32_t slot) -> MemoryOperand {
+    const SlotKind kind = kindOf(slot);
+    if (kind == SlotKind::Register) return {0, true, slot * padded * 8};
+    return {slot, kind == SlotKind::Memory, 0};
+  };
+  const auto value = [&](std::uint32_t slot) -> Lowering::Value& {
+    Lowering::Value& v = values[slot];
+    if (v.number == Lowering::Value::kNone && v.mask == Lowering::Value::kNone)
+      v.number = writer.read(kindOf(slot) == SlotKind::Number ? Micro::Broadcast : Micro::Load,
+                             place(slot));
+    return v;
+  };
+  for (const Segment::Operation& o : segment.operations) {
+    const int arity = rowOf(o.op).arity;
+    Lowering::Value& a = value(o.a);
+    Lowering::Value& b = arity > 1 ? value(o.b) : a;
+    Lowering::Value& c = arity > 2 ? value(o.c) : a;
+    Lowering::Value result;
+    if (!lowering.lower(o.op, a, b, c, result))
+      throw Error(ErrorCode::Native, "a segment with an operation that is called");
+    if (o.isStored) writer.store(place(o.d), lowering.number(result));
+    values[o.d] = result;
+  }
+  return code;
 }
 
 std::vector<Segment> extractSegments(BlockProgram& program, std::uint32_t firstOther) {

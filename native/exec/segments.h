@@ -1,16 +1,39 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "exec/block.h"
-#include "exec/jit.h"
+#include "exec/code.h"
 #include "plan/kernel.h"
 
 namespace adjoint::exec {
 
+/// What a slot of a block program is to generated code.
+enum class SlotKind : std::uint8_t {
+  Register,  ///< lanes in the register file, at a fixed distance from slot 0
+  Memory,    ///< lanes somewhere in memory
+  Lanes,     ///< one number, in eight lanes
+  Number,    ///< one number, once in memory
+};
+
+/// Operations in a row over the lanes of a block, without data movement between them.
+struct Segment {
+  struct Operation {
+    Op op = Op::Add;
+    std::uint32_t d = 0, a = 0, b = 0, c = 0;  ///< slots
+    bool isStored = true;                      ///< d is read from memory later
+  };
+  std::vector<Operation> operations;
+};
+
 /// The same kernel with data movement before and after its operations, as far as operands allow, so
 /// that operations form long runs.
 Kernel groupOperations(const Kernel& kernel);
+
+/// The segment as instructions. `kindOf` says what a slot is; registers are `padded` doubles apart.
+Code codeOf(const Segment& segment, const std::function<SlotKind(std::uint32_t)>& kindOf,
+            std::int64_t padded, std::uint32_t spillSlot);
 
 /// Takes the operations out of a program's body, one instruction of kind Segment for each run of
 /// them. Slots are registers below `firstOther`. Registers that only segments use are taken out of

@@ -1,0 +1,243 @@
+// Registers for straight-line code: one walk in program order; the value that is wanted last gives way
+// (L. A. Belady, A study of replacement algorithms for a virtual-storage computer, 1966). Linear in the
+// length of the code.
+#include <algorithm>
+
+#include "exec/target.h"
+
+namespace adjoint::exec {
+namespace {
+
+constexpr std::uint32_t kNever = 0xffffffffu;
+/// A value in memory that is wanted again this soon is worth a register.
+constexpr std::uint32_t kSoon = 12;
+
+class Assigner {
+ public:
+  Assigner(const Code& code, Target& target)
+      : code_(code),
+        target_(target),
+        size_(code.ops.size()),
+        owner_(static_cast<std::size_t>(target.registers()), kNever) {}
+
+  std::string run() {
+    findUses();
+    register_.assign(size_, -1);
+    spill_.assign(size_, kNever);
+    target_.begin();
+    for (std::uint32_t i = 0; i < size_; ++i) step(i);
+    return target_.end();
+  }
+
+ private:
+  static bool isReread(Micro kind) {
+    return kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant;
+  }
+
+  void findUses() {
+    nextUse_.assign(size_, kNever);
+    later_.assign(3 * size_, kNever);
+    for (std::size_t i = size_; i-- > 0;) {
+      const MicroOp& op = code_.ops[i];
+      if (!hasEffect(op.kind) && nextUse_[i] == kNever) continue;
+      const std::uint32_t operands[3] = {op.a, op.b, op.c};
+      const int n = arityOf(op.kind);
+      for (int k = 0; k < n; ++k) later_[3 * i + static_cast<std::size_t>(k)] = nextUse_[operands[k]];
+      for (int k = 0; k < n; ++k) nextUse_[operands[k]] = static_cast<std::uint32_t>(i);
+    }
+  }
+
+  // --- values ----------------------------------------------------------------------------------
+
+  Source sourceOf(std::uint32_t v) const {
+    if (register_[v] >= 0) return {Source::Kind::Register, register_[v], 0};
+    const MicroOp& op = code_.ops[v];
+    const auto extra = static_cast<std::uint32_t>(op.extra);
+    switch (op.kind) {
+      case Micro::Load:
+        return {Source::Kind::Memory, 0, extra};
+      case Micro::Broadcast:
+        return {Source::Kind::One, 0, extra};
+      case Micro::Constant:
+        return {Source::Kind::Constant, 0, extra};
+      default:
+        return {Source::Kind::Spill, 0, spill_[v]};
+    }
+  }
+
+  void evict(int r) {
+    const std::uint32_t v = owner_[static_cast<std::size_t>(r)];
+    if (!isReread(code_.ops[v].kind) && spill_[v] == kNever) {
+      if (freeSpills_.empty()) {
+        spill_[v] = spills_++;
+      } else {
+        spill_[v] = freeSpills_.back();
+        freeSpills_.pop_back();
+      }
+      target_.store({Source::Kind::Spill, 0, spill_[v]}, r);
+    }
+    register_[v] = -1;
+    owner_[static_cast<std::size_t>(r)] = kNever;
+  }
+
+  /// A free register; values in `pinned_` stay where they are.
+  int takeRegister() {
+    int best = -1;
+    std::uint64_t latest = 0;
+    for (int r = 0; r < target_.registers(); ++r) {
+      const std::uint32_t v = owner_[static_cast<std::size_t>(r)];
+      if (v == kNever) return r;
+      if (pinned_ >> r & 1u) continue;
+      // Of two, the one that need not be written gives way.
+      const bool isClean = isReread(code_.ops[v].kind) || spill_[v] != kNever;
+      const std::uint64_t score = 2 * static_cast<std::uint64_t>(nextUse_[v]) + (isClean ? 9 : 0);
+      if (best < 0 || score > latest) {
+        best = r;
+        latest = score;
+      }
+    }
+    evict(best);
+    return best;
+  }
+
+  void hold(std::uint32_t v, int r) {
+    register_[v] = static_cast<std::int16_t>(r);
+    owner_[static_cast<std::size_t>(r)] = v;
+  }
+
+  void bringIn(std::uint32_t v) {
+    if (register_[v] < 0) {
+      const Source from = sourceOf(v);
+      const int r = takeRegister();
+      target_.load(r, from);
+      hold(v, r);
+    }
+    pinned_ |= 1u << register_[v];
+  }
+
+  /// One use is done.
+  void advance(std::uint32_t v, std::uint32_t next) {
+    nextUse_[v] = next;
+    if (next != kNever) return;
+    if (register_[v] >= 0) {
+      owner_[static_cast<std::size_t>(register_[v])] = kNever;
+      register_[v] = -1;
+    }
+    if (spill_[v] != kNever) {
+      given_.push_back(spill_[v]);
+      spill_[v] = kNever;
+    }
+  }
+
+  /// Spill slots of values that were wanted for the last time may be used from here on.
+  void reuseSpills() {
+    freeSpills_.insert(freeSpills_.end(), given_.begin(), given_.end());
+    given_.clear();
+  }
+
+  // --- instructions ----------------------------------------------------------------------------
+
+  void step(std::uint32_t i) {
+    const MicroOp& op = code_.ops[i];
+    pinned_ = 0;
+    switch (op.kind) {
+      case Micro::Load:
+      case Micro::Broadcast:
+      case Micro::Constant:
+        return;
+      case Micro::LoadNow: {
+        if (nextUse_[i] == kNever) return;
+        const int r = takeRegister();
+        target_.load(r, {Source::Kind::Memory, 0, static_cast<std::uint32_t>(op.extra)});
+        return hold(i, r);
+      }
+      case Micro::Store:
+        bringIn(op.a);
+        target_.store({Source::Kind::Memory, 0, static_cast<std::uint32_t>(op.extra)},
+                      register_[op.a]);
+        advance(op.a, later_[3 * std::size_t{i}]);
+        return reuseSpills();
+      case Micro::Call:
+        for (int r = 0; r < target_.registers(); ++r) {
+          if (owner_[static_cast<std::size_t>(r)] != kNever) evict(r);
+        }
+        return target_.call(code_.calls[static_cast<std::size_t>(op.extra)]);
+      default:
+        if (nextUse_[i] != kNever) compute(i, op);
+    }
+  }
+
+  bool isFoldable(Micro kind, std::uint32_t v, std::uint32_t i, std::uint32_t next) const {
+    if (register_[v] >= 0 || (next != kNever && next - i < kSoon)) return false;
+    return target_.canFold(kind, sourceOf(v).kind);
+  }
+
+  void compute(std::uint32_t i, MicroOp op) {
+    const int n = arityOf(op.kind);
+    std::uint32_t v[3] = {op.a, op.b, op.c};
+    const std::uint32_t* later = &later_[3 * std::size_t{i}];
+    std::uint32_t next[3] = {later[0], later[1], later[2]};
+    const bool isFused = op.kind == Micro::Fma || op.kind == Micro::Fms || op.kind == Micro::Fnma;
+    const bool commutes = isFused || op.kind == Micro::Add || op.kind == Micro::Mul ||
+                          op.kind == Micro::And || op.kind == Micro::Or || op.kind == Micro::Xor;
+    const auto foldable = [&](int k) {
+      for (int j = 0; j < n; ++j) {
+        if (j != k && v[j] == v[k]) return false;
+      }
+      return isFoldable(op.kind, v[k], i, next[k]);
+    };
+    // One operand may be read from memory: the last, or the second of a multiply-add and of a choice.
+    int folded = -1;
+    if (op.kind != Micro::Select && foldable(n - 1)) folded = n - 1;
+    if (folded < 0 && n == 3 && foldable(1)) folded = 1;
+    if (folded < 0 && commutes && foldable(0)) {
+      std::swap(v[0], v[1]);
+      std::swap(next[0], next[1]);
+      folded = 1;
+    }
+    for (int k = 0; k < n; ++k) {
+      if (k != folded && register_[v[k]] >= 0) pinned_ |= 1u << register_[v[k]];
+    }
+    for (int k = 0; k < n; ++k) {
+      if (k != folded) bringIn(v[k]);
+    }
+    Source from[3];
+    for (int k = 0; k < n; ++k) from[k] = sourceOf(v[k]);
+    for (int k = 0; k < n; ++k) advance(v[k], next[k]);
+    const int d = destination(from, n);
+    target_.operate(op, d, from[0], from[1], from[2]);
+    hold(i, d);
+    reuseSpills();
+  }
+
+  /// A register that an operand leaves free, if there is one: the sum's first.
+  int destination(const Source* from, int n) {
+    for (int k = n; k-- > 0;) {
+      if (from[k].kind == Source::Kind::Register &&
+          owner_[static_cast<std::size_t>(from[k].reg)] == kNever)
+        return from[k].reg;
+    }
+    return takeRegister();
+  }
+
+  const Code& code_;
+  Target& target_;
+  const std::size_t size_;
+  std::vector<std::uint32_t> owner_;    ///< value by register
+  BigVector<std::uint32_t> nextUse_;    ///< by value, seen from the current instruction
+  BigVector<std::uint32_t> later_;      ///< by operand: the use after this one
+  BigVector<std::int16_t> register_;    ///< by value; -1: none
+  BigVector<std::uint32_t> spill_;      ///< by value
+  std::vector<std::uint32_t> freeSpills_, given_;
+  std::uint32_t spills_ = 0;
+  std::uint32_t pinned_ = 0;
+};
+
+}  // namespace
+
+std::string generateCode(const Code& code) {
+  const std::unique_ptr<Target> target = makeTarget(code);
+  return target == nullptr ? std::string() : Assigner(code, *target).run();
+}
+
+}  // namespace adjoint::exec

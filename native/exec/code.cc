@@ -1,0 +1,287 @@
+#include "exec/code.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace adjoint::exec {
+
+int arityOf(Micro kind) {
+  switch (kind) {
+    case Micro::Load:
+    case Micro::Broadcast:
+    case Micro::Constant:
+    case Micro::LoadNow:
+    case Micro::Call:
+      return 0;
+    case Micro::Store:
+    case Micro::Sqrt:
+    case Micro::Round:
+      return 1;
+    case Micro::Fma:
+    case Micro::Fms:
+    case Micro::Fnma:
+    case Micro::Select:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
+std::string Code::key() const {
+  std::string key;
+  const auto append = [&](auto value) {
+    key.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  key.reserve(ops.size() * 17 + memory.size() * 13 + constants.size() * 8 + 64);
+  append(isScalar);
+  append(spillSlot);
+  append(ops.size());
+  for (const MicroOp& op : ops) {
+    append(op.kind);
+    append(op.a);
+    append(op.b);
+    append(op.c);
+    append(op.extra);
+  }
+  append(memory.size());
+  for (const MemoryOperand& m : memory) {
+    append(m.slot);
+    append(m.isIndexed);
+    append(m.offset);
+  }
+  append(constants.size());
+  for (const double x : constants) append(x);
+  for (const KernelCall& call : calls) {
+    append(call.kernel);
+    append(call.attr);
+    append(call.lanes);
+  }
+  return key;
+}
+
+std::int64_t Code::spillDoubles(std::int64_t lanes) const {
+  // At most all values that are alive at one time.
+  std::vector<std::uint8_t> isAlive(ops.size(), 0);
+  std::int64_t alive = 0, most = 0;
+  for (std::size_t i = ops.size(); i-- > 0;) {
+    const MicroOp& op = ops[i];
+    if (isAlive[i]) {
+      isAlive[i] = 0;
+      --alive;
+    }
+    const std::uint32_t operands[3] = {op.a, op.b, op.c};
+    const int n = arityOf(op.kind);
+    for (int k = 0; k < n; ++k) {
+      const Micro kind = ops[operands[k]].kind;
+      const bool isReread =
+          kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant;
+      if (isReread || isAlive[operands[k]]) continue;
+      isAlive[operands[k]] = 1;
+      ++alive;
+    }
+    most = std::max(most, alive);
+  }
+  return kCallDoubles + most * lanes;
+}
+
+std::uint32_t CodeWriter::constant(double x) {
+  const auto key = std::bit_cast<std::uint64_t>(x);
+  const auto [entry, isNew] = constants_.try_emplace(key, 0);
+  if (isNew) {
+    code_.constants.push_back(x);
+    entry->second =
+        add(Micro::Constant, 0, 0, 0, static_cast<std::int32_t>(code_.constants.size() - 1));
+  }
+  return entry->second;
+}
+
+std::uint32_t Lowering::number(Value& v) {
+  if (v.number == Value::kNone) v.number = writer_.add(Micro::And, v.mask, writer_.constant(1.0));
+  return v.number;
+}
+
+/// Where the value is not 0.
+std::uint32_t Lowering::mask(Value& v) {
+  if (v.mask == Value::kNone)
+    v.mask = writer_.compare(v.number, writer_.constant(0.0), Predicate::NotEqual);
+  return v.mask;
+}
+
+/// NaN where either is; of zeros the maximum is +0 where one is, the minimum -0.
+std::uint32_t Lowering::extreme(Op op, std::uint32_t a, std::uint32_t b) {
+  const bool isMax = op == Op::Maximum;
+  const std::uint32_t one = writer_.add(isMax ? Micro::Max : Micro::Min, a, b);
+  const std::uint32_t zeros = writer_.add(isMax ? Micro::And : Micro::Or, a, b);
+  const std::uint32_t same = writer_.compare(a, b, Predicate::Equal);
+  const std::uint32_t ordered = writer_.add(Micro::Select, same, zeros, one);
+  const std::uint32_t unordered = writer_.compare(a, b, Predicate::Unordered);
+  return writer_.add(Micro::Select, unordered, writer_.add(Micro::Add, a, b), ordered);
+}
+
+bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
+  result = {};
+  const auto unary = [&](Micro kind, std::int32_t extra = 0) {
+    result.number = writer_.add(kind, number(a), 0, 0, extra);
+    return true;
+  };
+  const auto binary = [&](Micro kind) {
+    const std::uint32_t x = number(a), y = number(b);
+    result.number = writer_.add(kind, x, y);
+    return true;
+  };
+  const auto ternary = [&](Micro kind) {
+    const std::uint32_t x = number(a), y = number(b), z = number(c);
+    result.number = writer_.add(kind, x, y, z);
+    return true;
+  };
+  const auto compared = [&](Predicate predicate) {
+    const std::uint32_t x = number(a), y = number(b);
+    result.mask = writer_.compare(x, y, predicate);
+    return true;
+  };
+  const auto combined = [&](Micro kind) {
+    const std::uint32_t x = mask(a), y = mask(b);
+    result.mask = writer_.add(kind, x, y);
+    return true;
+  };
+  const auto inverse = [&](std::uint32_t x) {
+    return writer_.add(Micro::Div, writer_.constant(1.0), x);
+  };
+  const auto rounded = [&](Rounding mode) {
+    return unary(Micro::Round, static_cast<std::int32_t>(mode));
+  };
+  switch (op) {
+    case Op::Add:
+      return binary(Micro::Add);
+    case Op::Sub:
+      return binary(Micro::Sub);
+    case Op::Mul:
+      return binary(Micro::Mul);
+    case Op::Div:
+      return binary(Micro::Div);
+    case Op::Fma:
+      return ternary(Micro::Fma);
+    case Op::Fms:
+      return ternary(Micro::Fms);
+    case Op::Fnma:
+      return ternary(Micro::Fnma);
+    case Op::Square: {
+      const std::uint32_t x = number(a);
+      result.number = writer_.add(Micro::Mul, x, x);
+      return true;
+    }
+    case Op::Neg:
+      result.number = writer_.add(Micro::Xor, number(a), writer_.bits(0x8000000000000000ull));
+      return true;
+    case Op::Abs:
+      result.number = writer_.add(Micro::And, number(a), writer_.bits(0x7fffffffffffffffull));
+      return true;
+    case Op::Sqrt:
+      return unary(Micro::Sqrt);
+    case Op::Reciprocal:
+      result.number = inverse(number(a));
+      return true;
+    case Op::Rsqrt:
+      result.number = inverse(writer_.add(Micro::Sqrt, number(a)));
+      return true;
+    case Op::Relu: {
+      // Max gives its second operand where either is NaN or both are zeros; then -0 becomes +0.
+      const std::uint32_t zero = writer_.constant(0.0);
+      result.number =
+          writer_.add(Micro::Add, writer_.add(Micro::Max, zero, number(a)), zero);
+      return true;
+    }
+    case Op::Maximum:
+    case Op::Minimum: {
+      const std::uint32_t x = number(a), y = number(b);
+      result.number = extreme(op, x, y);
+      return true;
+    }
+    case Op::Floor:
+      return rounded(Rounding::Down);
+    case Op::Ceil:
+      return rounded(Rounding::Up);
+    case Op::Trunc:
+      return rounded(Rounding::Zero);
+    case Op::Round:
+      return rounded(Rounding::Nearest);
+    case Op::Equal:
+      return compared(Predicate::Equal);
+    case Op::NotEqual:
+      return compared(Predicate::NotEqual);
+    case Op::Less:
+      return compared(Predicate::Less);
+    case Op::LessEqual:
+      return compared(Predicate::LessEqual);
+    case Op::Greater:
+      return compared(Predicate::Greater);
+    case Op::GreaterEqual:
+      return compared(Predicate::GreaterEqual);
+    case Op::IsNan: {
+      const std::uint32_t x = number(a);
+      result.mask = writer_.compare(x, x, Predicate::Unordered);
+      return true;
+    }
+    case Op::LogicalAnd:
+      return combined(Micro::And);
+    case Op::LogicalOr:
+      return combined(Micro::Or);
+    case Op::LogicalXor:
+      return combined(Micro::Xor);
+    case Op::LogicalNot:
+      result.mask = writer_.add(Micro::Xor, mask(a), writer_.bits(~0ull));
+      return true;
+    case Op::Where: {
+      const std::uint32_t m = mask(a), x = number(b), y = number(c);
+      result.number = writer_.add(Micro::Select, m, x, y);
+      return true;
+    }
+    case Op::ToNumber:
+      result = a;
+      return true;
+    case Op::Sign: {
+      const std::uint32_t x = number(a), zero = writer_.constant(0.0), one = writer_.constant(1.0);
+      const auto share = [&](Predicate predicate) {
+        return writer_.add(Micro::And, writer_.compare(x, zero, predicate), one);
+      };
+      const std::uint32_t positive = share(Predicate::Greater), negative = share(Predicate::Less);
+      const std::uint32_t sign = writer_.add(Micro::Sub, positive, negative);
+      const std::uint32_t isNaN = writer_.compare(x, x, Predicate::Unordered);
+      result.number = writer_.add(Micro::Select, isNaN, x, sign);
+      return true;
+    }
+    case Op::MaxWeight: {
+      const std::uint32_t x = number(a), y = number(b);
+      const std::uint32_t larger = writer_.compare(x, y, Predicate::Greater);
+      const std::uint32_t same = writer_.compare(x, y, Predicate::Equal);
+      const std::uint32_t unordered = writer_.compare(x, y, Predicate::Unordered);
+      const std::uint32_t share = writer_.add(
+          Micro::Or, writer_.add(Micro::And, larger, writer_.constant(1.0)),
+          writer_.add(Micro::And, same, writer_.constant(0.5)));
+      result.number =
+          writer_.add(Micro::Select, unordered, writer_.add(Micro::Add, x, y), share);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+bool canLower(Op op) {
+  enum : std::uint8_t { kUnknown, kYes, kNo };
+  static std::array<std::atomic<std::uint8_t>, 512> known{};
+  std::atomic<std::uint8_t>& entry = known.at(static_cast<std::size_t>(op));
+  if (entry.load(std::memory_order_relaxed) == kUnknown) {
+    Code code;
+    CodeWriter writer(code);
+    Lowering lowering(writer);
+    Lowering::Value a, b, c, result;
+    a.number = writer.constant(0.0);
+    c = b = a;
+    entry.store(lowering.lower(op, a, b, c, result) ? kYes : kNo, std::memory_order_relaxed);
+  }
+  return entry.load(std::memory_order_relaxed) == kYes;
+}
+
+}  // namespace adjoint::exec

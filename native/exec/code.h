@@ -1,0 +1,159 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ops/row.h"
+#include "tape/big_vector.h"
+
+namespace adjoint::exec {
+
+/// Instructions every vector unit has, on values that are vectors of doubles, of masks (all ones or
+/// all zeros a lane) or of 64-bit integers.
+enum class Micro : std::uint8_t {
+  Load,       ///< lanes at memory[extra]; memory that does not change, read when it is wanted
+  Broadcast,  ///< the double at memory[extra] in every lane; likewise
+  Constant,   ///< the double constants[extra] in every lane
+  LoadNow,    ///< lanes at memory[extra], read at once
+  Store,      ///< memory[extra] = a
+  Call,       ///< calls[extra]; every vector register is the callee's
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Min,      ///< a < b ? a : b
+  Max,      ///< a > b ? a : b
+  Fma,      ///< a * b + c
+  Fms,      ///< a * b - c
+  Fnma,     ///< c - a * b
+  Sqrt,
+  Round,    ///< extra: Rounding
+  Compare,  ///< a mask; extra: Predicate
+  And,
+  Or,
+  Xor,
+  Select,  ///< mask a ? b : c
+};
+
+enum class Rounding : std::uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3 };
+
+/// False for NaN, but for "not equal" and "unordered".
+enum class Predicate : std::uint8_t {
+  Equal,
+  Less,
+  LessEqual,
+  Unordered,
+  NotEqual,
+  GreaterEqual,
+  Greater
+};
+
+/// Operands are positions of earlier instructions.
+struct MicroOp {
+  Micro kind = Micro::Load;
+  std::uint32_t a = 0, b = 0, c = 0;
+  std::int32_t extra = 0;
+};
+
+/// How many of a, b, c an instruction reads.
+int arityOf(Micro kind);
+/// Whether it does something beside making a value.
+inline bool hasEffect(Micro kind) { return kind == Micro::Store || kind == Micro::Call; }
+
+/// offset bytes past the address in slots[slot], past the lanes done so far where `isIndexed`.
+struct MemoryOperand {
+  std::uint32_t slot = 0;
+  bool isIndexed = false;
+  std::int64_t offset = 0;
+  bool operator==(const MemoryOperand&) const = default;
+};
+
+/// A row's kernel on `lanes` doubles at the call area: out, and the operands in the order they
+/// follow it, eight doubles each.
+struct KernelCall {
+  ElementKernel kernel = nullptr;
+  std::int32_t attr = 0;
+  std::int32_t lanes = 0;
+};
+
+/// A straight-line program for a vector unit, the same for every processor. In a loop over lanes, or once for
+/// scalar code.
+struct Code {
+  bool isScalar = false;
+  BigVector<MicroOp> ops;
+  std::vector<MemoryOperand> memory;
+  std::vector<double> constants;
+  std::vector<KernelCall> calls;
+  /// The slot whose memory holds spilled values (kCallDoubles of calls before them).
+  std::uint32_t spillSlot = 0;
+
+  static constexpr std::int64_t kCallDoubles = 4 * 8;
+
+  /// All that decides the machine code, as text.
+  std::string key() const;
+  /// Doubles needed at spillSlot where a vector has this many lanes.
+  std::int64_t spillDoubles(std::int64_t lanes) const;
+};
+
+/// A function of generated code. Vector code computes whole vectors until n lanes are done.
+using CodeFunction = void (*)(double* const* slots, std::int64_t n);
+
+/// Appends instructions to a Code.
+class CodeWriter {
+ public:
+  explicit CodeWriter(Code& code) : code_(code) {}
+
+  std::uint32_t add(Micro kind, std::uint32_t a = 0, std::uint32_t b = 0, std::uint32_t c = 0,
+                    std::int32_t extra = 0) {
+    code_.ops.push_back({kind, a, b, c, extra});
+    return static_cast<std::uint32_t>(code_.ops.size() - 1);
+  }
+  std::uint32_t constant(double x);
+  std::uint32_t bits(std::uint64_t x) { return constant(std::bit_cast<double>(x)); }
+  std::uint32_t read(Micro kind, const MemoryOperand& from) { return add(kind, 0, 0, 0, put(from)); }
+  void store(const MemoryOperand& to, std::uint32_t a) { add(Micro::Store, a, 0, 0, put(to)); }
+  std::uint32_t compare(std::uint32_t a, std::uint32_t b, Predicate predicate) {
+    return add(Micro::Compare, a, b, 0, static_cast<std::int32_t>(predicate));
+  }
+
+ private:
+  std::int32_t put(const MemoryOperand& operand) {
+    code_.memory.push_back(operand);
+    return static_cast<std::int32_t>(code_.memory.size() - 1);
+  }
+
+  Code& code_;
+  std::unordered_map<std::uint64_t, std::uint32_t> constants_;  ///< instruction by bits
+};
+
+/// Translates operations of the table. Masks stay masks until somebody wants their number.
+class Lowering {
+ public:
+  explicit Lowering(CodeWriter& writer) : writer_(writer) {}
+
+  /// A value as number (1 and 0 for masks), as mask, or as both.
+  struct Value {
+    static constexpr std::uint32_t kNone = 0xffffffffu;
+    std::uint32_t number = kNone;
+    std::uint32_t mask = kNone;
+  };
+
+  /// False: an operation of more than a few instructions, to be called.
+  bool lower(Op op, Value& a, Value& b, Value& c, Value& result);
+  std::uint32_t number(Value& v);
+
+ private:
+  std::uint32_t mask(Value& v);
+  std::uint32_t extreme(Op op, std::uint32_t a, std::uint32_t b);
+
+  CodeWriter& writer_;
+};
+
+/// Whether Lowering knows the operation. The others are called: in vector code a block of lanes at a time,
+/// which costs less than saving a loop's registers around every call.
+bool canLower(Op op);
+
+}  // namespace adjoint::exec
