@@ -9,8 +9,14 @@ namespace {
 
 /// One step ready to run.
 struct Prepared {
-  enum class Kind : std::uint8_t { Scalar, Block, MatMul, Recurrence, Index, ScatterAdd } kind;
+  enum class Kind : std::uint8_t { Code, Scalar, Block, MatMul, Recurrence, Index, ScatterAdd } kind;
   const void* step;  ///< program, or step of the plan; owned by the executable
+};
+
+/// A scalar kernel in machine code.
+struct ScalarCode {
+  std::uint32_t number = 0;  ///< in the module
+  CodeFunction function = nullptr;
 };
 
 /// Machine code cannot be made, although it could before.
@@ -30,6 +36,7 @@ class Interpreter final : public Executable {
       module_ = builder.finish();
       if (module_ == nullptr) throw NoCode{};
       for (const auto& program : blocks_) linkBlock(*program, *module_);
+      for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
     workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
@@ -38,7 +45,7 @@ class Interpreter final : public Executable {
   std::int64_t workspaceDoubles() const override { return workspace_; }
   const Plan& plan() const override { return *plan_; }
   std::size_t segments() const override {
-    std::size_t n = 0;
+    std::size_t n = codes_.size();
     for (const auto& program : blocks_) n += program->segments.size();
     return n;
   }
@@ -73,6 +80,13 @@ class Interpreter final : public Executable {
  private:
   std::int64_t prepare(const Kernel& kernel) {
     if (kernel.points() == 1) {
+      if (Code code; jit_ != nullptr && compileScalar(*plan_, kernel, code)) {
+        const std::int64_t scratch = code.spillDoubles(1);
+        codes_.push_back(std::make_unique<ScalarCode>());
+        codes_.back()->number = jit_->add(std::move(code));
+        steps_.push_back({Prepared::Kind::Code, codes_.back().get()});
+        return scratch;
+      }
       scalars_.push_back(compileScalar(*plan_, kernel));
       steps_.push_back({Prepared::Kind::Scalar, scalars_.back().get()});
       return scalars_.back()->scratch();
@@ -101,6 +115,12 @@ class Interpreter final : public Executable {
   bool runOne(const Prepared& prepared, const RunContext& context) const noexcept {
     const void* step = prepared.step;
     switch (prepared.kind) {
+      case Prepared::Kind::Code: {
+        double* const slots[] = {context.base[0], context.base[1], context.base[2],
+                                 context.scratch};
+        static_cast<const ScalarCode*>(step)->function(slots, 1);
+        return true;
+      }
       case Prepared::Kind::Scalar:
         return runScalar(*static_cast<const ScalarProgram*>(step), context);
       case Prepared::Kind::Block:
@@ -121,6 +141,7 @@ class Interpreter final : public Executable {
   std::vector<Prepared> steps_;
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
+  std::vector<std::unique_ptr<ScalarCode>> codes_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;

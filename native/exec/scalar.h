@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/block.h"
+#include "exec/code.h"
 
 namespace adjoint::exec {
 
@@ -35,7 +36,19 @@ struct ScalarProgram {
   }
 };
 
+/// With all loops of extent 1, an access is one address or its fill value. Windows of the loops in `skip` (a
+/// bit each) are left out.
+struct Point {
+  bool inside = true;
+  Place place;
+  double fill = 0;
+};
+Point pointOf(const Plan& plan, const Kernel& kernel, std::size_t access, std::uint32_t skip = 0);
+
 std::unique_ptr<const ScalarProgram> compileScalar(const Plan& plan, const Kernel& kernel);
+/// The same kernel for the code generator: slots are the memories by Base, then the scratch memory. False for one with
+/// computed addresses.
+bool compileScalar(const Plan& plan, const Kernel& kernel, Code& code);
 /// False: status says why.
 bool runScalar(const ScalarProgram& program, const RunContext& context) noexcept;
 

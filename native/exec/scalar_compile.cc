@@ -21,13 +21,6 @@ struct Target {
   std::uint8_t arity = 0;  ///< 0: not looked up yet
 };
 
-/// With all loops of extent 1, an access is one address or its fill value.
-struct Point {
-  bool inside = true;
-  Place place;
-  double fill = 0;
-};
-
 class Compiler {
  public:
   Compiler(const Plan& plan, const Kernel& kernel)
@@ -153,23 +146,7 @@ class Compiler {
   }
 
   Point point(std::size_t i, std::uint32_t skip) const {
-    if (i >= kernel_.accesses.size()) bug("no such access");
-    const Access& access = kernel_.accesses[i];
-    if (access.map >= kernel_.maps.size()) bug("no such map");
-    const IndexMap& map = kernel_.maps[access.map];
-    Point result;
-    result.place = placeOf(plan_, access);
-    result.fill = map.fill;
-    for (const Window& window : map.windows) {
-      if (skip >> window.loop & 1u) continue;
-      const std::int64_t at = -window.lo;
-      if (at < 0 || window.hi <= 0 || at % window.step != 0) {
-        result.inside = false;
-      } else {
-        result.place.offset += at / window.step * map.stride.at(window.loop);
-      }
-    }
-    return result;
+    return pointOf(plan_, kernel_, i, skip);
   }
 
   std::uint32_t newRegister() {
@@ -305,6 +282,26 @@ class Compiler {
 };
 
 }  // namespace
+
+Point pointOf(const Plan& plan, const Kernel& kernel, std::size_t access, std::uint32_t skip) {
+  if (access >= kernel.accesses.size()) bug("no such access");
+  const Access& to = kernel.accesses[access];
+  if (to.map >= kernel.maps.size()) bug("no such map");
+  const IndexMap& map = kernel.maps[to.map];
+  Point result;
+  result.place = placeOf(plan, to);
+  result.fill = map.fill;
+  for (const Window& window : map.windows) {
+    if (skip >> window.loop & 1u) continue;
+    const std::int64_t at = -window.lo;
+    if (at < 0 || window.hi <= 0 || at % window.step != 0) {
+      result.inside = false;
+    } else {
+      result.place.offset += at / window.step * map.stride.at(window.loop);
+    }
+  }
+  return result;
+}
 
 std::unique_ptr<const ScalarProgram> compileScalar(const Plan& plan, const Kernel& kernel) {
   return Compiler(plan, kernel).run();
