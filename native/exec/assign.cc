@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint32_t kNever = 0xffffffffu;
 /// A value in memory that is wanted again this soon is worth a register.
 constexpr std::uint32_t kSoon = 12;
+/// A spilled value that is wanted again this soon gets a slot with a short address.
+constexpr std::uint32_t kNearUse = 300;
+constexpr std::uint32_t kNearSpills = Code::kNearSpills;
 
 class Assigner {
  public:
@@ -24,8 +27,9 @@ class Assigner {
     findUses();
     register_.assign(size_, -1);
     spill_.assign(size_, kNever);
+    for (std::uint32_t slot = kNearSpills; slot-- > 0;) freeNear_.push_back(slot);
     target_.begin();
-    for (std::uint32_t i = 0; i < size_; ++i) step(i);
+    for (at_ = 0; at_ < size_; ++at_) step(at_);
     return target_.end();
   }
 
@@ -68,16 +72,21 @@ class Assigner {
   void evict(int r) {
     const std::uint32_t v = owner_[static_cast<std::size_t>(r)];
     if (!isReread(code_.ops[v].kind) && spill_[v] == kNever) {
-      if (freeSpills_.empty()) {
-        spill_[v] = spills_++;
-      } else {
-        spill_[v] = freeSpills_.back();
-        freeSpills_.pop_back();
-      }
+      spill_[v] = takeSpill(nextUse_[v]);
       target_.store({Source::Kind::Spill, 0, spill_[v]}, r);
     }
     register_[v] = -1;
     owner_[static_cast<std::size_t>(r)] = kNever;
+  }
+
+  /// Values that are wanted soon take turns in a few slots with short addresses.
+  std::uint32_t takeSpill(std::uint32_t wanted) {
+    const bool isNear = wanted - at_ < kNearUse;
+    auto& free = isNear && !freeNear_.empty() ? freeNear_ : freeFar_;
+    if (free.empty()) return kNearSpills + farSpills_++;
+    const std::uint32_t slot = free.back();
+    free.pop_back();
+    return slot;
   }
 
   /// A free register; values in `pinned_` stay where they are.
@@ -131,7 +140,7 @@ class Assigner {
 
   /// Spill slots of values that were wanted for the last time may be used from here on.
   void reuseSpills() {
-    freeSpills_.insert(freeSpills_.end(), given_.begin(), given_.end());
+    for (const std::uint32_t slot : given_) (slot < kNearSpills ? freeNear_ : freeFar_).push_back(slot);
     given_.clear();
   }
 
@@ -228,8 +237,9 @@ class Assigner {
   BigVector<std::uint32_t> later_;      ///< by operand: the use after this one
   BigVector<std::int16_t> register_;    ///< by value; -1: none
   BigVector<std::uint32_t> spill_;      ///< by value
-  std::vector<std::uint32_t> freeSpills_, given_;
-  std::uint32_t spills_ = 0;
+  std::vector<std::uint32_t> freeNear_, freeFar_, given_;  ///< spill slots
+  std::uint32_t farSpills_ = 0;
+  std::uint32_t at_ = 0;  ///< the current instruction
   std::uint32_t pinned_ = 0;
 };
 

@@ -82,7 +82,7 @@ std::int64_t Code::spillDoubles(std::int64_t lanes) const {
     }
     most = std::max(most, alive);
   }
-  return kCallDoubles + most * lanes;
+  return kCallDoubles + (kNearSpills + most) * lanes;
 }
 
 std::uint32_t CodeWriter::constant(double x) {

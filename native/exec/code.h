@@ -91,6 +91,8 @@ struct Code {
   std::uint32_t spillSlot = 0;
 
   static constexpr std::int64_t kCallDoubles = 4 * 8;
+  /// The first spill slots, which hold values for a short time.
+  static constexpr std::uint32_t kNearSpills = 32;
 
   /// All that decides the machine code, as text.
   std::string key() const;

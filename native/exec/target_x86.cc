@@ -28,6 +28,8 @@ namespace {
 namespace x86 = asmjit::x86;
 
 constexpr std::int64_t kDouble = sizeof(double);
+/// The spill pointer points here, so that the first slots have addresses of one byte.
+constexpr std::int64_t kSpillBias = Code::kCallDoubles * kDouble + 128;
 
 class Failure : public asmjit::ErrorHandler {
  public:
@@ -83,6 +85,7 @@ class X86Target final : public Target {
     if (saved_.size() % 2 == 0) as_.sub(x86::rsp, 8);
     for (std::size_t i = 0; i < pointers_.size(); ++i)
       as_.mov(pointers_[i].reg, x86::ptr(x86::rdi, slotOffset(pointers_[i].slot)));
+    as_.add(pointerOf(code_.spillSlot), static_cast<int>(kSpillBias));
     if (code_.isScalar) return;
     as_.shl(x86::rsi, 3);  // bytes
     as_.xor_(x86::ecx, x86::ecx);
@@ -145,7 +148,8 @@ class X86Target final : public Target {
   }
 
   void call(const KernelCall& call) override {
-    const x86::Gp area = pointerOf(code_.spillSlot);
+    const x86::Gp area = x86::r11;
+    as_.lea(area, x86::ptr(pointerOf(code_.spillSlot), static_cast<int>(-kSpillBias)));
     const std::int64_t step = 8 * kDouble;
     // Lanes the callee computes beside those it is asked for repeat the first.
     if (call.lanes % 4 != 0) {
@@ -233,7 +237,10 @@ class X86Target final : public Target {
       counts.emplace_back(last - at, *at);
       at = last;
     }
-    std::ranges::stable_sort(counts, std::greater{}, [](const auto& c) { return c.first; });
+    // That of spilled values comes first: its register has the shortest instructions.
+    std::ranges::stable_sort(counts, std::greater{}, [&](const auto& c) {
+      return std::pair{c.second == code_.spillSlot, c.first};
+    });
     // Calls leave the first six alone.
     const x86::Gp all[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15,
                            x86::rdx, x86::r8,  x86::r9,  x86::r10, x86::r11};
@@ -265,14 +272,16 @@ class X86Target final : public Target {
         return x86::Mem(pool_, static_cast<int>(from.index * poolStride()), size);
       case Source::Kind::Spill: {
         const std::int64_t offset =
-            (Code::kCallDoubles + static_cast<std::int64_t>(from.index) * lanes_) * kDouble;
+            (Code::kCallDoubles + static_cast<std::int64_t>(from.index) * lanes_) * kDouble -
+            kSpillBias;
         return x86::Mem(pointerOf(code_.spillSlot), static_cast<int>(offset), size);
       }
       default: {
         const MemoryOperand& m = code_.memory[from.index];
         const x86::Gp pointer = pointerOf(m.slot);
         if (m.offset != static_cast<std::int32_t>(m.offset)) failure_.failed = true;
-        const auto offset = static_cast<std::int32_t>(m.offset);
+        const auto offset = static_cast<std::int32_t>(
+            m.slot == code_.spillSlot ? m.offset - kSpillBias : m.offset);
         return m.isIndexed ? x86::Mem(pointer, x86::rcx, 0, offset, size)
                            : x86::Mem(pointer, offset, size);
       }
