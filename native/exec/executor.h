@@ -23,6 +23,8 @@ struct RunStatus {
 
 /// Told by the caller, polled between blocks of long work.
 struct RunControl {
+  /// How many may work on the run, the calling one included; the workspace must be one for as many.
+  unsigned threads = 1;
   std::atomic<bool> cancel{false};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::atomic<std::int64_t> stepsDone{0};
@@ -34,8 +36,8 @@ class Executable {
  public:
   virtual ~Executable() = default;
 
-  /// Doubles of scratch memory a run needs, beside the plan's io.
-  virtual std::int64_t workspaceDoubles() const = 0;
+  /// Doubles of scratch memory a run on so many threads needs, beside the plan's io.
+  virtual std::int64_t workspaceDoubles(unsigned threads = 1) const = 0;
 
   /// Runs every step. `io` holds plan.ioDoubles, `workspace` workspaceDoubles(); both 64-byte
   /// aligned, and neither is used by another run at the same time. Allocates nothing. `control` may

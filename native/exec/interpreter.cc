@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "exec/block.h"
+#include "exec/lanes.h"
 #include "exec/library.h"
 #include "exec/scalar.h"
 
@@ -9,7 +10,7 @@ namespace {
 
 /// One step ready to run.
 struct Prepared {
-  enum class Kind : std::uint8_t { Code, Scalar, Block, MatMul, Recurrence, Index, ScatterAdd } kind;
+  enum class Kind : std::uint8_t { Code, Scalar, Block, MatMul, Recurrence, Index, ScatterAdd, Lanes } kind;
   const void* step;  ///< program, or step of the plan; owned by the executable
 };
 
@@ -24,7 +25,8 @@ struct NoCode {};
 
 class Interpreter final : public Executable {
  public:
-  Interpreter(std::shared_ptr<const Plan> plan, bool isJit) : plan_(std::move(plan)) {
+  Interpreter(std::shared_ptr<const Plan> plan, bool isJit)
+      : plan_(std::move(plan)), isJit_(isJit) {
     JitBuilder builder;
     if (isJit) jit_ = &builder;
     std::int64_t scratch = 0;
@@ -40,13 +42,17 @@ class Interpreter final : public Executable {
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
     workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
+    for (const auto& loop : loops_) perThread_ = std::max(perThread_, loop->threadScratch());
   }
 
-  std::int64_t workspaceDoubles() const override { return workspace_; }
+  std::int64_t workspaceDoubles(unsigned threads) const override {
+    return workspace_ + (threads - 1) * perThread_;
+  }
   const Plan& plan() const override { return *plan_; }
   std::size_t segments() const override {
     std::size_t n = codes_.size();
     for (const auto& program : blocks_) n += program->segments.size();
+    for (const auto& loop : loops_) n += loop->body().segments();
     return n;
   }
 
@@ -54,6 +60,7 @@ class Interpreter final : public Executable {
     std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
     for (const auto& program : scalars_) n += program->bytes();
     for (const auto& program : blocks_) n += program->bytes();
+    for (const auto& loop : loops_) n += loop->body().bytes();
     if (module_ != nullptr) n += module_->bytes();
     return n;
   }
@@ -65,6 +72,7 @@ class Interpreter final : public Executable {
     context.base[static_cast<int>(Base::Temp)] = workspace;
     context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
     context.scratch = workspace + scratchAt_;
+    context.threadScratch = workspace + workspace_;
     context.control = control;
     context.status = &status;
     for (const Prepared& step : steps_) {
@@ -112,6 +120,13 @@ class Interpreter final : public Executable {
     return 0;
   }
 
+  std::int64_t prepare(const LaneStep& step) {
+    auto body = isJit_ ? adjoint::makeExecutable(step.plan) : makeInterpreter(step.plan);
+    loops_.push_back(std::make_unique<LaneProgram>(*plan_, step, std::move(body)));
+    steps_.push_back({Prepared::Kind::Lanes, loops_.back().get()});
+    return loops_.back()->scratch();
+  }
+
   bool runOne(const Prepared& prepared, const RunContext& context) const noexcept {
     const void* step = prepared.step;
     switch (prepared.kind) {
@@ -133,6 +148,8 @@ class Interpreter final : public Executable {
         return runIndex(*plan_, *static_cast<const IndexStep*>(step), context);
       case Prepared::Kind::ScatterAdd:
         return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
+      case Prepared::Kind::Lanes:
+        return static_cast<const LaneProgram*>(step)->run(context);
     }
     return false;
   }
@@ -142,10 +159,13 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
+  std::vector<std::unique_ptr<LaneProgram>> loops_;
+  const bool isJit_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;
   std::int64_t workspace_ = 0;
+  std::int64_t perThread_ = 0;  ///< more for every thread beside the first
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "exec/library.h"
+#include "exec/transpose.h"
 #include "ops/math/vec.h"
 
 namespace adjoint::exec {
@@ -24,14 +25,14 @@ constexpr int kRows = 4, kVectors = 3;
 #endif
 constexpr std::int64_t kColumns = kVectors * kLanes;
 
-// Without the instruction a fused multiply-add is a library call: those builds round twice.
-#if defined(__FMA__) || defined(__aarch64__)
-inline V madd(V a, V b, V c) { return simd::fma(a, b, c); }
-inline double madd(double a, double b, double c) { return __builtin_fma(a, b, c); }
-#else
-inline V madd(V a, V b, V c) { return a * b + c; }
-inline double madd(double a, double b, double c) { return a * b + c; }
-#endif
+inline V madd(V a, V b, V c) {
+  if constexpr (kFusedProducts) return simd::fma(a, b, c);
+  return a * b + c;
+}
+inline double madd(double a, double b, double c) {
+  if constexpr (kFusedProducts) return __builtin_fma(a, b, c);
+  return a * b + c;
+}
 
 /// A matrix product with strides; a, b and c of one batch element.
 struct Product {
@@ -105,29 +106,6 @@ void columnsOf(const Product& p, std::int64_t from, std::int64_t terms, const do
   if (vectors == 3) return rows<3>(p, from, terms, b, bTerm, column, columns);
   if constexpr (kVectors == 4) rows<4>(p, from, terms, b, bTerm, column, columns);
 }
-
-#if defined(__AVX2__)
-/// Four contiguous rows become four columns, by 4x4 blocks in registers.
-void transposeFour(const double* rows, std::int64_t rowStride, std::int64_t count, double* to,
-                   std::int64_t toStride) {
-  std::int64_t t = 0;
-  for (; t + 4 <= count; t += 4) {
-    const double* from = rows + t;
-    const __m256d r0 = _mm256_loadu_pd(from), r1 = _mm256_loadu_pd(from + rowStride);
-    const __m256d r2 = _mm256_loadu_pd(from + 2 * rowStride);
-    const __m256d r3 = _mm256_loadu_pd(from + 3 * rowStride);
-    const __m256d low01 = _mm256_unpacklo_pd(r0, r1), high01 = _mm256_unpackhi_pd(r0, r1);
-    const __m256d low23 = _mm256_unpacklo_pd(r2, r3), high23 = _mm256_unpackhi_pd(r2, r3);
-    double* out = to + t * toStride;
-    _mm256_storeu_pd(out, _mm256_permute2f128_pd(low01, low23, 0x20));
-    _mm256_storeu_pd(out + toStride, _mm256_permute2f128_pd(high01, high23, 0x20));
-    _mm256_storeu_pd(out + 2 * toStride, _mm256_permute2f128_pd(low01, low23, 0x31));
-    _mm256_storeu_pd(out + 3 * toStride, _mm256_permute2f128_pd(high01, high23, 0x31));
-  }
-  for (; t < count; ++t)
-    for (std::int64_t i = 0; i < 4; ++i) to[t * toStride + i] = rows[i * rowStride + t];
-}
-#endif
 
 void pack(const Product& p, std::int64_t from, std::int64_t terms, std::int64_t column,
           std::int64_t columns, double* to) {

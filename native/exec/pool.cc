@@ -18,13 +18,56 @@ struct Pool::State {
   unsigned threads = 0;
   unsigned idle = 0;
   unsigned limit = std::max(1u, std::thread::hardware_concurrency());
+  Loop* loops = nullptr;  ///< those that want helpers, the newest first
+  std::condition_variable helped;
+
+  static void workOn(Loop& loop, unsigned worker) {
+    while (!loop.ended.load(std::memory_order_relaxed)) {
+      const std::int64_t chunk = loop.next.fetch_add(1, std::memory_order_relaxed);
+      if (chunk >= loop.chunks) return;
+      if (!loop.body(loop.context, worker, chunk))
+        loop.ended.store(true, std::memory_order_relaxed);
+    }
+  }
+
+  /// A loop that has room for one more thread.
+  Loop* openLoop() const {
+    for (Loop* loop = loops; loop != nullptr; loop = loop->later) {
+      if (loop->joined < loop->helpers) return loop;
+    }
+    return nullptr;
+  }
+
+  void help(Loop& loop, std::unique_lock<std::mutex>& lock) {
+    const unsigned worker = ++loop.joined;
+    ++loop.active;
+    lock.unlock();
+    workOn(loop, worker);
+    lock.lock();
+    if (--loop.active == 0) helped.notify_all();
+  }
+
+  /// One more thread, if there may be. False where none could be started.
+  bool start() {
+    try {
+      std::thread([this] { work(); }).detach();
+      ++threads;
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
 
   void work() {
     std::unique_lock<std::mutex> lock(mutex);
     for (;;) {
       ++idle;
-      ready.wait(lock, [&] { return !tasks.empty(); });
+      ready.wait(lock, [&] { return !tasks.empty() || openLoop() != nullptr; });
       --idle;
+      if (Loop* loop = openLoop(); loop != nullptr) {
+        help(*loop, lock);
+        continue;
+      }
       std::function<void()> task = std::move(tasks.front());
       tasks.pop_front();
       lock.unlock();
@@ -53,19 +96,41 @@ void Pool::submit(std::function<void()> task) {
   {
     std::lock_guard<std::mutex> lock(state->mutex);
     state->tasks.push_back(std::move(task));
-    if (state->idle < state->tasks.size() && state->threads < state->limit) {
-      try {
-        std::thread([state] { state->work(); }).detach();
-        ++state->threads;
-      } catch (const std::system_error&) {
-        if (state->threads == 0) {
-          state->tasks.pop_back();
-          throw Error(ErrorCode::Memory, "no thread could be started");
-        }
-      }
+    if (state->idle < state->tasks.size() && state->threads < state->limit && !state->start() &&
+        state->threads == 0) {
+      state->tasks.pop_back();
+      throw Error(ErrorCode::Memory, "no thread could be started");
     }
   }
   state->ready.notify_one();
+}
+
+bool Pool::run(Loop& loop, unsigned threads) {
+  State& state = *state_;
+  const bool isShared = threads > 1 && loop.chunks > 1;
+  if (isShared) {
+    const std::lock_guard<std::mutex> lock(state.mutex);
+    loop.helpers = threads - 1;
+    loop.later = state.loops;
+    state.loops = &loop;
+    // More threads than processors find no time of their own, but keep the promise of the call.
+    for (unsigned free = state.idle; free < loop.helpers && state.threads < state.limit; ++free) {
+      if (!state.start()) break;
+    }
+  }
+  if (isShared) state.ready.notify_all();
+  State::workOn(loop, 0);
+  if (isShared) {
+    std::unique_lock<std::mutex> lock(state.mutex);
+    for (Loop** at = &state.loops; *at != nullptr; at = &(*at)->later) {
+      if (*at == &loop) {
+        *at = loop.later;
+        break;
+      }
+    }
+    state.helped.wait(lock, [&] { return loop.active == 0; });
+  }
+  return !loop.ended.load(std::memory_order_relaxed);
 }
 
 }  // namespace adjoint

@@ -26,6 +26,9 @@ void visitBuffers(const Step& step, Visit visit) {
     visit(scatter->indices);
     visit(scatter->updates);
     visit(scatter->out);
+  } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
+    for (const LaneStep::Port& port : loop->inputs) visit(port.buffer);
+    for (const LaneStep::Port& port : loop->outputs) visit(port.buffer);
   }
 }
 

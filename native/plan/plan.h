@@ -12,6 +12,14 @@
 
 namespace adjoint {
 
+/// Whether products of matrices are fused multiply-adds; without the instruction that would be a library
+/// call, and they round twice.
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool kFusedProducts = true;
+#else
+constexpr bool kFusedProducts = false;
+#endif
+
 /// A strided tensor operand of a library step.
 struct StridedOperand {
   BufferId buffer = 0;
@@ -55,7 +63,30 @@ struct ScatterAddStep {
   NodeId node = kNoNode;
 };
 
-using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep>;
+struct Plan;
+
+/// A function of one lane, computed for blocks of lanes by a plan of its own, whose mapped inputs and whose
+/// outputs have the lanes of a block as their last axis.
+struct LaneStep {
+  /// An input or output of the plan, in its order.
+  struct Port {
+    enum class Kind : std::uint8_t {
+      Shared,  ///< input: the same in every lane
+      Mapped,  ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
+      Reduce,  ///< output: reduced over lanes and terms; [terms, inner, block] in the plan, [inner] here
+    } kind = Kind::Mapped;
+    BufferId buffer = 0;
+    std::int64_t outer = 1, inner = 1;
+    std::int64_t terms = 1;
+    ReduceOp op = ReduceOp::Sum;
+  };
+  std::shared_ptr<const Plan> plan;
+  std::int64_t lanes = 0, block = 0;
+  std::vector<Port> inputs, outputs;
+};
+
+using Step =
+    std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep, LaneStep>;
 
 /// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
 /// doubles, so code may read and write up to the padding.

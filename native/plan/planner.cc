@@ -7,11 +7,33 @@
 #include "plan/arena.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
+#include "plan/lanes.h"
+#include "plan/scalarize.h"
 #include "transform/transform.h"
 
 namespace adjoint {
 
 namespace {
+
+/// Functions of so few scalar operations are scalar code: less than the overhead of loops over them.
+constexpr std::int64_t kFewOperations = 1024;
+constexpr std::int64_t kShortAxis = 32;
+
+bool isSmall(const Tape& t) {
+  bool hasTensors = false;
+  for (NodeId id = 0; id < t.size(); ++id) {
+    if (t.count(id) > kFewOperations) return false;
+    const bool isPort = opOf(t.node(id)) == Op::Input || opOf(t.node(id)) == Op::Data;
+    if (isPort) continue;
+    for (const std::int64_t extent : t.shape(id)) {
+      hasTensors = hasTensors || extent > 1;
+      if (extent > kShortAxis) return false;
+    }
+  }
+  return hasTensors && scalarOperations(t, kFewOperations) >= 0;
+}
+
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes);
 
 class Planner : public BufferTable {
  public:
@@ -139,7 +161,11 @@ class Planner : public BufferTable {
           break;
         }
         case Role::Library:
-          libraries_.push_back(id);
+          if (opOf(node) == Op::Item) {
+            items_[node.operand[0]].push_back(id);
+          } else {
+            libraries_.push_back(id);
+          }
           break;
         default:
           break;
@@ -238,9 +264,60 @@ class Planner : public BufferTable {
         return IndexStep{kind,        a.outer, a.n, a.inner, contiguousBufferOf(node.operand[0]),
                          bufferOf(id)};
       }
+      case Op::Lanes:
+        return lanes(id);
       default:
         throw Error(ErrorCode::Native, std::string("no step for ") + opName(node.op));
     }
+  }
+
+  Step lanes(NodeId id) {
+    const Node& node = tape_.node(id);
+    const LaneAttributes attributes = LaneAttributes::read(tape_, node);
+    LaneStep step = makeLaneStep(tape_.rule(attributes.rule).primal, attributes);
+    const auto operands = tape_.operands(node);
+    for (std::size_t k = 0; k < operands.size(); ++k) {
+      LaneStep::Port port;
+      port.buffer = contiguousBufferOf(operands[k]);
+      const Around a = around(tape_.shape(operands[k]), attributes.operandAxes[k]);
+      const bool isShared = attributes.operandAxes[k] < 0;
+      port.kind = isShared ? LaneStep::Port::Kind::Shared : LaneStep::Port::Kind::Mapped;
+      port.outer = isShared ? 1 : a.outer;
+      port.inner = isShared ? tape_.count(operands[k]) : a.inner;
+      step.inputs.push_back(port);
+    }
+    step.outputs.resize(attributes.outputs.size());
+    std::vector<NodeId> items(attributes.outputs.size(), kNoNode);
+    for (const NodeId item : items_[id])
+      items[static_cast<std::size_t>(tape_.attrs(tape_.node(item))[0])] = item;
+    for (std::size_t k = 0; k < items.size(); ++k) {
+      LaneStep::Port& port = step.outputs[k];
+      const auto [kind, axisOrTerms] = attributes.outputs[k];
+      const std::int64_t perLane =
+          step.plan->buffers[step.plan->outputs[k].buffer].elements / step.block;
+      if (kind == LaneOutput::Mapped) {
+        // One that nobody reads needs a place all the same.
+        if (items[k] != kNoNode) {
+          const Around a = around(tape_.shape(items[k]), axisOrTerms);
+          port.outer = a.outer;
+          port.inner = a.inner;
+        } else {
+          port.inner = perLane;
+        }
+      } else {
+        port.kind = LaneStep::Port::Kind::Reduce;
+        port.terms = axisOrTerms;
+        port.inner = perLane / std::max<std::int64_t>(1, axisOrTerms);
+        port.op = kind == LaneOutput::Sum   ? ReduceOp::Sum
+                  : kind == LaneOutput::Max ? ReduceOp::Max
+                                            : ReduceOp::Min;
+      }
+      const std::int64_t elements =
+          port.inner * (kind == LaneOutput::Mapped ? port.outer * step.lanes : 1);
+      port.buffer = items[k] != kNoNode ? bufferOf(items[k])
+                                        : addBuffer({Base::Temp, 0, elements});
+    }
+    return step;
   }
 
   StridedOperand strided(NodeId operand) {
@@ -286,12 +363,45 @@ class Planner : public BufferTable {
   std::vector<Site> sites_;
   std::vector<Site> outputSites_;
   std::vector<NodeId> libraries_;
+  std::unordered_map<NodeId, std::vector<NodeId>> items_;  ///< of loops over lanes
 };
+
+
+
+/// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.
+constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;
+constexpr std::int64_t kMinBlock = 16, kMaxBlock = 128;
+
+/// The loop without its ports: as many lanes a block as keep all values of the body near.
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
+  std::vector<bool> isMapped;
+  for (const std::int64_t axis : attributes.operandAxes) isMapped.push_back(axis >= 0);
+  const auto planOf = [&](std::int64_t block) {
+    return Planner(overLanes(body, block, isMapped)).run();
+  };
+  LaneStep step;
+  step.lanes = attributes.lanes;
+  step.block = kMinBlock;
+  step.plan = planOf(step.block);
+  const std::int64_t perLane = (step.plan->ioDoubles + step.plan->tempDoubles) / kMinBlock + 1;
+  const std::int64_t near = step.plan->tempDoubles == 0 ? kFirstLevel : kSecondLevel;
+  const std::int64_t most = (step.lanes + kMinBlock - 1) / kMinBlock * kMinBlock;
+  const std::int64_t block =
+      std::min(most, std::clamp(near / perLane / kMinBlock * kMinBlock, kMinBlock, kMaxBlock));
+  if (block != step.block) {
+    step.block = block;
+    step.plan = planOf(block);
+  }
+  return step;
+}
 
 }  // namespace
 
-std::shared_ptr<const Plan> makePlan(TapePtr tape) {
-  return Planner(contractMultiplyAdds(expandCalls(tape))).run();
+std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
+  TapePtr final = contractMultiplyAdds(expandCalls(tape));
+  if (options.scalars && isSmall(*final)) return Planner(scalarize(*final)).run();
+  if (options.lanes) final = formLanes(final);
+  return Planner(std::move(final)).run();
 }
 
 }  // namespace adjoint

@@ -6,8 +6,14 @@
 
 namespace adjoint {
 
+/// Ways to compute the same bits, to be switched off for comparisons.
+struct PlanOptions {
+  bool scalars = true;  ///< small functions as scalar code
+  bool lanes = true;    ///< loops over blocks of lanes around several kernels
+};
+
 /// Compiles a tape: fused multiply-adds, kernels, buffers and their places. Throws ERR_LIMIT or
 /// ERR_MEMORY.
-std::shared_ptr<const Plan> makePlan(TapePtr tape);
+std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options = {});
 
 }  // namespace adjoint

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <sstream>
 
 #include "ops/row.h"
 #include "plan/plan.h"
@@ -89,6 +90,20 @@ std::string stepText(const ScatterAddStep& s) {
          std::to_string(s.count) + " into " + std::to_string(s.size) + "\n";
 }
 std::string stepText(const Kernel& kernel) { return kernel.toString(); }
+std::string stepText(const LaneStep& s) {
+  std::string text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
+  for (const LaneStep::Port& port : s.inputs) text += " " + b(port.buffer);
+  text += " ->";
+  for (const LaneStep::Port& port : s.outputs) {
+    text += " " + b(port.buffer);
+    if (port.kind == LaneStep::Port::Kind::Reduce)
+      text += port.op == ReduceOp::Sum ? " (sum)" : port.op == ReduceOp::Max ? " (max)" : " (min)";
+  }
+  text += "\n";
+  std::istringstream lines(s.plan->toString());
+  for (std::string line; std::getline(lines, line);) text += "  | " + line + "\n";
+  return text;
+}
 
 }  // namespace
 
@@ -133,6 +148,8 @@ std::size_t Plan::bytes() const {
                kernel->accesses.capacity() * sizeof(Access) +
                kernel->constants.capacity() * sizeof(double) +
                kernel->maps.capacity() * sizeof(IndexMap);
+    } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
+      total += loop->plan->bytes();
     }
   }
   return total + (tape ? tape->bytes() : 0);

@@ -257,13 +257,15 @@ void Builder::dropUnusedRules() {
   std::vector<std::int64_t> renumbered(tape.rules_.size(), -1);
   std::vector<std::shared_ptr<const CustomRule>> rules;
   for (Node& node : tape.nodes_) {
-    if (node.op != tapeop::kCustom) continue;
-    const auto old = static_cast<std::size_t>(tape.attrs_[node.attr][0]);
+    if (!tapeop::hasRule(node.op)) continue;
+    std::vector<std::int64_t> attrs = tape.attrs_[node.attr];
+    const auto old = static_cast<std::size_t>(attrs[0]);
     if (renumbered[old] < 0) {
       renumbered[old] = static_cast<std::int64_t>(rules.size());
       rules.push_back(tape.rules_[old]);
     }
-    node.attr = internAttrs({&renumbered[old], 1});
+    attrs[0] = renumbered[old];
+    node.attr = internAttrs(attrs);
   }
   tape.rules_ = std::move(rules);
 }

@@ -27,6 +27,8 @@ constexpr OpCode kInput = 1;     ///< attr: index into Tape::inputs
 constexpr OpCode kConstant = 2;  ///< every element equal; the value's bits are in operand[0..1]
 constexpr OpCode kData = 3;      ///< dense constant; attr: index into Tape::data
 constexpr OpCode kCustom = 220;  ///< attrs: index into the tape's rules
+constexpr OpCode kLanes = 222;   ///< attrs: likewise, and more
+constexpr bool hasRule(OpCode op) { return op == kCustom || op == kLanes; }
 }  // namespace tapeop
 
 /// One operation with its operands: 28 bytes, so a tape of a million nodes stays small.

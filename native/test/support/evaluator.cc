@@ -32,24 +32,28 @@ Evaluator::Memory Evaluator::allocate(std::int64_t doubles) {
   return Memory(static_cast<double*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
 }
 
-Evaluator::Evaluator(const TapePtr& tape) : Evaluator(makePlan(tape)) {}
+Evaluator::Evaluator(const TapePtr& tape)
+    : Evaluator(makePlan(tape), makePlan(tape, {.scalars = false, .lanes = false})) {}
 
-Evaluator::Evaluator(std::shared_ptr<const Plan> plan)
+Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
+
+Evaluator::Evaluator(std::shared_ptr<const Plan> plan, std::shared_ptr<const Plan> plain)
     : plan_(std::move(plan)),
       executable_(makeExecutable(plan_)),
-      interpreter_(makeInterpreter(plan_)),
+      interpreter_(makeInterpreter(std::move(plain))),
       io_(allocate(plan_->ioDoubles)),
       workspace_(
           allocate(std::max(executable_->workspaceDoubles(), interpreter_->workspaceDoubles()))) {}
 
 RunStatus Evaluator::tryRun(const Arrays& inputs, Arrays& outputs) {
   const RunStatus status = runOn(*executable_, inputs, outputs);
+  // Valgrind takes the sign of some zeros wrong, in different instructions.
+  if (std::getenv("ADJOINT_VALGRIND") != nullptr) return status;
   Arrays interpreted;
   const RunStatus same = runOn(*interpreter_, inputs, interpreted);
   EXPECT_EQ(status.ok, same.ok);
   EXPECT_EQ(status.node, same.node);
-  // Valgrind takes the sign of some zeros wrong, in different instructions.
-  if (status.ok && std::getenv("ADJOINT_VALGRIND") == nullptr) {
+  if (status.ok) {
     EXPECT_TRUE(identical(outputs, interpreted)) << "generated code and interpreter differ";
   }
   return status;

@@ -19,8 +19,8 @@ using Arrays = std::vector<Values>;
 bool identical(double a, double b);
 bool identical(const Arrays& a, const Arrays& b);
 
-/// A tape made into a plan and run with generated code and by the interpreter, which must agree to
-/// the bit. Memory the plan does not promise to write is poisoned with NaN before every run.
+/// A tape made into a plan and run with generated code, and made into a plain plan and run by the
+/// interpreter; the two must agree to the bit. Memory the plan does not promise to write is poisoned with NaN before every run.
 class Evaluator {
  public:
   explicit Evaluator(const TapePtr& tape);
@@ -38,6 +38,7 @@ class Evaluator {
     void operator()(double* p) const { std::free(p); }
   };
   using Memory = std::unique_ptr<double, Free>;
+  Evaluator(std::shared_ptr<const Plan> plan, std::shared_ptr<const Plan> plain);
   static Memory allocate(std::int64_t doubles);
   RunStatus runOn(const Executable& executable, const Arrays& inputs, Arrays& outputs);
 

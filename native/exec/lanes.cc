@@ -1,0 +1,242 @@
+#include "exec/lanes.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "exec/pool.h"
+#include "exec/transpose.h"
+
+namespace adjoint::exec {
+namespace {
+
+/// Lanes that a thread takes at a time where no sum says otherwise.
+constexpr std::int64_t kChunkLanes = 1024;
+
+bool isReduction(const LaneStep::Port& port) {
+  return port.kind == LaneStep::Port::Kind::Reduce;
+}
+
+}  // namespace
+
+LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
+                         std::shared_ptr<const Executable> body)
+    : body_(std::move(body)), lanes_(step.lanes), block_(step.block) {
+  const auto takeFrom = [](std::int64_t& at, std::int64_t doubles) {
+    const std::int64_t from = at;
+    at += roundUp(doubles, 8);
+    return from;
+  };
+  const Plan& inner = body_->plan();
+  io_ = takeFrom(perThread_, inner.ioDoubles);
+  workspace_ = takeFrom(perThread_, body_->workspaceDoubles(1));
+  std::int64_t widest = 0;
+  const auto makePort = [&](const LaneStep::Port& outside, const IoPort& inside) {
+    Port port;
+    port.outside = outside;
+    const Buffer& buffer = plan.buffers[outside.buffer];
+    port.place = {buffer.base, buffer.offset};
+    port.offset = inner.buffers[inside.buffer].offset;
+    port.rows = outside.outer * outside.inner;
+    if (isReduction(outside)) {
+      port.rows = outside.terms * outside.inner;
+      widest = std::max(widest, port.rows);
+    }
+    return port;
+  };
+  for (std::size_t i = 0; i < step.inputs.size(); ++i)
+    inputs_.push_back(makePort(step.inputs[i], inner.inputs[i]));
+  for (std::size_t i = 0; i < step.outputs.size(); ++i)
+    outputs_.push_back(makePort(step.outputs[i], inner.outputs[i]));
+  turned_ = takeFrom(perThread_, widest * block_);
+
+  // A chunk has whole blocks, and whole chunks of every sum (docs/design/0003).
+  chunkLanes_ = roundUp(kChunkLanes, block_);
+  for (const Port& port : outputs_) {
+    if (!isReduction(port.outside)) continue;
+    const std::int64_t terms = std::max<std::int64_t>(1, port.outside.terms);
+    chunkLanes_ = std::lcm(chunkLanes_, kSumChunk / std::gcd(kSumChunk, terms));
+  }
+  chunks_ = (lanes_ + chunkLanes_ - 1) / chunkLanes_;
+
+  for (Port& port : outputs_) {
+    if (!isReduction(port.outside)) continue;
+    const std::int64_t terms = std::min(chunkLanes_, lanes_) * port.outside.terms;
+    const std::int64_t inner_ = port.outside.inner;
+    port.state = takeFrom(perThread_, sizeof(ReduceState) / sizeof(double));
+    port.accumulators = takeFrom(perThread_, shapeOf(port, terms).accumulators(inner_));
+    const std::int64_t parts = (lanes_ * port.outside.terms + kSumChunk - 1) / kSumChunk;
+    port.table = takeFrom(scratch_, parts * inner_);
+    port.total = takeFrom(scratch_, shapeOf(port, parts).accumulators(inner_));
+  }
+  first_ = takeFrom(scratch_, perThread_);
+}
+
+/// One chunk of a sum, or the sum of all chunks' results.
+ReduceShape LaneProgram::shapeOf(const Port& port, std::int64_t terms) const {
+  ReduceShape shape;
+  shape.op = port.outside.op;
+  shape.terms = terms;
+  shape.inner = port.outside.inner;
+  shape.contiguous = true;
+  return shape;
+}
+
+void LaneProgram::share(const RunContext& context, double* own) const {
+  for (const Port& port : inputs_) {
+    if (port.outside.kind == LaneStep::Port::Kind::Shared)
+      std::memcpy(own + io_ + port.offset, context.at(port.place.base, port.place.offset),
+                  static_cast<std::size_t>(port.rows) * sizeof(double));
+  }
+}
+
+void LaneProgram::readBlock(const RunContext& context, double* own, std::int64_t first,
+                            std::int64_t n) const {
+  for (const Port& port : inputs_) {
+    if (port.outside.kind == LaneStep::Port::Kind::Shared) continue;
+    const std::int64_t inner = port.outside.inner;
+    const double* from = context.at(port.place.base, port.place.offset) + first * inner;
+    double* to = own + io_ + port.offset;
+    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+      if (inner == 1) {
+        std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(double));
+      } else {
+        transpose(from, inner, n, inner, to, block_);
+      }
+      from += lanes_ * inner;
+      to += inner * block_;
+    }
+    if (n == block_) continue;
+    // The last block repeats its last lane.
+    for (std::int64_t row = 0; row < port.rows; ++row) {
+      double* at = own + io_ + port.offset + row * block_;
+      std::fill(at + n, at + block_, at[n - 1]);
+    }
+  }
+}
+
+void LaneProgram::writeBlock(const RunContext& context, double* own, std::int64_t first,
+                             std::int64_t n) const {
+  for (const Port& port : outputs_) {
+    const std::int64_t inner = port.outside.inner;
+    const double* from = own + io_ + port.offset;
+    if (isReduction(port.outside)) {
+      if (port.rows == 0) continue;
+      if (port.rows > 1) {
+        double* turned = own + turned_;
+        transpose(from, block_, port.rows, n, turned, port.rows);
+        from = turned;
+      }
+      feed(port, context, own, from, first * port.outside.terms, n * port.outside.terms);
+      continue;
+    }
+    double* to = context.at(port.place.base, port.place.offset) + first * inner;
+    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+      if (inner == 1) {
+        std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(double));
+      } else {
+        transpose(from, block_, inner, n, to, inner);
+      }
+      from += inner * block_;
+      to += lanes_ * inner;
+    }
+  }
+}
+
+/// Rows `at` .. at + rows - 1 of a sum, chunk by chunk; a chunk's result goes into the table.
+void LaneProgram::feed(const Port& port, const RunContext& context, double* own, const double* x,
+                       std::int64_t at, std::int64_t rows) const {
+  const std::int64_t all = lanes_ * port.outside.terms;
+  const std::int64_t inner = port.outside.inner;
+  ReduceState& state = *reinterpret_cast<ReduceState*>(own + port.state);
+  while (rows > 0) {
+    const std::int64_t part = at / kSumChunk, start = part * kSumChunk;
+    const std::int64_t length = std::min(kSumChunk, all - start);
+    const std::int64_t run = std::min(rows, start + length - at);
+    const ReduceShape shape = shapeOf(port, length);
+    if (at == start) {
+      state.accumulators = own + port.accumulators;
+      state.results = context.scratch + port.table + part * inner;
+      beginReduce(shape, state, 0, inner);
+    }
+    feedReduce(shape, state, x, run * inner);
+    x += run * inner;
+    at += run;
+    rows -= run;
+  }
+}
+
+bool LaneProgram::runChunk(const RunContext& context, double* own, std::int64_t chunk) const {
+  if (stopped(context)) return false;
+  const std::int64_t end = std::min(lanes_, (chunk + 1) * chunkLanes_);
+  for (std::int64_t first = chunk * chunkLanes_; first < end; first += block_) {
+    const std::int64_t n = std::min(block_, end - first);
+    readBlock(context, own, first, n);
+    const RunStatus status = body_->run(own + io_, own + workspace_, nullptr);
+    if (!status.ok) {
+      *context.status = status;
+      return false;
+    }
+    writeBlock(context, own, first, n);
+  }
+  return true;
+}
+
+/// The chunks' results are the terms of a last reduction.
+void LaneProgram::finish(const RunContext& context) const {
+  for (const Port& port : outputs_) {
+    if (!isReduction(port.outside)) continue;
+    const std::int64_t inner = port.outside.inner;
+    const std::int64_t terms = lanes_ * port.outside.terms;
+    double* results = context.at(port.place.base, port.place.offset);
+    if (terms == 0) {
+      std::fill_n(results, inner, emptyReduce(port.outside.op));
+      continue;
+    }
+    const std::int64_t parts = (terms + kSumChunk - 1) / kSumChunk;
+    const ReduceShape shape = shapeOf(port, parts);
+    ReduceState state;
+    state.accumulators = context.scratch + port.total;
+    state.results = results;
+    beginReduce(shape, state, 0, inner);
+    feedReduce(shape, state, context.scratch + port.table, parts * inner);
+  }
+}
+
+struct LaneProgram::Worker {
+  const LaneProgram& program;
+  const RunContext& context;
+  std::atomic<bool> isFailing{false};
+
+  double* memory(unsigned worker) const {
+    return worker == 0 ? context.scratch + program.first_
+                       : context.threadScratch + (worker - 1) * program.perThread_;
+  }
+
+  static bool run(void* self, unsigned worker, std::int64_t chunk) noexcept {
+    auto& w = *static_cast<Worker*>(self);
+    RunStatus status;
+    RunContext context = w.context;
+    context.status = &status;
+    if (w.program.runChunk(context, w.memory(worker), chunk)) return true;
+    // The first to fail says why.
+    if (!w.isFailing.exchange(true)) *w.context.status = status;
+    return false;
+  }
+};
+
+bool LaneProgram::run(const RunContext& context) const noexcept {
+  const unsigned most = context.control == nullptr ? 1 : context.control->threads;
+  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, chunks_));
+  Worker worker{*this, context};
+  for (unsigned t = 0; t < std::max(1u, threads); ++t) share(context, worker.memory(t));
+  Pool::Loop loop;
+  loop.body = Worker::run;
+  loop.context = &worker;
+  loop.chunks = chunks_;
+  if (!Pool::shared().run(loop, threads)) return false;
+  finish(context);
+  return true;
+}
+
+}  // namespace adjoint::exec

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+
+#include "exec/block.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+/// A loop over blocks of lanes around an executable of its own.
+class LaneProgram {
+ public:
+  LaneProgram(const Plan& plan, const LaneStep& step, std::shared_ptr<const Executable> body);
+
+  /// Doubles of scratch memory, for one thread, and for each one more.
+  std::int64_t scratch() const { return scratch_; }
+  std::int64_t threadScratch() const { return perThread_; }
+  const Executable& body() const { return *body_; }
+  /// False: status says why.
+  bool run(const RunContext& context) const noexcept;
+
+ private:
+  struct Port {
+    LaneStep::Port outside;
+    Place place;
+    std::int64_t offset = 0;  ///< in the body's memory
+    std::int64_t rows = 0;    ///< of a block: elements of a lane
+    // Reductions: where the sum of one chunk and those of all chunks stand.
+    std::int64_t state = 0, accumulators = 0;  ///< in a thread's memory
+    std::int64_t table = 0;                    ///< scratch offset: results by chunk
+    std::int64_t total = 0;                    ///< scratch offset: the last reduction's accumulators
+  };
+  struct Worker;
+
+  bool runChunk(const RunContext& context, double* own, std::int64_t chunk) const;
+  ReduceShape shapeOf(const Port& port, std::int64_t terms) const;
+  void share(const RunContext& context, double* own) const;
+  void readBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
+  void writeBlock(const RunContext& context, double* own, std::int64_t first,
+                  std::int64_t n) const;
+  void feed(const Port& port, const RunContext& context, double* own, const double* x,
+            std::int64_t at, std::int64_t rows) const;
+  void finish(const RunContext& context) const;
+
+  std::shared_ptr<const Executable> body_;
+  std::int64_t lanes_, block_;
+  std::int64_t chunkLanes_ = 0, chunks_ = 0;
+  std::vector<Port> inputs_, outputs_;
+  std::int64_t io_ = 0, workspace_ = 0, turned_ = 0;  ///< in a thread's memory
+  std::int64_t perThread_ = 0;
+  std::int64_t first_ = 0;  ///< scratch offset: the first thread's memory
+  std::int64_t scratch_ = 0;
+};
+
+}  // namespace adjoint::exec

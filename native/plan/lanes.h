@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tape/tape.h"
+
+namespace adjoint {
+
+/// What a loop over lanes gives for one output of its body.
+enum class LaneOutput : std::uint8_t {
+  Mapped,  ///< every lane's value, along an axis of the result
+  Sum,     ///< reduced over lanes and the first `terms` elements of each lane's value
+  Max,
+  Min,
+};
+
+/// Attributes of a `lanes` node, in this order: rule, lanes, the lane axis of every operand (-1: the same in
+/// every lane), then kind and axis (or terms) of every output.
+struct LaneAttributes {
+  std::size_t rule = 0;
+  std::int64_t lanes = 0;
+  std::vector<std::int64_t> operandAxes;
+  struct Output {
+    LaneOutput kind = LaneOutput::Mapped;
+    std::int64_t axisOrTerms = 0;
+  };
+  std::vector<Output> outputs;
+
+  static LaneAttributes read(const Tape& t, const Node& node);
+  std::vector<std::int64_t> write() const;
+};
+
+/// Finds an index that many values share and that nothing mixes (points of a mixture, instances of a batch, the axis of a
+/// vmap), and moves everything done along it into `lanes` nodes: the body is a function of one lane. Their loops run
+/// over blocks of lanes that fit the caches, outermost around all of the body. What mixes lanes stays outside, before or
+/// after; sums over lanes are the loop's own. Gives the tape itself where there is nothing to gain.
+TapePtr formLanes(const TapePtr& t);
+
+/// The body of a `lanes` node over a block of lanes, which are the last axis of every mapped input and of every
+/// output; null where an operation has no such form.
+TapePtr overLanes(const TapePtr& body, std::int64_t lanes, const std::vector<bool>& isMapped);
+
+}  // namespace adjoint

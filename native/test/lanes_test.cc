@@ -1,0 +1,183 @@
+// Loops over blocks of lanes, and functions written out element by element: Evaluator compares each with a plain
+// plan of the same tape, to the bit.
+#include "plan/lanes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/build.h"
+#include "plan/contract.h"
+#include "plan/scalarize.h"
+#include "test/support/evaluator.h"
+#include "transform/transform.h"
+
+namespace adjoint::testing {
+namespace {
+
+using namespace ex;
+using Positions = std::vector<std::size_t>;
+
+Values numbers(std::int64_t n, double from, double step) {
+  Values result;
+  for (std::int64_t i = 0; i < n; ++i)
+    result.push_back(from + step * static_cast<double>(i * 7919 % 1000) / 1000);
+  return result;
+}
+
+bool hasLoops(const TapePtr& t) {
+  const TapePtr formed = formLanes(contractMultiplyAdds(t));
+  return std::ranges::any_of(formed->nodes(),
+                             [](const Node& node) { return opOf(node) == Op::Lanes; });
+}
+
+/// Squared error of an offset and three Gaussians on 20 points.
+TapePtr curve() {
+  Builder builder;
+  const Expr p{&builder, builder.input("p", {10})};
+  const Expr y{&builder, builder.input("y", {20})};
+  const Expr t{&builder, builder.data(numbers(20, -2, 4), {20})};
+  const auto at = [&](std::int64_t i) {
+    return broadcastTo(sliceAxis(p, 0, {i, 1, 1}), {20});
+  };
+  Expr model = at(0);
+  for (std::int64_t k = 0; k < 3; ++k) {
+    const Expr z = t - at(3 + 3 * k);
+    model = model + at(1 + 3 * k) * exp(-(at(2 + 3 * k) * square(z)));
+  }
+  return builder.finish({{"error", sum(square(model - y), {0}).id}});
+}
+
+TEST(Lanes, ABatchOfGradientsIsOneLoop) {
+  const TapePtr gradient = valueAndGrad(curve(), Positions{0});
+  for (const std::int64_t lanes : {32, 100, 1000}) {
+    const TapePtr batch = vmap(gradient, lanes, {true, true});
+    EXPECT_TRUE(hasLoops(batch));
+    Evaluator evaluator(batch);
+    EXPECT_EQ(evaluator.plan().steps.size(), 1u) << evaluator.plan().toString();
+    const Arrays all = evaluator({numbers(10 * lanes, 0.1, 1), numbers(20 * lanes, -1, 2)});
+    // And a lane is the single function.
+    const Values p = numbers(10 * lanes, 0.1, 1), y = numbers(20 * lanes, -1, 2);
+    const std::int64_t lane = lanes - 1;
+    const Arrays one = evaluate(gradient, {Values(p.begin() + lane * 10, p.begin() + lane * 10 + 10),
+                                           Values(y.begin() + lane * 20, y.begin() + lane * 20 + 20)});
+    EXPECT_EQ(all[0][static_cast<std::size_t>(lane)], one[0][0]);
+    for (std::size_t i = 0; i < 10; ++i)
+      EXPECT_EQ(all[1][static_cast<std::size_t>(lane) * 10 + i], one[1][i]);
+  }
+}
+
+/// A mixture of k Gaussians in d dimensions on n points, points as columns or as rows.
+TapePtr mixture(std::int64_t d, std::int64_t k, std::int64_t n, bool pointsAreRows) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", pointsAreRows ? Shape{n, d} : Shape{d, n})};
+  const Expr factor{&builder, builder.input("l", {k * d, d})};
+  const Expr alpha{&builder, builder.input("alpha", {k})};
+  const Expr columns = pointsAreRows ? transpose(x, {1, 0}) : x;
+  const Expr z = reshape(batchMatmul(factor, columns), {k, d, n});
+  const Expr terms = broadcastTo(reshape(alpha, {k, 1}), {k, n}) - 0.5 * sum(square(z), {1});
+  const Expr largest = stopGradient(reduceMax(terms, {0}));
+  const Expr shifted = terms - broadcastTo(reshape(largest, {1, n}), {k, n});
+  const Expr likelihood = log(sum(exp(shifted), {0})) + largest;
+  return builder.finish({{"f", sum(likelihood, {0}).id}});
+}
+
+TEST(Lanes, PointsOfAMixture) {
+  for (const bool pointsAreRows : {false, true}) {
+    for (const std::int64_t n : {40, 333, 5000}) {
+      const TapePtr t = valueAndGrad(mixture(3, 4, n, pointsAreRows), Positions{0, 1, 2});
+      EXPECT_TRUE(hasLoops(t));
+      evaluate(t, {numbers(3 * n, -1, 2), numbers(36, -1, 2), numbers(4, 0, 1)});
+    }
+  }
+  // Too many operations to write out.
+  const TapePtr large = valueAndGrad(mixture(10, 12, 200, true), Positions{1, 2});
+  EXPECT_TRUE(hasLoops(large));
+  evaluate(large, {numbers(2000, -1, 2), numbers(1200, -1, 2), numbers(12, 0, 1)});
+}
+
+/// Sums over lanes that lanes use again: two loops, one after the other.
+TEST(Lanes, LoopsThatWaitForEachOther) {
+  Builder builder;
+  const std::int64_t n = 500, m = 6;
+  const Expr x{&builder, builder.input("x", {n, m})};
+  const Expr s = sum(exp(x), {1});
+  const Expr total = sum(s, {0});
+  const Expr share = s / broadcastTo(total, {n});
+  const Expr rows = x * broadcastTo(reshape(share, {n, 1}), {n, m});
+  const TapePtr t =
+      builder.finish({{"f", sum(square(sum(rows, {1})), {0}).id}, {"rows", cumsum(rows, 1, false).id}});
+  EXPECT_TRUE(hasLoops(t));
+  evaluate(t, {numbers(n * m, -1, 2)});
+  evaluate(vjp(t, Positions{0}),
+           {numbers(n * m, -1, 2), {1.5}, numbers(n * m, -1, 3)});
+}
+
+/// Sums whose terms are lanes and more, of every length that has a rule of its own.
+TEST(Lanes, SumsOverLanesKeepTheirOrder) {
+  for (const std::int64_t n : {40, 1000, 5000, 9000}) {
+    for (const std::int64_t m : {3, 5, 64}) {
+      Builder builder;
+      const Expr x{&builder, builder.input("x", {n, m, 2})};
+      const Expr centered =
+          x - broadcastTo(reshape(sum(x, {1}) / static_cast<double>(m), {n, 1, 2}), {n, m, 2});
+      const Expr weighted = centered * cumsum(centered, 1, true);
+      const TapePtr t = builder.finish({{"all", sum(weighted, {0, 1, 2}).id},
+                                        {"first", sum(weighted, {0, 1}).id},
+                                        {"lanes", sum(weighted, {0}).id},
+                                        {"largest", reduceMax(weighted, {0, 2}).id},
+                                        {"rest", sum(weighted, {1, 2}).id}});
+      EXPECT_TRUE(hasLoops(t));
+      evaluate(t, {numbers(n * m * 2, -1, 2)});
+    }
+  }
+}
+
+/// Products of two matrices of a lane, and one with a matrix that all lanes share, from either side.
+TEST(Lanes, ProductsOfMatrices) {
+  const std::int64_t n = 70;
+  for (const std::int64_t m : {3, 20}) {
+    Builder builder;
+    const Expr a{&builder, builder.input("a", {n, m, m})};
+    const Expr b{&builder, builder.input("b", {n, m, m})};
+    const Expr shared{&builder, builder.input("s", {m, m})};
+    const Expr product = batchMatmul(a, b);
+    const Expr left = batchMatmul(broadcastTo(reshape(shared, {1, m, m}), {n, m, m}), product);
+    const Expr right = batchMatmul(product, broadcastTo(reshape(shared, {1, m, m}), {n, m, m}));
+    const TapePtr t = builder.finish({{"f", sum(square(left) * right, {1, 2}).id}});
+    EXPECT_TRUE(hasLoops(t)) << m;
+    const Arrays inputs = {numbers(n * m * m, -1, 2), numbers(n * m * m, -2, 3),
+                           numbers(m * m, -1, 2)};
+    evaluate(t, inputs);
+    Arrays seeds = inputs;
+    seeds.push_back(numbers(n, 0.5, 1));
+    evaluate(vjp(t, Positions{0, 1, 2}), seeds);
+  }
+}
+
+TEST(Lanes, OneKernelNeedsNoLoop) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {1000, 4})};
+  EXPECT_FALSE(hasLoops(builder.finish({{"f", sum(exp(x) * x, {0, 1}).id}})));
+}
+
+TEST(Scalars, SmallFunctionsAreOneScalarKernel) {
+  const TapePtr t = valueAndGrad(curve(), Positions{0});
+  Evaluator evaluator(t);
+  ASSERT_EQ(evaluator.plan().steps.size(), 1u);
+  EXPECT_EQ(std::get<Kernel>(evaluator.plan().steps[0]).points(), 1);
+  evaluator({numbers(10, 0.1, 1), numbers(20, -1, 2)});
+}
+
+TEST(Scalars, OperationsAreCountedAndLimited) {
+  const TapePtr t = curve();
+  const std::int64_t n = scalarOperations(*t, 1000);
+  EXPECT_GT(n, 300);
+  EXPECT_LT(n, 500);
+  EXPECT_EQ(scalarOperations(*t, n), n);
+  EXPECT_EQ(scalarOperations(*t, n - 1), -1);
+}
+
+}  // namespace
+}  // namespace adjoint::testing
