@@ -1,5 +1,6 @@
 // Exponentials, logarithms, powers, the sigmoid family.
 #include "ops/math/double_double.h"
+#include "ops/math/exp_core.h"
 #include "ops/math/kernels.h"
 #include "ops/math/sleef.h"
 
@@ -9,12 +10,19 @@ namespace {
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
 
+/// e^a everywhere: with the core's bits where that is right. Results below the normal doubles are
+/// rounded once more, by less than a unit in the last place in all.
+[[gnu::noinline, gnu::cold]] V expAnywhere(V a) {
+  // Beyond these every result is 0 or infinite.
+  const ExpParts<V> e = expParts(clamp(a, -746.0, 710.0));
+  const M k = bits(e.shifted) - bits(splat(kIntMagic));
+  const M half = k >> 1;
+  return e.mantissa * pow2(half) * pow2(k - half);
+}
+
 inline V exp(V a) {
-  V r = sleef::exp(a);
-  // SLEEF gives infinity a little before the largest double.
-  const M edge = (a > 709.0) & (a < 709.8);
-  if (__builtin_expect(any(edge), 0)) r = select(edge, value(expDD({a, V{}})), r);
-  return r;
+  const CoreResult<V> r = expCore(a);
+  return __builtin_expect(any(r.outside), 0) ? expAnywhere(a) : r.value;
 }
 
 inline V log1p(V a) {
@@ -125,13 +133,13 @@ inline Difference difference(V a, V b) {
 }
 
 inline V sigmoid(V a) {
-  const V e = sleef::exp(-abs(a));
+  const V e = exp(-abs(a));
   return select(a < 0.0, e, 1.0) / (1.0 + e);
 }
 /// 1 / (1 + e^(b-a)), where a - b may need more than 53 bits.
 inline V sigmoidDifference(V a, V b) {
   const Difference d = difference(a, b);
-  V e = sleef::exp(-abs(d.hi));
+  V e = exp(-abs(d.hi));
   e = fma(e, -flipSign(d.lo, d.hi), e);
   return select(d.hi < 0.0, e, 1.0) / (1.0 + e);
 }
@@ -149,7 +157,7 @@ inline V sigmoidDifferenceDerivative(V a, V b) {
 inline V sech2(V a) { return bell({2.0 * abs(a), V{}}, 2); }
 
 inline V softplus(V a) {
-  const V tail = sleef::log1p(sleef::exp(-abs(a)));
+  const V tail = sleef::log1p(exp(-abs(a)));
   return select(a > 0.0, a + tail, tail);
 }
 inline V logAddExp(V a, V b) {
@@ -157,7 +165,7 @@ inline V logAddExp(V a, V b) {
   Difference d = difference(a, b);
   // Equal operands, infinite ones too.
   d.hi = select(a == b, 0.0, d.hi);
-  V e = sleef::exp(-abs(d.hi));
+  V e = exp(-abs(d.hi));
   e = fma(e, -flipSign(d.lo, d.hi), e);
   const V r = top + sleef::log1p(e);
   return select(isNaN(a) | isNaN(b), a + b, r);

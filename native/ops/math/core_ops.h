@@ -1,0 +1,57 @@
+#pragma once
+
+#include "ops/math/vec.h"
+
+/// The operations that the cores (exp_core.h, ...) are written in, for vectors of this build. A
+/// core is a template, straight-line, and calls these by name only, so that another type can have
+/// them too: one that records instructions instead of executing them, say, in its own namespace.
+/// Every operation is one instruction, or two, of every processor.
+namespace adjoint::simd {
+
+/// A constant of the type of the first operand, whose value does not matter.
+inline V constantLike(V, double x) { return splat(x); }
+/// The same from its bit pattern.
+inline V bitsLike(V, long long x) { return fromBits(splatInt(x)); }
+
+inline V add(V a, V b) { return a + b; }
+inline V sub(V a, V b) { return a - b; }
+inline V mul(V a, V b) { return a * b; }
+inline V div(V a, V b) { return a / b; }
+
+// Fused, where the processor does it. A core must be accurate either way; without the instruction
+// it has bits of its own, as everything has (design note 0007).
+#if defined(__FMA__) || !defined(__x86_64__)
+inline V mulAdd(V a, V b, V c) { return fma(a, b, c); }
+#else
+inline V mulAdd(V a, V b, V c) { return a * b + c; }
+#endif
+
+// Bit patterns, as 64-bit integers that wrap around.
+typedef unsigned long long Pattern __attribute__((vector_size(sizeof(V))));
+inline Pattern pattern(V a) { return reinterpret_cast<Pattern>(a); }
+inline V fromPattern(Pattern a) { return reinterpret_cast<V>(a); }
+inline V andBits(V a, V b) { return fromPattern(pattern(a) & pattern(b)); }
+inline V orBits(V a, V b) { return fromPattern(pattern(a) | pattern(b)); }
+inline V xorBits(V a, V b) { return fromPattern(pattern(a) ^ pattern(b)); }
+inline V addBits(V a, V b) { return fromPattern(pattern(a) + pattern(b)); }
+inline V subBits(V a, V b) { return fromPattern(pattern(a) - pattern(b)); }
+inline V shiftLeftBits(V a, int n) { return fromPattern(pattern(a) << n); }
+inline V shiftRightBits(V a, int n) { return fromPattern(pattern(a) >> n); }
+
+/// The mask of the lanes where a < b does not hold, those with NaN among them.
+#if defined(__AVX2__) && defined(__FMA__) && !defined(__AVX512F__)
+inline M notLess(V a, V b) { return reinterpret_cast<M>(_mm256_cmp_pd(a, b, _CMP_NLT_UQ)); }
+#else
+inline M notLess(V a, V b) { return ~(a < b); }
+#endif
+inline M eitherMask(M a, M b) { return a | b; }
+
+/// What a core gives: a value, and the mask of the lanes where it is not the function's, which the
+/// caller must compute otherwise.
+template <class T>
+struct CoreResult {
+  T value;
+  decltype(notLess(T(), T())) outside;
+};
+
+}  // namespace adjoint::simd

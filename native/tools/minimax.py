@@ -1,0 +1,55 @@
+"""Prints coefficients of the cores in native/ops/math: python3 native/tools/minimax.py exp|log
+
+Lawson's algorithm: least squares whose weights are multiplied by the error until that is level, in
+200 bits. Some coefficients are fixed: those that are exact, and the leading one, which is rounded to
+a double first, so that the others make up for it. Needs mpmath.
+"""
+
+import sys
+from mpmath import atanh, cos, exp, log, lu_solve, matrix, mp, mpf, nstr, pi, sqrt
+
+mp.prec = 200
+
+
+def fit(f, weight, lo, hi, fixed, powers, points=160, rounds=60):
+    """Coefficients by power, with the least largest |f(x) - polynomial(x)| weight(x)."""
+    xs = [(lo + hi) / 2 + (hi - lo) / 2 * cos(pi * (i + mpf(1) / 2) / points) for i in range(points)]
+    unit = hi
+    rest = [(f(x) - sum(c * x**k for k, c in fixed.items())) * weight(x) for x in xs]
+    basis = [[(x / unit) ** k * weight(x) for k in powers] for x in xs]
+    level, best = [mpf(1)] * points, None
+    n = len(powers)
+    for _ in range(rounds):
+        a, b = matrix(n, n), matrix(n, 1)
+        for row, r, w in zip(basis, rest, level):
+            for i in range(n):
+                b[i] += w * row[i] * r
+                for j in range(n):
+                    a[i, j] += w * row[i] * row[j]
+        c = lu_solve(a, b)
+        errors = [abs(r - sum(c[i] * row[i] for i in range(n))) for row, r in zip(basis, rest)]
+        if best is None or max(errors) < best[0]:
+            best = max(errors), {k: c[i] / unit**k for i, k in enumerate(powers)}
+        total = sum(w * e for w, e in zip(level, errors))
+        level = [w * e / total for w, e in zip(level, errors)]
+    return {**fixed, **{k: mpf(float(c)) for k, c in best[1].items()}}
+
+
+def report(f, weight, lo, hi, coefficients):
+    value = lambda x: sum(c * x**k for k, c in coefficients.items())
+    xs = [lo + (hi - lo) * i / 3000 for i in range(3001)]
+    worst = max(abs(f(x) - value(x)) * weight(x) for x in xs if x)
+    print(f"largest error 2^{nstr(log(worst, 2), 4)}")
+    for k, c in coefficients.items():
+        print(f"  {k:2}  {float(c).hex()}")
+
+
+def printExp():
+    """e^r, relative; |r| <= ln(2)/2 and what the rounding to whole multiples adds."""
+    h = log(mpf(2)) / 2 * (1 + mpf(2) ** -20)
+    fixed = {0: mpf(1), 1: mpf(1), 2: mpf(float.fromhex("0x1.0000000000008p-1"))}
+    weight = lambda x: exp(-x)
+    report(exp, weight, -h, h, fit(exp, weight, -h, h, fixed, range(3, 12)))
+
+
+{"exp": printExp}[sys.argv[1]]()
