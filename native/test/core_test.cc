@@ -1,8 +1,8 @@
 // The cores of ops/math: the same bits from another type and beside lanes that leave the fast
 // range, and their edges.
 #include <gtest/gtest.h>
+#include <mpfr.h>
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 #include "ops/math/exp_core.h"
 #include "ops/math/kernels.h"
-#include "test/mp_real.h"
+#include "ops/math/log_core.h"
 
 namespace adjoint::testing {
 
@@ -28,6 +28,7 @@ Lane bitsLike(Lane, long long x) { return ofPattern(static_cast<std::uint64_t>(x
 Lane add(Lane a, Lane b) { return {a.x + b.x}; }
 Lane sub(Lane a, Lane b) { return {a.x - b.x}; }
 Lane mul(Lane a, Lane b) { return {a.x * b.x}; }
+Lane div(Lane a, Lane b) { return {a.x / b.x}; }
 Lane mulAdd(Lane a, Lane b, Lane c) {
 #if defined(__FMA__) || !defined(__x86_64__)
   return {std::fma(a.x, b.x, c.x)};
@@ -36,8 +37,10 @@ Lane mulAdd(Lane a, Lane b, Lane c) {
 #endif
 }
 Lane andBits(Lane a, Lane b) { return ofPattern(patternOf(a) & patternOf(b)); }
+Lane orBits(Lane a, Lane b) { return ofPattern(patternOf(a) | patternOf(b)); }
 Lane addBits(Lane a, Lane b) { return ofPattern(patternOf(a) + patternOf(b)); }
 Lane shiftLeftBits(Lane a, int n) { return ofPattern(patternOf(a) << n); }
+Lane shiftRightBits(Lane a, int n) { return ofPattern(patternOf(a) >> n); }
 bool notLess(Lane a, Lane b) { return !(a.x < b.x); }
 
 namespace {
@@ -47,12 +50,14 @@ std::size_t pointCount() {
   return text ? static_cast<std::size_t>(std::atoll(text)) : 20000;
 }
 
-std::vector<double> expOf(const std::vector<double>& x) {
+using Kernel = void (*)(double*, const double*, const double*, const double*, std::size_t, int);
+std::vector<double> values(Kernel kernel, const std::vector<double>& x) {
   std::vector<double> y(x.size());
-  kernel::exp(y.data(), x.data(), nullptr, nullptr, x.size(), 0);
+  kernel(y.data(), x.data(), nullptr, nullptr, x.size(), 0);
   return y;
 }
-double expOf(double x) { return expOf(std::vector<double>{x})[0]; }
+double expOf(double x) { return values(kernel::exp, {x})[0]; }
+double logOf(double x) { return values(kernel::log, {x})[0]; }
 
 std::uint64_t bitsOf(double x) { return std::bit_cast<std::uint64_t>(x); }
 
@@ -69,22 +74,59 @@ std::vector<double> expPoints(std::size_t n) {
   return x;
 }
 
-TEST(ExpCore, SameBitsFromAnyTypeAndBesideAnyLane) {
-  const std::vector<double> x = expPoints(20000), y = expOf(x);
-  const double outside[] = {INFINITY, -INFINITY, NAN, 709.5, -745, 1e308, -708, 708};
+/// Whether a core gives the kernel's bits, also where another lane of the vector is outside.
+template <class Core>
+void checkBits(Core core, Kernel kernel, const std::vector<double>& x,
+               const std::vector<double>& outside) {
+  const std::vector<double> y = values(kernel, x);
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const simd::CoreResult<Lane> lane = simd::expCore(Lane{x[i]});
+    const simd::CoreResult<Lane> lane = core(Lane{x[i]});
     ASSERT_FALSE(lane.outside) << x[i];
     ASSERT_EQ(bitsOf(lane.value.x), bitsOf(y[i])) << x[i];
-    // A vector with such a lane takes the other way.
     std::vector<double> mixed(8, x[i]);
-    mixed[i % 8] = outside[i / 8 % 8];
-    const std::vector<double> z = expOf(mixed);
-    for (std::size_t k = 0; k < 8; ++k) {
-      if (k == i % 8) continue;
-      ASSERT_EQ(bitsOf(z[k]), bitsOf(y[i])) << x[i] << " beside " << mixed[i % 8];
+    for (std::size_t k = i % 2; k < 8; k += 2) mixed[k] = outside[(i + k) / 2 % outside.size()];
+    const std::vector<double> z = values(kernel, mixed);
+    for (std::size_t k = 1 - i % 2; k < 8; k += 2) {
+      ASSERT_EQ(bitsOf(z[k]), bitsOf(y[i])) << x[i] << " beside " << mixed[0];
     }
   }
+}
+
+/// Whether values do not decrease from one double to the next.
+void checkIncreases(Kernel kernel, const std::vector<double>& edges) {
+  for (const double edge : edges) {
+    std::vector<double> x(2000, edge);
+    for (std::size_t i = 999; i-- > 0;) x[i] = std::nextafter(x[i + 1], -INFINITY);
+    for (std::size_t i = 1000; i < 2000; ++i) x[i] = std::nextafter(x[i - 1], INFINITY);
+    const std::vector<double> y = values(kernel, x);
+    for (std::size_t i = 1; i < 2000; ++i) ASSERT_LE(y[i - 1], y[i]) << x[i];
+  }
+}
+
+/// The largest error, in units in the last place, of values that are normal.
+double worstError(Kernel kernel, int (*mpfr)(mpfr_t, const mpfr_t, mpfr_rnd_t),
+                  const std::vector<double>& x) {
+  const std::vector<double> y = values(kernel, x);
+  mpfr_t exact, error;
+  mpfr_init2(exact, 120), mpfr_init2(error, 60);
+  double worst = 0, at = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mpfr_set_d(exact, x[i], MPFR_RNDN);
+    mpfr(exact, exact, MPFR_RNDN);
+    mpfr_sub_d(error, exact, y[i], MPFR_RNDN);
+    if (mpfr_zero_p(error)) continue;
+    mpfr_mul_2si(error, error, 53 - mpfr_get_exp(exact), MPFR_RNDN);
+    const double ulp = std::fabs(mpfr_get_d(error, MPFR_RNDN));
+    if (!(ulp <= worst)) worst = ulp, at = x[i];
+  }
+  mpfr_clear(exact), mpfr_clear(error);
+  if (std::getenv("ADJOINT_ULP_REPORT")) std::printf("%.4f ulp at %.17g\n", worst, at);
+  return worst;
+}
+
+TEST(ExpCore, SameBitsFromAnyTypeAndBesideAnyLane) {
+  checkBits([](Lane x) { return simd::expCore(x); }, kernel::exp, expPoints(20000),
+            {INFINITY, -INFINITY, NAN, 709.5, -745, 1e308, -708, 708});
 }
 
 TEST(ExpCore, EndsOfTheFastRange) {
@@ -117,43 +159,71 @@ TEST(ExpCore, SpecialValues) {
 }
 
 TEST(ExpCore, IncreasesAtItsEdges) {
-  const double edges[] = {0.0,
-                          708.0,
-                          -708.0,
-                          709.782712893384,
-                          -708.3964185322641,
-                          -745.1332191019411,
-                          0.34657359027997264,
-                          -0.34657359027997264,
-                          1.0397207708399179,
-                          707.703271,
-                          -707.703271};
-  for (const double edge : edges) {
-    std::vector<double> x(2000, edge);
-    for (std::size_t i = 999; i-- > 0;) x[i] = std::nextafter(x[i + 1], -INFINITY);
-    for (std::size_t i = 1000; i < 2000; ++i) x[i] = std::nextafter(x[i - 1], INFINITY);
-    const std::vector<double> y = expOf(x);
-    for (std::size_t i = 1; i < 2000; ++i) ASSERT_LE(y[i - 1], y[i]) << x[i];
+  checkIncreases(kernel::exp, {0.0, 708.0, -708.0, 709.782712893384, -708.3964185322641,
+                               -745.1332191019411, 0.34657359027997264, -0.34657359027997264,
+                               1.0397207708399179, 707.703271, -707.703271});
+}
+
+TEST(ExpCore, Accuracy) {
+  EXPECT_LE(worstError(kernel::exp, mpfr_exp, expPoints(pointCount())), 0.75);
+}
+
+/// Normal numbers of every size, those near 1 and near a change of k among them.
+std::vector<double> logPoints(std::size_t n) {
+  std::mt19937_64 random(6);
+  std::uniform_real_distribution<double> unit(-1, 1);
+  std::vector<double> x(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double u = unit(random), v = unit(random);
+    x[i] = i % 4 == 0   ? std::ldexp(1.5 + 0.5 * u, static_cast<int>(1022 * v))
+           : i % 4 == 1 ? 1 + 0.5 * u
+           : i % 4 == 2 ? 1 + u * std::exp2(-52 * std::fabs(v))
+                        : std::ldexp(std::sqrt(0.5) + 1e-3 * u, static_cast<int>(3 * v));
+  }
+  return x;
+}
+
+TEST(LogCore, SameBitsFromAnyTypeAndBesideAnyLane) {
+  checkBits([](Lane x) { return simd::logCore(x); }, kernel::log, logPoints(20000),
+            {INFINITY, -INFINITY, NAN, -NAN, 0.0, -0.0, -1.0, 5e-324, 1e-310, 1.7e308, -1e300});
+}
+
+TEST(LogCore, EndsOfTheFastRange) {
+  const double smallest = 0x1p-1022, largest = 0x1.6a09e667f3bcdp+1023;
+  for (const double x : {smallest, 1.0, 1e308, largest}) {
+    EXPECT_FALSE(simd::logCore(Lane{x}).outside) << x;
+  }
+  for (const double x : {std::nextafter(smallest, 0), 5e-324, 0.0,
+                         std::nextafter(largest, INFINITY), 0x1.fffffffffffffp+1023, HUGE_VAL}) {
+    EXPECT_TRUE(simd::logCore(Lane{x}).outside) << x;
+    EXPECT_TRUE(simd::logCore(Lane{-x}).outside) << -x;
+  }
+  for (const double x : {smallest, 1.0, 2.0, 1e308}) EXPECT_TRUE(simd::logCore(Lane{-x}).outside);
+  for (const std::uint64_t nan : {0x7ff0000000000001u, 0x7ff8000000000000u, 0x7fffffffffffffffu}) {
+    EXPECT_TRUE(simd::logCore(ofPattern(nan)).outside);
+    EXPECT_TRUE(simd::logCore(ofPattern(nan | 1ull << 63)).outside);
   }
 }
 
-/// What the comments of exp_core.h say.
-TEST(ExpCore, Accuracy) {
-  const std::vector<double> x = expPoints(pointCount()), y = expOf(x);
-  mpfr_t exact, error;
-  mpfr_init2(exact, 120), mpfr_init2(error, 60);
-  double worst = 0, at = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    mpfr_set_d(exact, x[i], MPFR_RNDN);
-    mpfr_exp(exact, exact, MPFR_RNDN);
-    mpfr_sub_d(error, exact, y[i], MPFR_RNDN);
-    mpfr_mul_2si(error, error, 53 - mpfr_get_exp(exact), MPFR_RNDN);
-    const double ulp = std::fabs(mpfr_get_d(error, MPFR_RNDN));
-    if (ulp > worst) worst = ulp, at = x[i];
+TEST(LogCore, SpecialValues) {
+  EXPECT_EQ(bitsOf(logOf(1.0)), 0u);
+  EXPECT_EQ(logOf(0.0), -INFINITY);
+  EXPECT_EQ(logOf(-0.0), -INFINITY);
+  EXPECT_EQ(logOf(INFINITY), INFINITY);
+  for (const double x : {double{NAN}, double{-NAN}, -5e-324, -1.0, -1e308, -HUGE_VAL}) {
+    EXPECT_TRUE(std::isnan(logOf(x))) << x;
   }
-  mpfr_clear(exact), mpfr_clear(error);
-  if (std::getenv("ADJOINT_ULP_REPORT")) std::printf("exp: %.4f ulp at %.17g\n", worst, at);
-  EXPECT_LE(worst, 0.75) << at;
+}
+
+TEST(LogCore, IncreasesAtItsEdges) {
+  checkIncreases(kernel::log, {1.0, 0x1p-1022, 0x1.6a09e667f3bcdp+1023, 0x1.6a09e667f3bcdp-1,
+                               0x1.6a09e667f3bcdp+0, 0x1.6a09e667f3bcdp+10});
+}
+
+TEST(LogCore, Accuracy) {
+  EXPECT_LE(worstError(kernel::log, mpfr_log, logPoints(pointCount())), 0.97);
+  EXPECT_LE(worstError(kernel::log, mpfr_log, {5e-324, 1e-310, 0x0.fffffffffffffp-1022, 1.7e308}),
+            1);
 }
 
 }  // namespace

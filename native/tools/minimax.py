@@ -52,4 +52,12 @@ def printExp():
     report(exp, weight, -h, h, fit(exp, weight, -h, h, fixed, range(3, 12)))
 
 
-{"exp": printExp}[sys.argv[1]]()
+def printLog():
+    """R(z) = 2 atanh(s)/s - 2, z = s^2, relative to 2; |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)."""
+    high = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * (1 + mpf(2) ** -20)
+    f = lambda z: 2 * atanh(sqrt(z)) / sqrt(z) - 2
+    weight = lambda z: mpf(1) / 2
+    report(f, weight, mpf(0), high, fit(f, weight, mpf(0), high, {}, range(1, 8)))
+
+
+{"exp": printExp, "log": printLog}[sys.argv[1]]()

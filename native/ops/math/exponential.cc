@@ -2,6 +2,7 @@
 #include "ops/math/double_double.h"
 #include "ops/math/exp_core.h"
 #include "ops/math/kernels.h"
+#include "ops/math/log_core.h"
 #include "ops/math/sleef.h"
 
 namespace adjoint::simd {
@@ -23,6 +24,17 @@ constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
 inline V exp(V a) {
   const CoreResult<V> r = expCore(a);
   return __builtin_expect(any(r.outside), 0) ? expAnywhere(a) : r.value;
+}
+
+/// log(a) everywhere: with the core's bits where that is right.
+[[gnu::noinline, gnu::cold]] V logAnywhere(V a) {
+  const CoreResult<V> r = logCore(a);
+  return select(r.outside, sleef::log(a), r.value);
+}
+
+inline V log(V a) {
+  const CoreResult<V> r = logCore(a);
+  return __builtin_expect(any(r.outside), 0) ? logAnywhere(a) : r.value;
 }
 
 inline V log1p(V a) {
@@ -182,7 +194,7 @@ ADJOINT_KERNEL1(exp, simd::exp(x))
 ADJOINT_KERNEL1(exp2, sleef::exp2(x))
 ADJOINT_KERNEL1(exp2Deriv, exp2Derivative(x, attr))
 ADJOINT_KERNEL1(expm1, sleef::expm1(x))
-ADJOINT_KERNEL1(log, sleef::log(x))
+ADJOINT_KERNEL1(log, simd::log(x))
 ADJOINT_KERNEL1(log2, sleef::log2(x))
 ADJOINT_KERNEL1(log10, sleef::log10(x))
 ADJOINT_KERNEL1(log1p, simd::log1p(x))
@@ -198,8 +210,8 @@ ADJOINT_KERNEL1(sech2, simd::sech2(x))
 ADJOINT_KERNEL1(softplus, simd::softplus(x))
 ADJOINT_KERNEL1(logsigmoid, -simd::softplus(-x))
 ADJOINT_KERNEL2(logaddexp, logAddExp(x, y))
-ADJOINT_KERNEL2(xlogy, xLogY(x, y, sleef::log(y)))
+ADJOINT_KERNEL2(xlogy, xLogY(x, y, simd::log(y)))
 ADJOINT_KERNEL2(xlog1py, xLogY(x, y, simd::log1p(y)))
-ADJOINT_KERNEL1(xlogx, xLogY(x, x, sleef::log(x)))
+ADJOINT_KERNEL1(xlogx, xLogY(x, x, simd::log(x)))
 
 }  // namespace adjoint::kernel
