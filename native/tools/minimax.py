@@ -1,4 +1,4 @@
-"""Prints coefficients of the cores in native/ops/math: python3 native/tools/minimax.py exp|log
+"""Prints coefficients of the cores in native/ops/math: python3 native/tools/minimax.py exp|log|sin|cos
 
 Lawson's algorithm: least squares whose weights are multiplied by the error until that is level, in
 200 bits. Some coefficients are fixed: those that are exact, and the leading one, which is rounded to
@@ -6,7 +6,7 @@ a double first, so that the others make up for it. Needs mpmath.
 """
 
 import sys
-from mpmath import atanh, cos, exp, log, lu_solve, matrix, mp, mpf, nstr, pi, sqrt
+from mpmath import atanh, cos, exp, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
 
 mp.prec = 200
 
@@ -53,11 +53,28 @@ def printExp():
 
 
 def printLog():
-    """R(z) = 2 atanh(s)/s - 2, z = s^2, relative to 2; |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)."""
-    high = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * (1 + mpf(2) ** -20)
+    """R(z) = 2 atanh(s)/s - 2, z = s^2, relative to 2; s of the numbers from 89/128 to 89/64."""
+    high = (mpf(39) / 217) ** 2 * (1 + mpf(2) ** -20)
     f = lambda z: 2 * atanh(sqrt(z)) / sqrt(z) - 2
     weight = lambda z: mpf(1) / 2
     report(f, weight, mpf(0), high, fit(f, weight, mpf(0), high, {}, range(1, 8)))
 
 
-{"exp": printExp, "log": printLog}[sys.argv[1]]()
+def printSin():
+    """sin(r) / r by z = r^2, relative; |r| <= pi / 4 and what the rounding to whole multiples adds."""
+    high = (pi / 4 * (1 + mpf(2) ** -15)) ** 2
+    f = lambda z: sin(sqrt(z)) / sqrt(z)
+    weight = lambda z: 1 / f(z)
+    report(f, weight, mpf(0), high, fit(f, weight, mpf(0), high, {0: mpf(1)}, range(1, 7)))
+
+
+def printCos():
+    """cos(r) by z = r^2, relative."""
+    high = (pi / 4 * (1 + mpf(2) ** -15)) ** 2
+    f = lambda z: cos(sqrt(z))
+    weight = lambda z: 1 / f(z)
+    fixed = {0: mpf(1), 1: mpf(-1) / 2}
+    report(f, weight, mpf(0), high, fit(f, weight, mpf(0), high, fixed, range(2, 8)))
+
+
+{"exp": printExp, "log": printLog, "sin": printSin, "cos": printCos}[sys.argv[1]]()

@@ -21,8 +21,11 @@ inline V div(V a, V b) { return a / b; }
 // Fused, where the processor does it. A core must be accurate either way; without the instruction
 // it has bits of its own, as everything has (design note 0007).
 #if defined(__FMA__) || !defined(__x86_64__)
+constexpr bool kIsFused = true;
+/// a * b + c.
 inline V mulAdd(V a, V b, V c) { return fma(a, b, c); }
 #else
+constexpr bool kIsFused = false;
 inline V mulAdd(V a, V b, V c) { return a * b + c; }
 #endif
 
@@ -44,7 +47,8 @@ inline M notLess(V a, V b) { return reinterpret_cast<M>(_mm256_cmp_pd(a, b, _CMP
 #else
 inline M notLess(V a, V b) { return ~(a < b); }
 #endif
-inline M eitherMask(M a, M b) { return a | b; }
+/// a where the first operand's sign bit is set, else b.
+inline V chooseNegative(V s, V a, V b) { return select(bits(s) < 0, a, b); }
 
 /// What a core gives: a value, and the mask of the lanes where it is not the function's, which the
 /// caller must compute otherwise.

@@ -1,6 +1,7 @@
 // Circular and hyperbolic functions, hypot and the derivatives of plane polar coordinates, sinc.
 #include "ops/math/double_double.h"
 #include "ops/math/kernels.h"
+#include "ops/math/sincos_core.h"
 #include "ops/math/sleef.h"
 
 namespace adjoint::simd {
@@ -10,6 +11,26 @@ constexpr double kPi = 0x1.921fb54442d18p+1;
 constexpr double kPiLow = 0x1.1a62633145c07p-53;
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
+
+// Sine and cosine everywhere: with the core's bits where that is right.
+[[gnu::noinline, gnu::cold]] V sinAnywhere(V a) {
+  const CoreResult<V> r = sinCore(a);
+  return select(r.outside, sleef::sin(a), r.value);
+}
+[[gnu::noinline, gnu::cold]] V cosAnywhere(V a) {
+  const CoreResult<V> r = cosCore(a);
+  return select(r.outside, sleef::cos(a), r.value);
+}
+inline V sin(V a) {
+  if constexpr (!kIsFused) return sleef::sin(a);
+  const CoreResult<V> r = sinCore(a);
+  return __builtin_expect(any(r.outside), 0) ? sinAnywhere(a) : r.value;
+}
+inline V cos(V a) {
+  if constexpr (!kIsFused) return sleef::cos(a);
+  const CoreResult<V> r = cosCore(a);
+  return __builtin_expect(any(r.outside), 0) ? cosAnywhere(a) : r.value;
+}
 
 // SLEEF's hyperbolic functions overflow from 709.78; e^|a| / 2 is exact enough from 20.
 inline V sinh(V a) {
@@ -254,8 +275,8 @@ inline V sincDerivative(V a, int n) {
 
 namespace adjoint::kernel {
 
-ADJOINT_KERNEL1(sin, sleef::sin(x))
-ADJOINT_KERNEL1(cos, sleef::cos(x))
+ADJOINT_KERNEL1(sin, simd::sin(x))
+ADJOINT_KERNEL1(cos, simd::cos(x))
 ADJOINT_KERNEL1(tan, nearZero(x, sleef::tan(x)))
 ADJOINT_KERNEL1(asin, sleef::asin(x))
 ADJOINT_KERNEL1(acos, sleef::acos(x))
