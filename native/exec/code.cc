@@ -4,6 +4,10 @@
 #include <array>
 #include <atomic>
 
+#include "ops/math/exp_core.h"
+#include "ops/math/log_core.h"
+#include "ops/math/sincos_core.h"
+
 namespace adjoint::exec {
 
 int arityOf(Micro kind) {
@@ -17,11 +21,15 @@ int arityOf(Micro kind) {
     case Micro::Store:
     case Micro::Sqrt:
     case Micro::Round:
+    case Micro::ShiftLeft:
+    case Micro::ShiftRight:
       return 1;
     case Micro::Fma:
     case Micro::Fms:
     case Micro::Fnma:
     case Micro::Select:
+    case Micro::Negative:
+    case Micro::Guard:
       return 3;
     default:
       return 2;
@@ -82,7 +90,7 @@ std::int64_t Code::spillDoubles(std::int64_t lanes) const {
     }
     most = std::max(most, alive);
   }
-  return kCallDoubles + (kNearSpills + most) * lanes;
+  return kCallDoubles + kSavedDoubles + (kNearSpills + most) * lanes;
 }
 
 std::uint32_t CodeWriter::constant(double x) {
@@ -94,6 +102,12 @@ std::uint32_t CodeWriter::constant(double x) {
         add(Micro::Constant, 0, 0, 0, static_cast<std::int32_t>(code_.constants.size() - 1));
   }
   return entry->second;
+}
+
+std::uint32_t CodeWriter::guard(std::uint32_t mask, std::uint32_t x, std::uint32_t otherwise,
+                                ElementKernel kernel) {
+  code_.calls.push_back({kernel, 0, 0});
+  return add(Micro::Guard, mask, x, otherwise, static_cast<std::int32_t>(code_.calls.size() - 1));
 }
 
 std::uint32_t Lowering::number(Value& v) {
@@ -117,6 +131,71 @@ std::uint32_t Lowering::extreme(Op op, std::uint32_t a, std::uint32_t b) {
   const std::uint32_t ordered = writer_.add(Micro::Select, same, zeros, one);
   const std::uint32_t unordered = writer_.compare(a, b, Predicate::Unordered);
   return writer_.add(Micro::Select, unordered, writer_.add(Micro::Add, a, b), ordered);
+}
+
+namespace {
+
+/// A value of generated code, for the cores of functions (ops/math/core_ops.h).
+struct Symbol {
+  CodeWriter* writer = nullptr;
+  std::uint32_t id = 0;
+
+  Symbol with(std::uint32_t other) const { return {writer, other}; }
+};
+
+Symbol binary(Micro kind, Symbol a, Symbol b) { return a.with(a.writer->add(kind, a.id, b.id)); }
+
+Symbol constantLike(Symbol like, double x) { return like.with(like.writer->constant(x)); }
+Symbol bitsLike(Symbol like, long long x) {
+  return like.with(like.writer->bits(static_cast<std::uint64_t>(x)));
+}
+Symbol add(Symbol a, Symbol b) { return binary(Micro::Add, a, b); }
+Symbol sub(Symbol a, Symbol b) { return binary(Micro::Sub, a, b); }
+Symbol mul(Symbol a, Symbol b) { return binary(Micro::Mul, a, b); }
+Symbol div(Symbol a, Symbol b) { return binary(Micro::Div, a, b); }
+Symbol mulAdd(Symbol a, Symbol b, Symbol c) {
+  if constexpr (simd::kIsFused) return a.with(a.writer->add(Micro::Fma, a.id, b.id, c.id));
+  return add(mul(a, b), c);
+}
+Symbol andBits(Symbol a, Symbol b) { return binary(Micro::And, a, b); }
+Symbol orBits(Symbol a, Symbol b) { return binary(Micro::Or, a, b); }
+Symbol xorBits(Symbol a, Symbol b) { return binary(Micro::Xor, a, b); }
+Symbol addBits(Symbol a, Symbol b) { return binary(Micro::AddBits, a, b); }
+Symbol shiftLeftBits(Symbol a, int n) { return a.with(a.writer->add(Micro::ShiftLeft, a.id, 0, 0, n)); }
+Symbol shiftRightBits(Symbol a, int n) {
+  return a.with(a.writer->add(Micro::ShiftRight, a.id, 0, 0, n));
+}
+Symbol notLess(Symbol a, Symbol b) {
+  return a.with(a.writer->compare(a.id, b.id, Predicate::NotLess));
+}
+Symbol chooseNegative(Symbol s, Symbol a, Symbol b) {
+  return s.with(s.writer->add(Micro::Negative, s.id, a.id, b.id));
+}
+
+}  // namespace
+
+/// The core of a function, and its kernel where the core is not the function.
+bool Lowering::lowerCore(Op op, Value& a, Value& result) {
+  const Symbol x{&writer_, number(a)};
+  simd::CoreResult<Symbol> core;
+  switch (op) {
+    case Op::Exp:
+      core = simd::expCore(x);
+      break;
+    case Op::Log:
+      core = simd::logCore(x);
+      break;
+    case Op::Sin:
+      core = simd::sinCore(x);
+      break;
+    case Op::Cos:
+      core = simd::cosCore(x);
+      break;
+    default:
+      return false;
+  }
+  result.number = writer_.guard(core.outside.id, x.id, core.value.id, rowOf(op).kernel);
+  return true;
 }
 
 bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
@@ -264,8 +343,14 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
       return true;
     }
     default:
-      return false;
+      return hasCore(op) && lowerCore(op, a, result);
   }
+}
+
+bool hasCore(Op op) {
+  // Without a fused multiply-add the kernels of sine and cosine have no core.
+  const bool isSine = op == Op::Sin || op == Op::Cos;
+  return op == Op::Exp || op == Op::Log || (isSine && simd::kIsFused);
 }
 
 bool canLower(Op op) {

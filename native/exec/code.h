@@ -35,12 +35,17 @@ enum class Micro : std::uint8_t {
   And,
   Or,
   Xor,
-  Select,  ///< mask a ? b : c
+  Select,     ///< mask a ? b : c
+  Negative,   ///< b where a's sign bit is set, else c
+  AddBits,    ///< as 64-bit integers that wrap around
+  ShiftLeft,  ///< of 64-bit patterns, by extra
+  ShiftRight,
+  Guard,  ///< c; where mask a holds in some lane, calls[extra] of b in all lanes instead
 };
 
 enum class Rounding : std::uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3 };
 
-/// False for NaN, but for "not equal" and "unordered".
+/// False for NaN, but for those that say otherwise and "not equal" and "unordered".
 enum class Predicate : std::uint8_t {
   Equal,
   Less,
@@ -48,7 +53,8 @@ enum class Predicate : std::uint8_t {
   Unordered,
   NotEqual,
   GreaterEqual,
-  Greater
+  Greater,
+  NotLess,  ///< true for NaN
 };
 
 /// Operands are positions of earlier instructions.
@@ -91,6 +97,8 @@ struct Code {
   std::uint32_t spillSlot = 0;
 
   static constexpr std::int64_t kCallDoubles = 4 * 8;
+  /// Past them, room for all vector registers, where there are guards.
+  static constexpr std::int64_t kSavedDoubles = 32 * 8;
   /// The first spill slots, which hold values for a short time.
   static constexpr std::uint32_t kNearSpills = 32;
 
@@ -117,6 +125,9 @@ class CodeWriter {
   std::uint32_t bits(std::uint64_t x) { return constant(std::bit_cast<double>(x)); }
   std::uint32_t read(Micro kind, const MemoryOperand& from) { return add(kind, 0, 0, 0, put(from)); }
   void store(const MemoryOperand& to, std::uint32_t a) { add(Micro::Store, a, 0, 0, put(to)); }
+  /// `otherwise`, but the kernel's values of x where the mask holds in some lane.
+  std::uint32_t guard(std::uint32_t mask, std::uint32_t x, std::uint32_t otherwise,
+                      ElementKernel kernel);
   std::uint32_t compare(std::uint32_t a, std::uint32_t b, Predicate predicate) {
     return add(Micro::Compare, a, b, 0, static_cast<std::int32_t>(predicate));
   }
@@ -148,6 +159,7 @@ class Lowering {
   std::uint32_t number(Value& v);
 
  private:
+  bool lowerCore(Op op, Value& a, Value& result);
   std::uint32_t mask(Value& v);
   std::uint32_t extreme(Op op, std::uint32_t a, std::uint32_t b);
 
@@ -157,5 +169,7 @@ class Lowering {
 /// Whether Lowering knows the operation. The others are called: in vector code a block of lanes at a time,
 /// which costs less than saving a loop's registers around every call.
 bool canLower(Op op);
+/// Whether it is one of those of many instructions: exp, log, sin, cos.
+bool hasCore(Op op);
 
 }  // namespace adjoint::exec

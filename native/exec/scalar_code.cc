@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t kScratchSlot = 3;  ///< after the memories by Base
 constexpr std::size_t kMostLanes = 8;
+constexpr std::size_t kWorthACall = 3;
 /// Calls are collected over so many instructions; more would keep too many values waiting.
 constexpr std::size_t kWindow = 1024;
 
@@ -37,8 +38,10 @@ class Compiler {
   static bool isEffect(const Instr& instr) {
     return instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce;
   }
+  /// Operations of many instructions are called if several lanes can be filled.
   static bool isCall(const Instr& instr) {
-    return instr.kind == InstrKind::Compute && !canLower(static_cast<Op>(instr.op));
+    const Op op = static_cast<Op>(instr.op);
+    return instr.kind == InstrKind::Compute && (hasCore(op) || !canLower(op));
   }
 
   /// What is wanted, and what is written; false for computed addresses.
@@ -100,7 +103,11 @@ class Compiler {
       while (end < order_.size() && end - at < kMostLanes && order_[end].wave == order_[at].wave &&
              order_[end].op == instr.op && body_[order_[end].index].extra == instr.extra)
         ++end;
-      emitCall(at, end);
+      if (end - at < kWorthACall && hasCore(static_cast<Op>(instr.op))) {
+        for (; at < end; ++at) emitOne(order_[at].index);
+      } else {
+        emitCall(at, end);
+      }
       at = end;
     }
   }

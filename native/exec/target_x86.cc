@@ -29,7 +29,8 @@ namespace x86 = asmjit::x86;
 
 constexpr std::int64_t kDouble = sizeof(double);
 /// The spill pointer points here, so that the first slots have addresses of one byte.
-constexpr std::int64_t kSpillBias = Code::kCallDoubles * kDouble + 128;
+constexpr std::int64_t kSpillStart = (Code::kCallDoubles + Code::kSavedDoubles) * kDouble;
+constexpr std::int64_t kSpillBias = kSpillStart + 128;
 
 class Failure : public asmjit::ErrorHandler {
  public:
@@ -49,7 +50,7 @@ bool hasAvx512() {
 
 /// Predicates of vcmppd; those of order are false for NaN.
 std::uint8_t predicateOf(std::int32_t extra) {
-  constexpr std::uint8_t kCodes[] = {0, 1, 2, 3, 4, 13, 14};
+  constexpr std::uint8_t kCodes[] = {0, 1, 2, 3, 4, 13, 14, 5};
   return kCodes[extra];
 }
 
@@ -61,8 +62,11 @@ class X86Target final : public Target {
   int registers() const override { return lanes_ == 8 ? 32 : 16; }
 
   bool canFold(Micro kind, Source::Kind source) const override {
-    const bool isLogic =
-        kind == Micro::And || kind == Micro::Or || kind == Micro::Xor || kind == Micro::Select;
+    if (kind == Micro::Guard || kind == Micro::Negative || kind == Micro::ShiftLeft ||
+        kind == Micro::ShiftRight)
+      return false;
+    const bool isLogic = kind == Micro::And || kind == Micro::Or || kind == Micro::Xor ||
+                         kind == Micro::Select || kind == Micro::AddBits;
     switch (source) {
       case Source::Kind::Register:
         return false;
@@ -103,6 +107,7 @@ class X86Target final : public Target {
     for (std::size_t i = saved_.size(); i-- > 0;) as_.pop(saved_[i]);
     as_.vzeroupper();
     as_.ret();
+    for (const Detour& detour : detours_) emitDetour(detour);
     as_.align(asmjit::AlignMode::kData, 64);
     as_.bind(pool_);
     for (const double x : code_.constants) {
@@ -196,6 +201,16 @@ class X86Target final : public Target {
         return emit(lanes_ == 8 ? x86::Inst::kIdVporq : x86::Inst::kIdVorpd, d, a, b);
       case Micro::Xor:
         return emit(lanes_ == 8 ? x86::Inst::kIdVpxorq : x86::Inst::kIdVxorpd, d, a, b);
+      case Micro::AddBits:
+        return emit(x86::Inst::kIdVpaddq, d, a, b);
+      case Micro::ShiftLeft:
+        return emitImmediate(x86::Inst::kIdVpsllq, d, a, op.extra);
+      case Micro::ShiftRight:
+        return emitImmediate(x86::Inst::kIdVpsrlq, d, a, op.extra);
+      case Micro::Negative:
+        return negative(d, a, b, c);
+      case Micro::Guard:
+        return guard(op, d, a, b, c);
       case Micro::Sqrt:
         return squareRoot(d, a);
       case Micro::Round:
@@ -217,6 +232,11 @@ class X86Target final : public Target {
   struct Pointer {
     std::uint32_t slot;
     x86::Gp reg;
+  };
+  struct Detour {
+    asmjit::Label from, back;
+    int d, x;
+    ElementKernel kernel;
   };
 
   // --- addresses -------------------------------------------------------------------------------
@@ -272,8 +292,7 @@ class X86Target final : public Target {
         return x86::Mem(pool_, static_cast<int>(from.index * poolStride()), size);
       case Source::Kind::Spill: {
         const std::int64_t offset =
-            (Code::kCallDoubles + static_cast<std::int64_t>(from.index) * lanes_) * kDouble -
-            kSpillBias;
+            kSpillStart + static_cast<std::int64_t>(from.index) * lanes_ * kDouble - kSpillBias;
         return x86::Mem(pointerOf(code_.spillSlot), static_cast<int>(offset), size);
       }
       default: {
@@ -314,6 +333,75 @@ class X86Target final : public Target {
 
   void emit(asmjit::InstId id, int d, const Source& a, const Source& b) {
     as_.emit(id, vec(d), operand(a), operand(b));
+  }
+
+  void emitImmediate(asmjit::InstId id, int d, const Source& a, std::int32_t immediate) {
+    as_.emit(id, vec(d), operand(a), asmjit::Imm(immediate));
+  }
+
+  void negative(int d, const Source& a, const Source& b, const Source& c) {
+    if (lanes_ == 8) {
+      as_.vpmovq2m(x86::k1, vec(a.reg));
+      as_.k(x86::k1).vblendmpd(vec(d), vec(c.reg), vec(b.reg));
+    } else {
+      as_.emit(x86::Inst::kIdVblendvpd, vec(d), operand(c), operand(b), operand(a));
+    }
+  }
+
+  /// Lanes that leave a core's range are rare: they are computed at the end of the code.
+  void guard(const MicroOp& op, int d, const Source& a, const Source& b, const Source& c) {
+    Detour detour{as_.newLabel(), as_.newLabel(), d, b.reg,
+                  code_.calls[static_cast<std::size_t>(op.extra)].kernel};
+    if (lanes_ == 8) {
+      as_.vpmovq2m(x86::k1, vec(a.reg));
+      as_.kortestb(x86::k1, x86::k1);
+      as_.jnz(detour.from);
+    } else if (lanes_ == 4) {
+      as_.vptest(vec(a.reg), vec(a.reg));
+      as_.jnz(detour.from);
+    } else {
+      as_.vmovq(x86::rax, vec(a.reg).as<x86::Xmm>());
+      as_.test(x86::rax, x86::rax);
+      as_.jnz(detour.from);
+    }
+    if (d != c.reg) as_.vmovapd(vec(d), vec(c.reg));
+    as_.bind(detour.back);
+    detours_.push_back(detour);
+  }
+
+  /// A call that changes no register but d.
+  void emitDetour(const Detour& detour) {
+    as_.bind(detour.from);
+    const x86::Gp spills = pointerOf(code_.spillSlot);
+    const std::int64_t saved = Code::kCallDoubles * kDouble - kSpillBias;
+    const auto place = [&](int r) {
+      return x86::Mem(spills, static_cast<int>(saved + r * lanes_ * kDouble),
+                      static_cast<std::uint32_t>(lanes_ * kDouble));
+    };
+    const auto move = [&](const asmjit::Operand& to, const asmjit::Operand& from) {
+      as_.emit(lanes_ == 1 ? x86::Inst::kIdVmovsd : x86::Inst::kIdVmovupd, to, from);
+    };
+    for (int r = 0; r < registers(); ++r) move(place(r), vec(r));
+    const x86::Gp callers[] = {x86::rdi, x86::rsi, x86::rdx, x86::rcx,
+                               x86::r8,  x86::r9,  x86::r10, x86::r11};
+    for (const x86::Gp& r : callers) as_.push(r);
+    as_.lea(x86::rax, x86::ptr(spills, static_cast<int>(-kSpillBias)));
+    as_.lea(x86::rsi, place(detour.x));
+    as_.mov(x86::rdi, x86::rax);
+    as_.mov(x86::rdx, x86::rsi);
+    as_.mov(x86::rcx, x86::rsi);
+    as_.mov(x86::r8d, static_cast<int>(lanes_));
+    as_.xor_(x86::r9d, x86::r9d);
+    as_.vzeroupper();
+    as_.mov(x86::rax, reinterpret_cast<std::uint64_t>(detour.kernel));
+    as_.call(x86::rax);
+    for (std::size_t i = std::size(callers); i-- > 0;) as_.pop(callers[i]);
+    for (int r = 0; r < registers(); ++r) {
+      if (r != detour.d) move(vec(r), place(r));
+    }
+    move(vec(detour.d), x86::Mem(spills, static_cast<int>(-kSpillBias),
+                                 static_cast<std::uint32_t>(lanes_ * kDouble)));
+    as_.jmp(detour.back);
   }
 
   void squareRoot(int d, const Source& a) {
@@ -408,6 +496,7 @@ class X86Target final : public Target {
   asmjit::Label pool_, loop_;
   std::vector<Pointer> pointers_;
   std::vector<x86::Gp> saved_;
+  std::vector<Detour> detours_;
 };
 
 }  // namespace

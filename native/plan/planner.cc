@@ -16,7 +16,7 @@ namespace adjoint {
 namespace {
 
 /// Functions of so few scalar operations are scalar code: less than the overhead of loops over them.
-constexpr std::int64_t kFewOperations = 1024;
+constexpr std::int64_t kFewOperations = 2048;
 constexpr std::int64_t kShortAxis = 32;
 
 bool isSmall(const Tape& t) {

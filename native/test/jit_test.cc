@@ -40,7 +40,7 @@ TEST(Jit, ComputesWholeVectors) {
   const auto module = moduleOf({squareOf(0, 1)});
   alignas(64) double x[24], y[24] = {};
   for (int i = 0; i < 24; ++i) x[i] = i;
-  alignas(64) double spills[64];
+  alignas(64) double spills[1024];
   double* const slots[] = {x, y, spills};
   module->function(0)(slots, 9);
   for (int i = 0; i < 9; ++i) EXPECT_EQ(y[i], i * i);
