@@ -95,7 +95,7 @@ export {
   xlogy,
 } from "./generated/operations.js";
 export type { Explanation, TraceRow, TraceTable } from "./report.js";
-export { type AsyncOptions, Session } from "./session.js";
+export { type AsyncOptions, type RunOptions, Session } from "./session.js";
 export {
   matrix,
   type Spec,

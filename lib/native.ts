@@ -135,8 +135,9 @@ export interface NativeSession {
   /**
    * Runs on the pool on copies of the inputs; outputs are written to the arena before the promise settles.
    * `deadlineMs` counts from now; 0 or Infinity is none. Past it, and after `cancel()`, it rejects with ERR_ABORT.
+   * `threads` 0: as many as there are processors.
    */
-  runAsync(deadlineMs: number): Promise<void>;
+  runAsync(deadlineMs: number, threads: number): Promise<void>;
   /** Ends the async run under way soon, if there is one. */
   cancel(): void;
   /** Steps the async run under way has done; 0 without one. */
@@ -148,6 +149,8 @@ export interface NativeAddon {
   Builder: new () => NativeBuilder;
   /** One crossing with one integer: evaluates the session. Throws as the error classes of errors.ts. */
   run(handle: number): void;
+  /** The same on up to so many threads, the calling one included. */
+  runOn(handle: number, threads: number): void;
   /** The plan shared under this number; ERR_STATE when it is gone. */
   adoptPlan(token: number): NativePlan;
   /** Bytes of native memory now held by builders, tapes, plans and sessions of this environment. */

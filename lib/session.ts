@@ -7,8 +7,18 @@ import { isAborted, onAbort } from "./signal.js";
 import { assemble, type Leaf, type Tree } from "./tree.js";
 import type { ViewArguments, Views } from "./types.js";
 
-/** How an asynchronous call may end early. */
-export interface AsyncOptions {
+/** How a run is computed. */
+export interface RunOptions {
+  /**
+   * How many threads may work on batches and other long loops over independent instances, the calling one included:
+   * an integer from 1 to 256. The bits of the result do not depend on it. By default one for a synchronous run and
+   * as many as there are processors for an asynchronous one.
+   */
+  readonly threads?: number | undefined;
+}
+
+/** How an asynchronous call is computed, and how it may end early. */
+export interface AsyncOptions extends RunOptions {
   /** Ends the call soon after it is aborted; the promise rejects with AbortError. */
   readonly signal?: AbortSignal | null | undefined;
   /** Milliseconds from the call after which it is ended; the promise rejects with AbortError. */
@@ -19,6 +29,8 @@ export interface AsyncOptions {
 interface Limits {
   readonly signal: AbortSignal | undefined;
   readonly deadline: number;
+  /** 0: as many as there are processors. */
+  readonly threads: number;
 }
 
 /**
@@ -54,11 +66,11 @@ export class Slot {
   }
 
   /** Runs on the core's pool. */
-  async runAsync({ signal, deadline }: Limits): Promise<void> {
+  async runAsync({ signal, deadline, threads }: Limits): Promise<void> {
     if (signal !== undefined && isAborted(signal)) throw abortError(signal);
     const forget = signal === undefined ? undefined : onAbort(signal, () => this.#cancel());
     try {
-      await this.native.runAsync(deadline);
+      await this.native.runAsync(deadline, threads);
     } catch (error) {
       throw signal !== undefined && isAborted(signal) && isAbort(error)
         ? abortError(signal)
@@ -86,8 +98,27 @@ export class Slot {
 /** Checks the options of an asynchronous call. They are read once: getters may do what they like. */
 export function asyncOptions(given: unknown): Limits {
   // The caller adds the function's name and the line.
-  const { signal, deadline } = optionsOf("async", given, ["signal", "deadline"], () => ({}));
-  return { signal: signalOf(signal), deadline: deadlineOf(deadline) };
+  const { signal, deadline, threads } = optionsOf(
+    "async",
+    given,
+    ["signal", "deadline", "threads"],
+    () => ({}),
+  );
+  return {
+    signal: signalOf(signal),
+    deadline: deadlineOf(deadline),
+    threads: threads === undefined ? 0 : threadsOf("async", threads),
+  };
+}
+
+const maxThreads = 256;
+
+function threadsOf(what: string, threads: unknown): number {
+  if (Number.isInteger(threads) && (threads as number) >= 1 && (threads as number) <= maxThreads)
+    return threads as number;
+  throw new ArgumentError(
+    `${what}: threads is an integer from 1 to ${maxThreads}, got ${describe(threads)}`,
+  );
 }
 
 function deadlineOf(deadline: unknown): number {
@@ -147,17 +178,26 @@ export class Session<A extends readonly unknown[], R> {
 
   /**
    * Evaluates: reads the inputs and writes the outputs, synchronously.
-   * @throws StateError after dispose, while an asynchronous run is under way, or when the memory was
+   * @throws ArgumentError for options that are none; StateError after dispose, while an asynchronous run is under way, or when the memory was
    *   transferred away; IndexError when an index computed at run time is outside its axis.
    */
-  run(): void {
+  run(options?: RunOptions): void {
     try {
       // Handles are used again, so a session that is gone must not run with its old one.
       if (this.#disposed) throw disposedError();
-      native.run(this.#handle);
+      if (options === undefined) native.run(this.#handle);
+      else this.#runOn(options);
     } catch (error) {
       throw this.#layout.explain(error);
     }
+  }
+
+  #runOn(options: RunOptions): void {
+    const { threads } = optionsOf("run", options, ["threads"], () => ({}));
+    const count = threads === undefined ? 1 : threadsOf("run", threads);
+    // Reading the options may have disposed of the session.
+    if (this.#disposed) throw disposedError();
+    native.runOn(this.#handle, count);
   }
 
   /**

@@ -339,7 +339,7 @@ describe("state", () => {
     const { session } = open(guide());
     structuredClone(session.buffer, { transfer: [session.buffer] });
     expect(code(() => native.run(session.handle))).toBe("ERR_STATE");
-    expect(await rejection(session.runAsync(0))).toBe("ERR_STATE");
+    expect(await rejection(session.runAsync(0, 0))).toBe("ERR_STATE");
     session.dispose();
   });
 
@@ -367,7 +367,7 @@ describe("async", () => {
     const { session, arena } = open(guide());
     arena.x![0] = 2;
     arena.y![0] = 3;
-    const done = session.runAsync(0);
+    const done = session.runAsync(0, 0);
     arena.x![0] = 100;
     await done;
     expect(arena.z![0]).toBe(6.909297426825682);
@@ -376,12 +376,12 @@ describe("async", () => {
 
   test("one at a time, and no run beside it", async () => {
     const { session } = open(sines(1000, 10));
-    const done = session.runAsync(0);
+    const done = session.runAsync(0, 0);
     expect(code(() => native.run(session.handle))).toBe("ERR_STATE");
-    expect(await rejection(session.runAsync(0))).toBe("ERR_STATE");
+    expect(await rejection(session.runAsync(0, 0))).toBe("ERR_STATE");
     await done;
     native.run(session.handle);
-    await session.runAsync(Number.POSITIVE_INFINITY);
+    await session.runAsync(Number.POSITIVE_INFINITY, 0);
   });
 
   test("many sessions of one plan", async () => {
@@ -392,7 +392,7 @@ describe("async", () => {
       sessions.map((session, i) => {
         arenas[i]!.x![0] = i;
         arenas[i]!.y![0] = 2;
-        return session.runAsync(0);
+        return session.runAsync(0, 0);
       }),
     );
     for (const [i, arena] of arenas.entries()) {
@@ -403,32 +403,32 @@ describe("async", () => {
   test("cancel, and a deadline", async () => {
     const { session } = open(sines(1 << 20, 1000));
     session.cancel();
-    let done = session.runAsync(0);
+    let done = session.runAsync(0, 0);
     await setTimeout(10);
     const before = performance.now();
     session.cancel();
     expect(await rejection(done)).toBe("ERR_ABORT");
     expect(performance.now() - before).toBeLessThan(3000);
-    done = session.runAsync(5);
+    done = session.runAsync(5, 0);
     expect(await rejection(done)).toBe("ERR_ABORT");
     for (const wrong of [-1, Number.NaN, "5", undefined]) {
-      expect(await rejection(session.runAsync(wrong as number))).toBe("ERR_ARGUMENT");
+      expect(await rejection(session.runAsync(wrong as number, 0))).toBe("ERR_ARGUMENT");
     }
     expect(session.progress()).toBe(0);
   });
 
   test("disposing during a run ends it", async () => {
     const { session } = open(sines(1 << 20, 1000));
-    const done = session.runAsync(0);
+    const done = session.runAsync(0, 0);
     await setTimeout(5);
     session.dispose();
     expect(await rejection(done)).toBe("ERR_STATE");
-    expect(await rejection(session.runAsync(0))).toBe("ERR_STATE");
+    expect(await rejection(session.runAsync(0, 0))).toBe("ERR_STATE");
   });
 
   test("transferring the arena during a run", async () => {
     const { session } = open(sines(1 << 16, 20));
-    const done = session.runAsync(0);
+    const done = session.runAsync(0, 0);
     structuredClone(session.buffer, { transfer: [session.buffer] });
     expect(await rejection(done)).toBe("ERR_STATE");
   });
@@ -439,7 +439,7 @@ describe("async", () => {
       const session = plan.session();
       const arena = views(plan, session);
       arena.x!.fill(1);
-      return session.runAsync(0).then(() => arena.y![5]);
+      return session.runAsync(0, 0).then(() => arena.y![5]);
     };
     const done = output();
     await collectAll();
@@ -452,13 +452,13 @@ describe("async", () => {
     const i = b.input("i", [2]);
     const { session, arena } = open(b.finish(["y"], [b.op(op.gather, [x, i], [0])]));
     arena.i!.set([0, -1]);
-    expect(await rejection(session.runAsync(0))).toBe("ERR_INDEX");
+    expect(await rejection(session.runAsync(0, 0))).toBe("ERR_INDEX");
   });
 
   test("the event loop turns meanwhile", async () => {
     const { session } = open(sines(1 << 20, 200));
     let turns = 0;
-    const done = session.runAsync(400).catch(() => {});
+    const done = session.runAsync(400, 0).catch(() => {});
     const counter = setInterval(() => turns++, 5);
     await done;
     clearInterval(counter);
@@ -472,7 +472,7 @@ describe("memory", () => {
     const before = native.nativeBytes();
     const tape = sines(1 << 16, 3);
     const { plan, session } = open(tape);
-    await session.runAsync(0);
+    await session.runAsync(0, 0);
     expect(native.nativeBytes() - before).toBeGreaterThan(1 << 20);
     for (const object of [session, plan, tape]) object.dispose();
     const after = native.nativeBytes();
@@ -543,7 +543,7 @@ describe("other threads", () => {
       const { inputs, outputs } = plan.layout();
       arena[inputs[0].offset] = 2;
       arena[inputs[1].offset] = 3;
-      session.runAsync(0).then(() => parentPort.postMessage({ foreign, z: arena[outputs[0].offset] }));
+      session.runAsync(0, 0).then(() => parentPort.postMessage({ foreign, z: arena[outputs[0].offset] }));
     `;
     const worker = new Worker(code, {
       eval: true,

@@ -120,6 +120,7 @@ export const Op = {
   StopGradient: 219,
   Custom: 220,
   Item: 221,
+  Lanes: 222,
   At: 300,
   Stack: 301,
   Pad: 302,

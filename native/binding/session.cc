@@ -1,16 +1,19 @@
 #include "binding/session.h"
 
+#include <cmath>
 #include <cstring>
 #include <new>
 
 #include "binding/handles.h"
 #include "binding/task.h"
 #include "binding/values.h"
+#include "exec/pool.h"
 
 namespace adjoint::binding {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr unsigned kMaxThreads = 256;
 
 void copyPorts(const Plan& plan, const std::vector<IoPort>& ports, double* to, const double* from) {
   for (const IoPort& port : ports) {
@@ -30,6 +33,37 @@ SessionHandle& sessionOf(const Call& call) {
 [[noreturn]] void refuseRun(const SessionHandle* session) {
   throw Error(ErrorCode::State, session == nullptr ? "the session is disposed of"
                                                    : "an async run of this session is under way");
+}
+
+/// How many threads may work on a run.
+unsigned readThreads(napi_env env, napi_value value) {
+  const double threads = readNumber(env, value, "threads");
+  if (!(threads >= 1 && threads <= kMaxThreads) || threads != std::floor(threads)) {
+    throw Error(ErrorCode::Argument, "threads is an integer from 1 to " +
+                                         std::to_string(kMaxThreads) + ", got " +
+                                         std::to_string(threads));
+  }
+  return static_cast<unsigned>(threads);
+}
+
+/// A synchronous run on several threads.
+napi_value runOn(Call& call) {
+  const double number = readNumber(call.env, call.arguments[0], "session");
+  const unsigned threads = readThreads(call.env, call.arguments[1]);
+  SessionHandle* const session = call.environment->findSession(number);
+  if (session == nullptr || session->running) refuseRun(session);
+  session->checkArena(call.env);
+  const std::int64_t doubles = session->executable->workspaceDoubles(threads);
+  if (session->workspace.bytes() < doubles * static_cast<std::int64_t>(sizeof(double))) {
+    session->workspace = AlignedDoubles(doubles);
+    session->report(session->bytes());
+  }
+  RunControl control;
+  control.threads = threads;
+  const RunStatus status =
+      session->executable->run(session->io, session->workspace.data(), &control);
+  if (!status.ok) throw RunFailure(status, session->executable->plan(), false);
+  return nullptr;
 }
 
 // The hot entry: about as much as a call can be without knowing its session.
@@ -107,6 +141,10 @@ namespace {
 
 napi_value runAsync(Call& call) {
   const auto deadline = readDeadline(call.env, call.arguments[0]);
+  // 0: as many as there are processors.
+  const bool isDefault = readNumber(call.env, call.arguments[1], "threads") == 0;
+  const unsigned threads = isDefault ? std::min(Pool::shared().size(), kMaxThreads)
+                                     : readThreads(call.env, call.arguments[1]);
   SessionHandle& session = sessionOf(call);
   if (session.running) refuseRun(&session);
   session.checkArena(call.env);
@@ -114,17 +152,23 @@ napi_value runAsync(Call& call) {
   if (!session.asyncMemory) {
     auto memory = std::make_shared<AsyncMemory>();
     memory->io = AlignedDoubles(plan.ioDoubles);
-    memory->workspace = AlignedDoubles(session.executable->workspaceDoubles());
     // Padding is read (and its results ignored); let it be numbers.
     if (memory->io.bytes() > 0) {
       std::memset(memory->io.data(), 0, static_cast<std::size_t>(memory->io.bytes()));
     }
     session.asyncMemory = std::move(memory);
+  }
+  const std::int64_t doubles = session.executable->workspaceDoubles(threads);
+  if (session.asyncMemory->workspace.bytes() <
+          doubles * static_cast<std::int64_t>(sizeof(double)) ||
+      session.asyncMemory->workspace.data() == nullptr) {
+    session.asyncMemory->workspace = AlignedDoubles(doubles);
     session.report(session.bytes());
   }
   copyPorts(plan, plan.inputs, session.asyncMemory->io.data(), session.io);
   auto task = std::make_shared<RunTask>(call.env, session, call.self);
   task->control.deadline = deadline;
+  task->control.threads = threads;
   session.running = task;
   try {
     return startTask(*call.environment, task);
@@ -228,6 +272,7 @@ void defineSession(Environment& environment, napi_value exports) {
                method<cancel>(environment, "cancel"), method<progress>(environment, "progress"),
                method<dispose<Kind::Session>>(environment, "dispose")});
   defineFunction(environment, exports, "run", run);
+  defineFunction<runOn>(environment, exports, "runOn");
 }
 
 }  // namespace adjoint::binding

@@ -1,6 +1,6 @@
-// Registers for straight-line code: one walk in program order; the value that is wanted last gives way
-// (L. A. Belady, A study of replacement algorithms for a virtual-storage computer, 1966). Linear in the
-// length of the code.
+// Registers for straight-line code: one walk in program order; the value that is wanted last gives
+// way (L. A. Belady, A study of replacement algorithms for a virtual-storage computer, 1966).
+// Linear in the length of the code.
 #include <algorithm>
 
 #include "exec/target.h"
@@ -46,7 +46,8 @@ class Assigner {
       if (!hasEffect(op.kind) && nextUse_[i] == kNever) continue;
       const std::uint32_t operands[3] = {op.a, op.b, op.c};
       const int n = arityOf(op.kind);
-      for (int k = 0; k < n; ++k) later_[3 * i + static_cast<std::size_t>(k)] = nextUse_[operands[k]];
+      for (int k = 0; k < n; ++k)
+        later_[3 * i + static_cast<std::size_t>(k)] = nextUse_[operands[k]];
       for (int k = 0; k < n; ++k) nextUse_[operands[k]] = static_cast<std::uint32_t>(i);
     }
   }
@@ -140,7 +141,8 @@ class Assigner {
 
   /// Spill slots of values that were wanted for the last time may be used from here on.
   void reuseSpills() {
-    for (const std::uint32_t slot : given_) (slot < kNearSpills ? freeNear_ : freeFar_).push_back(slot);
+    for (const std::uint32_t slot : given_)
+      (slot < kNearSpills ? freeNear_ : freeFar_).push_back(slot);
     given_.clear();
   }
 
@@ -195,7 +197,8 @@ class Assigner {
       }
       return isFoldable(op.kind, v[k], i, next[k]);
     };
-    // One operand may be read from memory: the last, or the second of a multiply-add and of a choice.
+    // One operand may be read from memory: the last, or the second of a multiply-add and of a
+    // choice.
     int folded = -1;
     if (op.kind != Micro::Select && foldable(n - 1)) folded = n - 1;
     if (folded < 0 && n == 3 && foldable(1)) folded = 1;
@@ -232,11 +235,11 @@ class Assigner {
   const Code& code_;
   Target& target_;
   const std::size_t size_;
-  std::vector<std::uint32_t> owner_;    ///< value by register
-  BigVector<std::uint32_t> nextUse_;    ///< by value, seen from the current instruction
-  BigVector<std::uint32_t> later_;      ///< by operand: the use after this one
-  BigVector<std::int16_t> register_;    ///< by value; -1: none
-  BigVector<std::uint32_t> spill_;      ///< by value
+  std::vector<std::uint32_t> owner_;  ///< value by register
+  BigVector<std::uint32_t> nextUse_;  ///< by value, seen from the current instruction
+  BigVector<std::uint32_t> later_;    ///< by operand: the use after this one
+  BigVector<std::int16_t> register_;  ///< by value; -1: none
+  BigVector<std::uint32_t> spill_;    ///< by value
   std::vector<std::uint32_t> freeNear_, freeFar_, given_;  ///< spill slots
   std::uint32_t farSpills_ = 0;
   std::uint32_t at_ = 0;  ///< the current instruction

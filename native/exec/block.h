@@ -15,8 +15,8 @@ namespace adjoint::exec {
 
 /// What a run hands to every step.
 struct RunContext {
-  double* base[3] = {};       ///< by Base; constants are only read
-  double* scratch = nullptr;  ///< 64-byte aligned, as many doubles as the step asked for
+  double* base[3] = {};             ///< by Base; constants are only read
+  double* scratch = nullptr;        ///< 64-byte aligned, as many doubles as the step asked for
   double* threadScratch = nullptr;  ///< of the threads beside the first
   RunControl* control = nullptr;
   RunStatus* status = nullptr;

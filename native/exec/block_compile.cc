@@ -6,6 +6,7 @@
 #include "exec/alias.h"
 #include "exec/block.h"
 #include "exec/broadcast.h"
+#include "exec/schedule.h"
 #include "exec/segments.h"
 #include "exec/target.h"
 
@@ -670,7 +671,7 @@ std::size_t BlockProgram::bytes() const {
 std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kernel,
                                            JitBuilder* jit) {
   if (jit == nullptr) return Compiler(plan, kernel, jit).run();
-  const Kernel grouped = groupOperations(kernel);
+  const Kernel grouped = groupOperations(scheduled(kernel));
   return Compiler(plan, grouped, jit).run();
 }
 

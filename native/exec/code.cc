@@ -161,7 +161,9 @@ Symbol andBits(Symbol a, Symbol b) { return binary(Micro::And, a, b); }
 Symbol orBits(Symbol a, Symbol b) { return binary(Micro::Or, a, b); }
 Symbol xorBits(Symbol a, Symbol b) { return binary(Micro::Xor, a, b); }
 Symbol addBits(Symbol a, Symbol b) { return binary(Micro::AddBits, a, b); }
-Symbol shiftLeftBits(Symbol a, int n) { return a.with(a.writer->add(Micro::ShiftLeft, a.id, 0, 0, n)); }
+Symbol shiftLeftBits(Symbol a, int n) {
+  return a.with(a.writer->add(Micro::ShiftLeft, a.id, 0, 0, n));
+}
 Symbol shiftRightBits(Symbol a, int n) {
   return a.with(a.writer->add(Micro::ShiftRight, a.id, 0, 0, n));
 }
@@ -267,8 +269,7 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
     case Op::Relu: {
       // Max gives its second operand where either is NaN or both are zeros; then -0 becomes +0.
       const std::uint32_t zero = writer_.constant(0.0);
-      result.number =
-          writer_.add(Micro::Add, writer_.add(Micro::Max, zero, number(a)), zero);
+      result.number = writer_.add(Micro::Add, writer_.add(Micro::Max, zero, number(a)), zero);
       return true;
     }
     case Op::Maximum:
@@ -335,11 +336,10 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
       const std::uint32_t larger = writer_.compare(x, y, Predicate::Greater);
       const std::uint32_t same = writer_.compare(x, y, Predicate::Equal);
       const std::uint32_t unordered = writer_.compare(x, y, Predicate::Unordered);
-      const std::uint32_t share = writer_.add(
-          Micro::Or, writer_.add(Micro::And, larger, writer_.constant(1.0)),
-          writer_.add(Micro::And, same, writer_.constant(0.5)));
-      result.number =
-          writer_.add(Micro::Select, unordered, writer_.add(Micro::Add, x, y), share);
+      const std::uint32_t share =
+          writer_.add(Micro::Or, writer_.add(Micro::And, larger, writer_.constant(1.0)),
+                      writer_.add(Micro::And, same, writer_.constant(0.5)));
+      result.number = writer_.add(Micro::Select, unordered, writer_.add(Micro::Add, x, y), share);
       return true;
     }
     default:

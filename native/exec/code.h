@@ -24,11 +24,11 @@ enum class Micro : std::uint8_t {
   Sub,
   Mul,
   Div,
-  Min,      ///< a < b ? a : b
-  Max,      ///< a > b ? a : b
-  Fma,      ///< a * b + c
-  Fms,      ///< a * b - c
-  Fnma,     ///< c - a * b
+  Min,   ///< a < b ? a : b
+  Max,   ///< a > b ? a : b
+  Fma,   ///< a * b + c
+  Fms,   ///< a * b - c
+  Fnma,  ///< c - a * b
   Sqrt,
   Round,    ///< extra: Rounding
   Compare,  ///< a mask; extra: Predicate
@@ -85,8 +85,8 @@ struct KernelCall {
   std::int32_t lanes = 0;
 };
 
-/// A straight-line program for a vector unit, the same for every processor. In a loop over lanes, or once for
-/// scalar code.
+/// A straight-line program for a vector unit, the same for every processor. In a loop over lanes,
+/// or once for scalar code.
 struct Code {
   bool isScalar = false;
   BigVector<MicroOp> ops;
@@ -123,7 +123,9 @@ class CodeWriter {
   }
   std::uint32_t constant(double x);
   std::uint32_t bits(std::uint64_t x) { return constant(std::bit_cast<double>(x)); }
-  std::uint32_t read(Micro kind, const MemoryOperand& from) { return add(kind, 0, 0, 0, put(from)); }
+  std::uint32_t read(Micro kind, const MemoryOperand& from) {
+    return add(kind, 0, 0, 0, put(from));
+  }
   void store(const MemoryOperand& to, std::uint32_t a) { add(Micro::Store, a, 0, 0, put(to)); }
   /// `otherwise`, but the kernel's values of x where the mask holds in some lane.
   std::uint32_t guard(std::uint32_t mask, std::uint32_t x, std::uint32_t otherwise,
@@ -166,8 +168,8 @@ class Lowering {
   CodeWriter& writer_;
 };
 
-/// Whether Lowering knows the operation. The others are called: in vector code a block of lanes at a time,
-/// which costs less than saving a loop's registers around every call.
+/// Whether Lowering knows the operation. The others are called: in vector code a block of lanes at
+/// a time, which costs less than saving a loop's registers around every call.
 bool canLower(Op op);
 /// Whether it is one of those of many instructions: exp, log, sin, cos.
 bool hasCore(Op op);

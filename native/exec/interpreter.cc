@@ -10,7 +10,16 @@ namespace {
 
 /// One step ready to run.
 struct Prepared {
-  enum class Kind : std::uint8_t { Code, Scalar, Block, MatMul, Recurrence, Index, ScatterAdd, Lanes } kind;
+  enum class Kind : std::uint8_t {
+    Code,
+    Scalar,
+    Block,
+    MatMul,
+    Recurrence,
+    Index,
+    ScatterAdd,
+    Lanes
+  } kind;
   const void* step;  ///< program, or step of the plan; owned by the executable
 };
 

@@ -32,8 +32,8 @@ class JitModule {
 /// Collects the code of a plan. Equal plans share one module, which goes with the last of them.
 class JitBuilder {
  public:
-  /// Whether there is a code generator for this processor, the machine lets pages be made executable,
-  /// and the environment variable ADJOINT_JIT is not "off".
+  /// Whether there is a code generator for this processor, the machine lets pages be made
+  /// executable, and the environment variable ADJOINT_JIT is not "off".
   static bool isAvailable();
 
   /// Number of the code's function in the module.

@@ -13,9 +13,7 @@ namespace {
 /// Lanes that a thread takes at a time where no sum says otherwise.
 constexpr std::int64_t kChunkLanes = 1024;
 
-bool isReduction(const LaneStep::Port& port) {
-  return port.kind == LaneStep::Port::Kind::Reduce;
-}
+bool isReduction(const LaneStep::Port& port) { return port.kind == LaneStep::Port::Kind::Reduce; }
 
 }  // namespace
 

@@ -28,7 +28,7 @@ class LaneProgram {
     // Reductions: where the sum of one chunk and those of all chunks stand.
     std::int64_t state = 0, accumulators = 0;  ///< in a thread's memory
     std::int64_t table = 0;                    ///< scratch offset: results by chunk
-    std::int64_t total = 0;                    ///< scratch offset: the last reduction's accumulators
+    std::int64_t total = 0;  ///< scratch offset: the last reduction's accumulators
   };
   struct Worker;
 
@@ -36,8 +36,7 @@ class LaneProgram {
   ReduceShape shapeOf(const Port& port, std::int64_t terms) const;
   void share(const RunContext& context, double* own) const;
   void readBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
-  void writeBlock(const RunContext& context, double* own, std::int64_t first,
-                  std::int64_t n) const;
+  void writeBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void feed(const Port& port, const RunContext& context, double* own, const double* x,
             std::int64_t at, std::int64_t rows) const;
   void finish(const RunContext& context) const;

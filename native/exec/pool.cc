@@ -114,7 +114,8 @@ bool Pool::run(Loop& loop, unsigned threads) {
     loop.later = state.loops;
     state.loops = &loop;
     // More threads than processors find no time of their own, but keep the promise of the call.
-    for (unsigned free = state.idle; free < loop.helpers && state.threads < state.limit; ++free) {
+    const unsigned most = std::max(state.limit, loop.helpers);
+    for (unsigned free = state.idle; free < loop.helpers && state.threads < most; ++free) {
       if (!state.start()) break;
     }
   }

@@ -22,8 +22,8 @@ class Pool {
 
   /// A loop over chunks, shared with the caller. Lives on the caller's stack.
   struct Loop {
-    /// Computes one chunk; `worker` is below the number of threads, and no two threads have the same
-    /// at one time. False ends the loop early.
+    /// Computes one chunk; `worker` is below the number of threads, and no two threads have the
+    /// same at one time. False ends the loop early.
     bool (*body)(void* context, unsigned worker, std::int64_t chunk) noexcept = nullptr;
     void* context = nullptr;
     std::int64_t chunks = 0;
@@ -35,8 +35,8 @@ class Pool {
   };
 
   /// Runs the chunks 0 .. chunks - 1 on the calling thread and on up to threads - 1 others that are
-  /// free; returns when all are done. Allocates nothing once the pool's threads are there. False if a chunk
-  /// ended the loop.
+  /// free; returns when all are done. Allocates nothing once the pool's threads are there. False if
+  /// a chunk ended the loop.
   bool run(Loop& loop, unsigned threads);
 
   /// Threads the pool may have.

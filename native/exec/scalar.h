@@ -36,8 +36,8 @@ struct ScalarProgram {
   }
 };
 
-/// With all loops of extent 1, an access is one address or its fill value. Windows of the loops in `skip` (a
-/// bit each) are left out.
+/// With all loops of extent 1, an access is one address or its fill value. Windows of the loops in
+/// `skip` (a bit each) are left out.
 struct Point {
   bool inside = true;
   Place place;
@@ -46,8 +46,8 @@ struct Point {
 Point pointOf(const Plan& plan, const Kernel& kernel, std::size_t access, std::uint32_t skip = 0);
 
 std::unique_ptr<const ScalarProgram> compileScalar(const Plan& plan, const Kernel& kernel);
-/// The same kernel for the code generator: slots are the memories by Base, then the scratch memory. False for one with
-/// computed addresses.
+/// The same kernel for the code generator: slots are the memories by Base, then the scratch memory.
+/// False for one with computed addresses.
 bool compileScalar(const Plan& plan, const Kernel& kernel, Code& code);
 /// False: status says why.
 bool runScalar(const ScalarProgram& program, const RunContext& context) noexcept;

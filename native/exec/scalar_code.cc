@@ -3,6 +3,7 @@
 
 #include "exec/alias.h"
 #include "exec/scalar.h"
+#include "exec/schedule.h"
 
 namespace adjoint::exec {
 namespace {
@@ -152,7 +153,8 @@ class Compiler {
                         values_[instr.c], value);
         break;
       case InstrKind::Const:
-        value.number = writer_.constant(kernel_.constants.at(static_cast<std::size_t>(instr.extra)));
+        value.number =
+            writer_.constant(kernel_.constants.at(static_cast<std::size_t>(instr.extra)));
         break;
       case InstrKind::Iota:
         value.number = writer_.constant(0.0);
@@ -165,8 +167,7 @@ class Compiler {
         }
         // What is written later is read before that.
         const bool isWritten = stores_.overlaps(p.place.base, p.place.offset, p.place.offset + 1);
-        value.number =
-            writer_.read(isWritten ? Micro::LoadNow : Micro::Load, operand(p.place));
+        value.number = writer_.read(isWritten ? Micro::LoadNow : Micro::Load, operand(p.place));
         break;
       }
       case InstrKind::Store:
@@ -196,7 +197,8 @@ class Compiler {
 }  // namespace
 
 bool compileScalar(const Plan& plan, const Kernel& kernel, Code& code) {
-  return Compiler(plan, kernel, code).run();
+  const Kernel ordered = scheduled(kernel);
+  return Compiler(plan, ordered, code).run();
 }
 
 }  // namespace adjoint::exec

@@ -145,9 +145,7 @@ class Compiler {
     for (const Item& item : from) to[start_[key(item)]++] = item;
   }
 
-  Point point(std::size_t i, std::uint32_t skip) const {
-    return pointOf(plan_, kernel_, i, skip);
-  }
+  Point point(std::size_t i, std::uint32_t skip) const { return pointOf(plan_, kernel_, i, skip); }
 
   std::uint32_t newRegister() {
     if (!free_.empty()) {

@@ -169,8 +169,7 @@ Kernel groupOperations(const Kernel& kernel) {
     const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
     const int n = arityOf(instr);
     for (int k = 0; k < n; ++k) group[i] = std::max(group[i], group[operands[k]]);
-    const bool isInline =
-        instr.kind == InstrKind::Compute && canLower(static_cast<Op>(instr.op));
+    const bool isInline = instr.kind == InstrKind::Compute && canLower(static_cast<Op>(instr.op));
     if (isInline) group[i] |= 1u;
     if (instr.kind == InstrKind::Gather || (instr.kind == InstrKind::Compute && !isInline))
       group[i] += group[i] & 1u;

@@ -20,8 +20,8 @@ class Target {
   virtual ~Target() = default;
 
   virtual int registers() const = 0;
-  /// Whether this instruction may have one operand of this kind: the last, or the second of three (for
-  /// a choice only that).
+  /// Whether this instruction may have one operand of this kind: the last, or the second of three
+  /// (for a choice only that).
   virtual bool canFold(Micro kind, Source::Kind source) const = 0;
 
   virtual void begin() = 0;

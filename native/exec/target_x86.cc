@@ -44,8 +44,7 @@ bool hasAvx2() {
 }
 bool hasAvx512() {
   const auto& features = asmjit::CpuInfo::host().features().x86();
-  return hasAvx2() && features.hasAVX512_F() && features.hasAVX512_DQ() &&
-         features.hasAVX512_VL();
+  return hasAvx2() && features.hasAVX512_F() && features.hasAVX512_DQ() && features.hasAVX512_VL();
 }
 
 /// Predicates of vcmppd; those of order are false for NaN.
@@ -57,7 +56,10 @@ std::uint8_t predicateOf(std::int32_t extra) {
 class X86Target final : public Target {
  public:
   X86Target(const Code& code, bool isWide)
-      : code_(code), lanes_(code.isScalar ? 1 : isWide ? 8 : 4) {}
+      : code_(code),
+        lanes_(code.isScalar ? 1
+               : isWide      ? 8
+                             : 4) {}
 
   int registers() const override { return lanes_ == 8 ? 32 : 16; }
 
@@ -124,7 +126,8 @@ class X86Target final : public Target {
 
   void load(int d, const Source& from) override {
     const x86::Vec to = vec(d);
-    if (from.kind == Source::Kind::Constant && std::bit_cast<std::uint64_t>(code_.constants[from.index]) == 0) {
+    if (from.kind == Source::Kind::Constant &&
+        std::bit_cast<std::uint64_t>(code_.constants[from.index]) == 0) {
       const x86::Xmm low = x86::xmm(static_cast<std::uint32_t>(d));
       // The upper lanes become zero too.
       if (d < 16) {
@@ -241,9 +244,7 @@ class X86Target final : public Target {
 
   // --- addresses -------------------------------------------------------------------------------
 
-  static int slotOffset(std::uint32_t slot) {
-    return static_cast<int>(slot * sizeof(double*));
-  }
+  static int slotOffset(std::uint32_t slot) { return static_cast<int>(slot * sizeof(double*)); }
 
   /// The slots named most often have their addresses in registers.
   void choosePointers() {
@@ -299,8 +300,8 @@ class X86Target final : public Target {
         const MemoryOperand& m = code_.memory[from.index];
         const x86::Gp pointer = pointerOf(m.slot);
         if (m.offset != static_cast<std::int32_t>(m.offset)) failure_.failed = true;
-        const auto offset = static_cast<std::int32_t>(
-            m.slot == code_.spillSlot ? m.offset - kSpillBias : m.offset);
+        const auto offset =
+            static_cast<std::int32_t>(m.slot == code_.spillSlot ? m.offset - kSpillBias : m.offset);
         return m.isIndexed ? x86::Mem(pointer, x86::rcx, 0, offset, size)
                            : x86::Mem(pointer, offset, size);
       }
@@ -406,8 +407,8 @@ class X86Target final : public Target {
 
   void squareRoot(int d, const Source& a) {
     if (lanes_ == 1) {
-      as_.emit(x86::Inst::kIdVsqrtsd, vec(d), a.kind == Source::Kind::Register ? vec(a.reg) : vec(d),
-               operand(a));
+      as_.emit(x86::Inst::kIdVsqrtsd, vec(d),
+               a.kind == Source::Kind::Register ? vec(a.reg) : vec(d), operand(a));
     } else {
       as_.emit(x86::Inst::kIdVsqrtpd, vec(d), operand(a));
     }
@@ -420,8 +421,8 @@ class X86Target final : public Target {
       as_.emit(x86::Inst::kIdVroundsd, vec(d),
                a.kind == Source::Kind::Register ? vec(a.reg) : vec(d), operand(a), mode);
     } else {
-      as_.emit(lanes_ == 8 ? x86::Inst::kIdVrndscalepd : x86::Inst::kIdVroundpd, vec(d),
-               operand(a), mode);
+      as_.emit(lanes_ == 8 ? x86::Inst::kIdVrndscalepd : x86::Inst::kIdVroundpd, vec(d), operand(a),
+               mode);
     }
   }
 

@@ -29,7 +29,8 @@ inline void transposeFour(const double* rows, std::int64_t rowStride, std::int64
 }
 #endif
 
-/// to[c, r] = from[r, c] for contiguous rows of `columns`, each matrix with its distance between rows.
+/// to[c, r] = from[r, c] for contiguous rows of `columns`, each matrix with its distance between
+/// rows.
 inline void transpose(const double* from, std::int64_t fromStride, std::int64_t rows,
                       std::int64_t columns, double* to, std::int64_t toStride) {
   std::int64_t r = 0;

@@ -26,9 +26,7 @@ bool isLeaf(const Node& node) {
   return op == Op::Input || op == Op::Data || op == Op::Constant || op == Op::Iota;
 }
 
-bool isReduction(Op op) {
-  return op == Op::Sum || op == Op::ReduceMax || op == Op::ReduceMin;
-}
+bool isReduction(Op op) { return op == Op::Sum || op == Op::ReduceMax || op == Op::ReduceMin; }
 
 bool movesData(Op op) {
   switch (op) {
@@ -74,7 +72,7 @@ int linkedAxis(const Tape& t, const Node& node, std::size_t k, int p) {
     }
     case Op::Slice:
       return attrs[3 * at] == 0 && attrs[3 * at + 1] == from[at] && attrs[3 * at + 2] == 1 ? p
-                                                                                          : kMixed;
+                                                                                           : kMixed;
     case Op::Place:
       return from[at] == to[at] ? p : kMixed;
     case Op::Flip:
@@ -176,7 +174,11 @@ class AxisClasses {
 class Region {
  public:
   Region(const TapePtr& t, AxisClasses& classes, std::uint32_t axes, std::int64_t lanes)
-      : shared_(t), tape_(*t), lanes_(lanes), axis_(t->size(), -1), kind_(t->size(), Kind::Outside),
+      : shared_(t),
+        tape_(*t),
+        lanes_(lanes),
+        axis_(t->size(), -1),
+        kind_(t->size(), Kind::Outside),
         stage_(t->size(), 0) {
     for (NodeId id = 0; id < tape_.size() && isValid_; ++id) {
       axis_[id] = classes.axisIn(id, axes);
@@ -311,7 +313,8 @@ class Region {
 /// Builds the body of one loop: a tape of one lane.
 class BodyBuilder {
  public:
-  BodyBuilder(const Tape& t, const std::vector<int>& axis) : tape_(t), axis_(axis), map_(t.size(), kNoNode) {}
+  BodyBuilder(const Tape& t, const std::vector<int>& axis)
+      : tape_(t), axis_(axis), map_(t.size(), kNoNode) {}
 
   Builder& builder() { return builder_; }
   bool has(NodeId id) const { return map_[id] != kNoNode; }
@@ -464,7 +467,8 @@ NodeId Region::outside(NodeId id) {
   while (!open.empty()) {
     const NodeId top = open.back();
     const auto operands = tape_.operands(tape_.node(top));
-    const auto missing = std::ranges::find_if(operands, [&](NodeId o) { return map_[o] == kNoNode; });
+    const auto missing =
+        std::ranges::find_if(operands, [&](NodeId o) { return map_[o] == kNoNode; });
     if (missing != operands.end()) {
       open.push_back(*missing);
       continue;
@@ -562,8 +566,8 @@ bool Region::buildLoop(std::uint32_t stage) {
     const auto position = static_cast<std::int64_t>(i);
     const Node& node = tape_.node(results[i]);
     builder_.setOrigin(node.origin == kNoNode ? results[i] : node.origin);
-    map_[results[i]] = builder_.append(code(Op::Item), node.dtype, tape_.shape(node), {&loop, 1},
-                                       {&position, 1});
+    map_[results[i]] =
+        builder_.append(code(Op::Item), node.dtype, tape_.shape(node), {&loop, 1}, {&position, 1});
   }
   return true;
 }
@@ -594,7 +598,8 @@ TapePtr Region::build() {
 }
 
 /// Classes of long axes, those that the most elements have first.
-std::vector<std::pair<std::uint32_t, std::int64_t>> candidates(const Tape& t, AxisClasses& classes) {
+std::vector<std::pair<std::uint32_t, std::int64_t>> candidates(const Tape& t,
+                                                               AxisClasses& classes) {
   struct Weight {
     std::int64_t elements = 0, lanes = 0;
   };
@@ -612,9 +617,8 @@ std::vector<std::pair<std::uint32_t, std::int64_t>> candidates(const Tape& t, Ax
   }
   std::vector<std::pair<std::uint32_t, std::int64_t>> result;
   std::vector<std::pair<std::uint32_t, Weight>> order(weights.begin(), weights.end());
-  std::ranges::stable_sort(order, [](const auto& a, const auto& b) {
-    return a.second.elements > b.second.elements;
-  });
+  std::ranges::stable_sort(
+      order, [](const auto& a, const auto& b) { return a.second.elements > b.second.elements; });
   for (const auto& [axes, weight] : order) result.emplace_back(axes, weight.lanes);
   return result;
 }

@@ -15,8 +15,8 @@ enum class LaneOutput : std::uint8_t {
   Min,
 };
 
-/// Attributes of a `lanes` node, in this order: rule, lanes, the lane axis of every operand (-1: the same in
-/// every lane), then kind and axis (or terms) of every output.
+/// Attributes of a `lanes` node, in this order: rule, lanes, the lane axis of every operand (-1:
+/// the same in every lane), then kind and axis (or terms) of every output.
 struct LaneAttributes {
   std::size_t rule = 0;
   std::int64_t lanes = 0;
@@ -31,14 +31,15 @@ struct LaneAttributes {
   std::vector<std::int64_t> write() const;
 };
 
-/// Finds an index that many values share and that nothing mixes (points of a mixture, instances of a batch, the axis of a
-/// vmap), and moves everything done along it into `lanes` nodes: the body is a function of one lane. Their loops run
-/// over blocks of lanes that fit the caches, outermost around all of the body. What mixes lanes stays outside, before or
-/// after; sums over lanes are the loop's own. Gives the tape itself where there is nothing to gain.
+/// Finds an index that many values share and that nothing mixes (points of a mixture, instances of
+/// a batch, the axis of a vmap), and moves everything done along it into `lanes` nodes: the body is
+/// a function of one lane. Their loops run over blocks of lanes that fit the caches, outermost
+/// around all of the body. What mixes lanes stays outside, before or after; sums over lanes are the
+/// loop's own. Gives the tape itself where there is nothing to gain.
 TapePtr formLanes(const TapePtr& t);
 
-/// The body of a `lanes` node over a block of lanes, which are the last axis of every mapped input and of every
-/// output; null where an operation has no such form.
+/// The body of a `lanes` node over a block of lanes, which are the last axis of every mapped input
+/// and of every output; null where an operation has no such form.
 TapePtr overLanes(const TapePtr& body, std::int64_t lanes, const std::vector<bool>& isMapped);
 
 }  // namespace adjoint

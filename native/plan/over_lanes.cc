@@ -59,8 +59,8 @@ class Widener {
     const Shape& own = tape_.shape(node);
     if (node.op == tapeop::kInput) {
       const bool isMapped = isMapped_[node.attr];
-      const NodeId input = builder_.input(tape_.inputs()[node.attr].name,
-                                          isMapped ? wide(own) : own, node.dtype);
+      const NodeId input =
+          builder_.input(tape_.inputs()[node.attr].name, isMapped ? wide(own) : own, node.dtype);
       return {{&builder_, input}, isMapped};
     }
     if (node.op == tapeop::kConstant)
@@ -77,8 +77,8 @@ class Widener {
   Expr same(const Node& node) {
     std::vector<NodeId> operands;
     for (const NodeId id : tape_.operands(node)) operands.push_back(values_[id].expr.id);
-    return {&builder_, builder_.append(node.op, node.dtype, tape_.shape(node), operands,
-                                       tape_.attrs(node))};
+    return {&builder_,
+            builder_.append(node.op, node.dtype, tape_.shape(node), operands, tape_.attrs(node))};
   }
 
   Expr operation(const Node& node) {
@@ -187,8 +187,7 @@ class Widener {
 }  // namespace
 
 TapePtr overLanes(const TapePtr& body, std::int64_t lanes, const std::vector<bool>& isMapped) {
-  if (scalarOperations(*body, kMaxScalarOperations) >= 0)
-    return scalarize(*body, lanes, isMapped);
+  if (scalarOperations(*body, kMaxScalarOperations) >= 0) return scalarize(*body, lanes, isMapped);
   try {
     return Widener(*body, lanes, isMapped).run();
   } catch (const NoForm&) {

@@ -12,8 +12,8 @@
 
 namespace adjoint {
 
-/// Whether products of matrices are fused multiply-adds; without the instruction that would be a library
-/// call, and they round twice.
+/// Whether products of matrices are fused multiply-adds; without the instruction that would be a
+/// library call, and they round twice.
 #if defined(__FMA__) || defined(__aarch64__)
 constexpr bool kFusedProducts = true;
 #else
@@ -65,15 +65,16 @@ struct ScatterAddStep {
 
 struct Plan;
 
-/// A function of one lane, computed for blocks of lanes by a plan of its own, whose mapped inputs and whose
-/// outputs have the lanes of a block as their last axis.
+/// A function of one lane, computed for blocks of lanes by a plan of its own, whose mapped inputs
+/// and whose outputs have the lanes of a block as their last axis.
 struct LaneStep {
   /// An input or output of the plan, in its order.
   struct Port {
     enum class Kind : std::uint8_t {
       Shared,  ///< input: the same in every lane
       Mapped,  ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
-      Reduce,  ///< output: reduced over lanes and terms; [terms, inner, block] in the plan, [inner] here
+      Reduce,  ///< output: reduced over lanes and terms; [terms, inner, block] in the plan, [inner]
+               ///< here
     } kind = Kind::Mapped;
     BufferId buffer = 0;
     std::int64_t outer = 1, inner = 1;
@@ -85,8 +86,7 @@ struct LaneStep {
   std::vector<Port> inputs, outputs;
 };
 
-using Step =
-    std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep, LaneStep>;
+using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep, LaneStep>;
 
 /// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
 /// doubles, so code may read and write up to the padding.

@@ -15,7 +15,8 @@ namespace adjoint {
 
 namespace {
 
-/// Functions of so few scalar operations are scalar code: less than the overhead of loops over them.
+/// Functions of so few scalar operations are scalar code: less than the overhead of loops over
+/// them.
 constexpr std::int64_t kFewOperations = 2048;
 constexpr std::int64_t kShortAxis = 32;
 
@@ -314,8 +315,7 @@ class Planner : public BufferTable {
       }
       const std::int64_t elements =
           port.inner * (kind == LaneOutput::Mapped ? port.outer * step.lanes : 1);
-      port.buffer = items[k] != kNoNode ? bufferOf(items[k])
-                                        : addBuffer({Base::Temp, 0, elements});
+      port.buffer = items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
     }
     return step;
   }
@@ -365,8 +365,6 @@ class Planner : public BufferTable {
   std::vector<NodeId> libraries_;
   std::unordered_map<NodeId, std::vector<NodeId>> items_;  ///< of loops over lanes
 };
-
-
 
 /// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.
 constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;

@@ -11,7 +11,8 @@ namespace adjoint {
 
 namespace {
 
-/// Terms of one chunk of a sum and partials in it, terms of one chain of a product (docs/design/0003).
+/// Terms of one chunk of a sum and partials in it, terms of one chain of a product
+/// (docs/design/0003).
 constexpr std::int64_t kSumChunk = 4096;
 constexpr std::int64_t kSumPartials = 16;
 constexpr std::int64_t kChain = 128;
@@ -50,7 +51,8 @@ bool isElementwise(const Row& row) { return row.kernel != nullptr; }
 bool hasKnownIndices(const Tape& t, NodeId indices, std::int64_t size) {
   const Node& node = t.node(indices);
   const auto isInside = [&](double x) {
-    return x >= 0 && x < static_cast<double>(size) && x == static_cast<double>(static_cast<std::int64_t>(x));
+    return x >= 0 && x < static_cast<double>(size) &&
+           x == static_cast<double>(static_cast<std::int64_t>(x));
   };
   if (node.op == tapeop::kConstant) return isInside(Tape::constantValue(node));
   return node.op == tapeop::kData && std::ranges::all_of(t.data(node), isInside);
@@ -84,7 +86,8 @@ class Scalarizer {
   Expr expr(NodeId id) { return {&builder_, id}; }
   Elements& of(NodeId id) { return elements_[id]; }
 
-  /// An operation on elements; those that are the same in every lane are repeated where others are not.
+  /// An operation on elements; those that are the same in every lane are repeated where others are
+  /// not.
   NodeId operate(Op op, DType type, std::initializer_list<NodeId> operands,
                  const std::vector<std::int64_t>& attrs = {}) {
     NodeId x[3];
@@ -112,8 +115,8 @@ class Scalarizer {
   void expandInput(NodeId id, const Node& node) {
     const Shape& own = tape_.shape(node);
     const bool isMapped = lanes_ > 0 && isMapped_[node.attr];
-    const NodeId input = builder_.input(tape_.inputs()[node.attr].name,
-                                        isMapped ? withLanes(own) : own, node.dtype);
+    const NodeId input =
+        builder_.input(tape_.inputs()[node.attr].name, isMapped ? withLanes(own) : own, node.dtype);
     const std::int64_t count = tape_.count(id);
     const Shape flat = isMapped ? Shape{count, lanes_} : Shape{count};
     const Expr rows = ex::reshape(expr(input), flat);
@@ -204,10 +207,10 @@ class Scalarizer {
     const Op op = opOf(node);
     for (std::size_t i = 0; i < static_cast<std::size_t>(tape_.count(id)); ++i) {
       const auto element = [&](std::size_t k) { return of(operands[k])[i]; };
-      of(id).push_back(operands.size() == 1   ? operate(op, node.dtype, {element(0)}, attrs)
-                       : operands.size() == 2 ? operate(op, node.dtype, {element(0), element(1)}, attrs)
-                                              : operate(op, node.dtype,
-                                                        {element(0), element(1), element(2)}, attrs));
+      of(id).push_back(operands.size() == 1 ? operate(op, node.dtype, {element(0)}, attrs)
+                       : operands.size() == 2
+                           ? operate(op, node.dtype, {element(0), element(1)}, attrs)
+                           : operate(op, node.dtype, {element(0), element(1), element(2)}, attrs));
     }
   }
 
@@ -256,7 +259,8 @@ class Scalarizer {
     const Shape& from = tape_.shape(operand);
     const auto& attrs = tape_.attrs(node);
     const std::vector<std::int64_t> rowMajor = rowMajorStrides(tape_.shape(node));
-    of(id).assign(static_cast<std::size_t>(tape_.count(id)), builder_.constant(0.0, {}, node.dtype));
+    of(id).assign(static_cast<std::size_t>(tape_.count(id)),
+                  builder_.constant(0.0, {}, node.dtype));
     std::vector<std::int64_t> strides(from.size());
     std::int64_t offset = 0;
     for (std::size_t k = 0; k < from.size(); ++k) {

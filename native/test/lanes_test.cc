@@ -1,5 +1,5 @@
-// Loops over blocks of lanes, and functions written out element by element: Evaluator compares each with a plain
-// plan of the same tape, to the bit.
+// Loops over blocks of lanes, and functions written out element by element: Evaluator compares each
+// with a plain plan of the same tape, to the bit.
 #include "plan/lanes.h"
 
 #include <gtest/gtest.h>
@@ -38,9 +38,7 @@ TapePtr curve() {
   const Expr p{&builder, builder.input("p", {10})};
   const Expr y{&builder, builder.input("y", {20})};
   const Expr t{&builder, builder.data(numbers(20, -2, 4), {20})};
-  const auto at = [&](std::int64_t i) {
-    return broadcastTo(sliceAxis(p, 0, {i, 1, 1}), {20});
-  };
+  const auto at = [&](std::int64_t i) { return broadcastTo(sliceAxis(p, 0, {i, 1, 1}), {20}); };
   Expr model = at(0);
   for (std::int64_t k = 0; k < 3; ++k) {
     const Expr z = t - at(3 + 3 * k);
@@ -60,8 +58,9 @@ TEST(Lanes, ABatchOfGradientsIsOneLoop) {
     // And a lane is the single function.
     const Values p = numbers(10 * lanes, 0.1, 1), y = numbers(20 * lanes, -1, 2);
     const std::int64_t lane = lanes - 1;
-    const Arrays one = evaluate(gradient, {Values(p.begin() + lane * 10, p.begin() + lane * 10 + 10),
-                                           Values(y.begin() + lane * 20, y.begin() + lane * 20 + 20)});
+    const Arrays one =
+        evaluate(gradient, {Values(p.begin() + lane * 10, p.begin() + lane * 10 + 10),
+                            Values(y.begin() + lane * 20, y.begin() + lane * 20 + 20)});
     EXPECT_EQ(all[0][static_cast<std::size_t>(lane)], one[0][0]);
     for (std::size_t i = 0; i < 10; ++i)
       EXPECT_EQ(all[1][static_cast<std::size_t>(lane) * 10 + i], one[1][i]);
@@ -106,12 +105,11 @@ TEST(Lanes, LoopsThatWaitForEachOther) {
   const Expr total = sum(s, {0});
   const Expr share = s / broadcastTo(total, {n});
   const Expr rows = x * broadcastTo(reshape(share, {n, 1}), {n, m});
-  const TapePtr t =
-      builder.finish({{"f", sum(square(sum(rows, {1})), {0}).id}, {"rows", cumsum(rows, 1, false).id}});
+  const TapePtr t = builder.finish(
+      {{"f", sum(square(sum(rows, {1})), {0}).id}, {"rows", cumsum(rows, 1, false).id}});
   EXPECT_TRUE(hasLoops(t));
   evaluate(t, {numbers(n * m, -1, 2)});
-  evaluate(vjp(t, Positions{0}),
-           {numbers(n * m, -1, 2), {1.5}, numbers(n * m, -1, 3)});
+  evaluate(vjp(t, Positions{0}), {numbers(n * m, -1, 2), {1.5}, numbers(n * m, -1, 3)});
 }
 
 /// Sums whose terms are lanes and more, of every length that has a rule of its own.
@@ -134,7 +132,8 @@ TEST(Lanes, SumsOverLanesKeepTheirOrder) {
   }
 }
 
-/// Products of two matrices of a lane, and one with a matrix that all lanes share, from either side.
+/// Products of two matrices of a lane, and one with a matrix that all lanes share, from either
+/// side.
 TEST(Lanes, ProductsOfMatrices) {
   const std::int64_t n = 70;
   for (const std::int64_t m : {3, 20}) {

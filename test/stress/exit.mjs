@@ -7,7 +7,7 @@ const plan = slow(1 << 20, 2000).plan();
 for (let i = 0; i < 4; i++) {
   const session = plan.session();
   views(plan, session).x.fill(i);
-  session.runAsync(0).catch(() => {});
+  session.runAsync(0, 0).catch(() => {});
 }
 setTimeout(() => {
   console.log(Date.now());

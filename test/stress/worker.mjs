@@ -8,7 +8,7 @@ const arenas = sessions.map((session) => views(plan, session));
 async function keepRunning(index) {
   for (;;) {
     arenas[index].x.fill(index);
-    await sessions[index].runAsync(0).catch(() => {});
+    await sessions[index].runAsync(0, 0).catch(() => {});
   }
 }
 sessions.map((_, index) => keepRunning(index));

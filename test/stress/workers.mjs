@@ -32,7 +32,7 @@ await Promise.all(Array.from({ length: atOnce }, lane));
 
 // This thread's own addon still works.
 const session = plan.session();
-await session.runAsync(0);
+await session.runAsync(0, 0);
 session.dispose();
 console.log(`${count} workers, slowest termination ${slowest.toFixed(0)} ms`);
 if (native.nativeBytes() > 1e9) process.exit(1);

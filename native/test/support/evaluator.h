@@ -20,7 +20,8 @@ bool identical(double a, double b);
 bool identical(const Arrays& a, const Arrays& b);
 
 /// A tape made into a plan and run with generated code, and made into a plain plan and run by the
-/// interpreter; the two must agree to the bit. Memory the plan does not promise to write is poisoned with NaN before every run.
+/// interpreter; the two must agree to the bit. Memory the plan does not promise to write is
+/// poisoned with NaN before every run.
 class Evaluator {
  public:
   explicit Evaluator(const TapePtr& tape);
