@@ -37,7 +37,7 @@ describe("the harness", () => {
     expect(relativeDifference([1], [1, 2])).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("every contender is timed in every round", () => {
+  test("every contender is timed in every round", async () => {
     const counts = [0, 0];
     const contenders = counts.map((_, i) => ({
       tool: `${i}`,
@@ -46,7 +46,7 @@ describe("the harness", () => {
       run: () => (counts[i]! += 1),
       gradient: () => [],
     }));
-    const timings = measure(contenders, { rounds: 4, roundSeconds: 0.001 });
+    const timings = await measure(contenders, { rounds: 4, roundSeconds: 0.001 });
     for (const [i, timing] of timings.entries()) {
       expect(timing.rounds).toHaveLength(4);
       expect(timing.fastest).toBeLessThanOrEqual(timing.seconds);

@@ -165,6 +165,8 @@ const recorded = [
   "ode_small",
   "gmm_n50",
   "kmeans_small",
+  "ba_1_3",
+  "ht_small_simple_1",
 ];
 
 describe("recorded transcripts", () => {

@@ -53,3 +53,16 @@ export function expectClose(actual: unknown, expected: unknown): void {
   expect(form(actual)).toEqual(form(expected));
   expect(mixedDifference(flat(actual), flat(expected))).toBeLessThanOrEqual(tolerance);
 }
+
+/** Central differences have a few digits, enough to see that dual numbers do what they should. */
+export function expectSlope(
+  f: (x: number) => readonly number[],
+  x: number,
+  slope: readonly number[],
+): void {
+  const h = 1e-6;
+  const [up, down] = [f(x + h), f(x - h)];
+  slope.forEach((s, i) => {
+    expect(Math.abs((up[i]! - down[i]!) / (2 * h) - s)).toBeLessThan(1e-4 * (1 + Math.abs(s)));
+  });
+}

@@ -8,5 +8,7 @@ export const evals: Evals = {
   det: async () => (await import("./modules/det.js")).det,
   ode: async () => (await import("./modules/ode.js")).ode,
   gmm: async () => (await import("./modules/gmm.js")).gmm,
+  ba: async () => (await import("./modules/ba.js")).ba,
+  ht: async () => (await import("./modules/ht.js")).ht,
   kmeans: async () => (await import("./modules/kmeans.js")).kmeans,
 };
