@@ -6,7 +6,7 @@ import { at, bin, fail, status, whenStale } from "../scripts/common.mjs";
 
 export function buildBench() {
   const sources = readdirSync(at("bench"))
-    .filter((name) => name !== "peers")
+    .filter((name) => name !== "peers" && name !== "native")
     .map((name) => `bench/${name}`);
   const inputs = [...sources, "dist/index.d.ts", "dist/value.d.ts", "tsconfig.json"];
   whenStale("bench", inputs, ["build/bench/gradbench/main.js"], () => {

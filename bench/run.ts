@@ -1,58 +1,26 @@
 /**
- * npm run bench -- [--only TEXT] [--peers tfjs,jax|none] [--rounds N] [--ms N] [--json FILE] [--docs]
+ * npm run bench -- [--only TEXT] [--peers NAME,...|none] [--rounds N] [--ms N] [--json FILE] [--docs]
  *
  * Computes value and gradient of every problem by everyone, compares the answers, times all of them in
- * interleaved rounds, and prints one table. The baseline is hand-written JavaScript.
+ * interleaved rounds, and prints one table. Times are in units of the hand-written C++ primal, and speedups
+ * over hand-written JavaScript.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { relativeDifference } from "./harness/compare.js";
+import { draw } from "./harness/draw.js";
 import { describe, machine } from "./harness/machine.js";
-import { type Contender, measure } from "./harness/measure.js";
-import { loadPeers, type Peers, peerNames } from "./harness/peers.js";
-import { markdown, type Report, type Row, table } from "./harness/report.js";
-import { problems } from "./problems/index.js";
+import { type AnyContender, type Contender, isRemote, measure } from "./harness/measure.js";
+import { type NativePeers, openNative } from "./harness/native.js";
+import { loadPeers, type Peers } from "./harness/peers.js";
+import { explanation, type Report, type Row, table, writeResults } from "./harness/report.js";
+import { chosen, docs, json, root, roundSeconds, rounds, wanted } from "./options.js";
 import type { Problem } from "./problems/problem.js";
-
-// From build/bench/run.js.
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
-
-const { values: options } = parseArgs({
-  options: {
-    only: { type: "string", default: "" },
-    peers: { type: "string", default: "tfjs,jax" },
-    rounds: { type: "string", default: "9" },
-    ms: { type: "string", default: "50" },
-    json: { type: "string", default: resolve(root, "build", "bench", "results.json") },
-    docs: { type: "boolean", default: false },
-  },
-});
-const rounds = positive("rounds", options.rounds);
-const roundSeconds = positive("ms", options.ms) / 1000;
-const chosen = problems.filter(({ name, size }) =>
-  `${name} ${size}`.toLowerCase().includes(options.only.toLowerCase()),
-);
-if (chosen.length === 0) throw new Error(`--only ${options.only}: no problem has this in its name`);
-const wanted = options.peers === "none" ? [] : options.peers.split(",");
-for (const name of wanted) {
-  if (!(name in peerNames))
-    throw new Error(`--peers ${name}: not one of ${Object.keys(peerNames)}`);
-}
-if (options.docs && (chosen.length < problems.length || wanted.length < 2)) {
-  throw new Error("--docs wants every problem and every peer");
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value >= 1 && value < 1e6)) throw new Error(`--${name} ${text}: not a number from 1 on`);
-  return Math.round(value);
-}
 
 /** Our own answers that differ by more are wrong; those of others are shown and not judged. */
 const tolerance = 1e-9;
 let wrong = 0;
+const failed: string[] = [];
 
 /** What a contender answers: the value, then the gradient. */
 function answer(contender: Contender): Float64Array {
@@ -73,16 +41,48 @@ function difference(actual: Float64Array, expected: Float64Array): number {
   );
 }
 
-function rowsOf(problem: Problem, peers: Peers): Row[] {
-  const contenders = problem.contenders(peers);
-  const expected = answer(contenders[0]!);
-  const differences = contenders.map((contender) => difference(answer(contender), expected));
-  const timings = measure(contenders, { rounds, roundSeconds });
+/** How far a contender is from `expected`, the answer of the first one, or from the primal where that is what it has. */
+async function differenceOf(
+  contender: AnyContender,
+  expected: Float64Array,
+  primal: ArrayLike<number>,
+): Promise<number> {
+  if (!isRemote(contender)) return difference(answer(contender), expected);
+  const actual = await contender.answer();
+  if (contender.computes === "derivative") return relativeDifference(actual, expected.subarray(1));
+  return relativeDifference(actual, primal);
+}
+
+/** Those that are ours to get right. */
+const ours = new Set(["adjoint", "JavaScript", "C++"]);
+
+async function rowsOf(problem: Problem, peers: Peers, natives: NativePeers): Promise<Row[]> {
+  const candidates: AnyContender[] = problem.contenders(peers);
+  const expected = answer(candidates[0] as Contender);
+  const native = problem.native?.();
+  if (native) candidates.push(...(await natives.contenders(native)));
+  const primal = native?.primal?.() ?? expected.subarray(0, 1);
+  const contenders: AnyContender[] = [];
+  const differences: number[] = [];
+  for (const candidate of candidates) {
+    try {
+      differences.push(await differenceOf(candidate, expected, primal));
+      contenders.push(candidate);
+    } catch (error) {
+      // A program of somebody else that ends itself is out, and the others go on.
+      if (!isRemote(candidate) || ours.has(candidate.tool)) throw error;
+      failed.push(
+        `${candidate.tool}, ${problem.name}, ${problem.size}: ${(error as Error).message}`,
+      );
+    }
+  }
+  const timings = await measure(contenders, { rounds, roundSeconds });
   for (const contender of contenders) contender.dispose?.();
   const adjoint = timings[contenders.findIndex(({ tool }) => tool === "adjoint")]!.seconds;
-  return contenders.map(({ tool, backend, dtype, setupSeconds }, i) => {
-    const ours = tool === "adjoint" || tool === "JavaScript";
-    if (ours && !(differences[i]! <= tolerance)) {
+  const unit = timings[contenders.findIndex((c) => isRemote(c) && c.computes === "primal")];
+  return contenders.map((contender, i) => {
+    const { tool, backend, dtype, setupSeconds } = contender;
+    if (ours.has(tool) && !(differences[i]! <= tolerance)) {
       wrong++;
       console.error(`WRONG: ${problem.name} ${problem.size} ${tool}: ${differences[i]}`);
     }
@@ -93,10 +93,12 @@ function rowsOf(problem: Problem, peers: Peers): Row[] {
       tool,
       backend,
       dtype,
+      computes: isRemote(contender) ? contender.computes : "derivative",
       seconds,
       fastest,
       slowest,
       runs,
+      primals: unit ? seconds / unit.seconds : null,
       speedup: timings[0]!.seconds / seconds,
       slowdown: seconds / adjoint,
       difference: differences[i]!,
@@ -106,36 +108,34 @@ function rowsOf(problem: Problem, peers: Peers): Row[] {
 }
 
 const peers = await loadPeers(wanted);
+const natives = await openNative(resolve(root, "build", "bench", "native"), wanted);
 const here = machine();
+const versions = [...peers.versions, ...natives.versions];
 console.log(
-  `${[describe(here), ...peers.versions].join("; ")}\n${rounds} rounds of ${roundSeconds * 1000} ms or more each\n`,
+  `${[describe(here), ...versions].join("; ")}\n${rounds} rounds of ${roundSeconds * 1000} ms or more each\n`,
 );
 const rows: Row[] = [];
 for (const problem of chosen) {
   process.stderr.write(`${problem.name}, ${problem.size}\n`);
-  rows.push(...rowsOf(problem, peers));
+  rows.push(...(await rowsOf(problem, peers, natives)));
 }
+natives.dispose();
 const date = new Date().toISOString();
-const skipped = [...new Set(peers.skipped)];
-const { versions } = peers;
+const skipped = [...new Set([...peers.skipped, ...natives.skipped, ...failed])];
 const report: Report = { machine: here, date, rounds, roundSeconds, versions, rows, skipped };
 
-console.log(table(rows));
-console.log("\nspeedup: time of the hand-written JavaScript / time of this row; more is faster");
-console.log("/ adjoint: time of this row / time of adjoint");
+console.log(`${table(rows)}\n\n${explanation}`);
 for (const line of skipped) console.log(`skipped: ${line}`);
-mkdirSync(dirname(options.json), { recursive: true });
-writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-console.log(`written: ${options.json}`);
+mkdirSync(dirname(json), { recursive: true });
+writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+console.log(`written: ${json}`);
 
-if (options.docs) {
-  const file = resolve(root, "docs", "benchmarks.md");
-  const [begin, end] = ["<!-- results: begin -->", "<!-- results: end -->"];
-  const text = readFileSync(file, "utf8");
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file} does not have the lines ${begin} and ${end}`);
-  const head = text.slice(0, from + begin.length);
-  writeFileSync(file, `${head}\n\n${markdown(report)}\n${text.slice(to)}`);
-  console.log(`written: ${file}`);
+if (docs) {
+  const drawing = "benchmarks.svg";
+  const notDrawn = await draw(resolve(root, "docs", drawing), report);
+  if (notDrawn) console.log(`skipped: ${notDrawn}`);
+  const page = resolve(root, "docs", "benchmarks.md");
+  writeResults(page, report, notDrawn ? undefined : drawing);
+  console.log(`written: ${page}`);
 }
 if (wrong > 0) process.exitCode = 1;

@@ -12,7 +12,8 @@ export const cppFiles = () => files("native", (file) => /\.(cc|h)$/.test(file));
 run(bin("biome"), ["check", "--error-on-warnings", ...(check ? [] : ["--write"]), "."]);
 
 const formatter = "clang-format-19";
-const sources = cppFiles().filter((file) => existsSync(at(file)));
+const peers = files("bench/native", (file) => /\.(cc|h)$/.test(file));
+const sources = [...cppFiles(), ...peers].filter((file) => existsSync(at(file)));
 if (sources.length === 0) fail("native/ has no C++ files");
 if (!which(formatter)) fail(`${formatter} is missing (Debian: apt-get install ${formatter})`);
 run(formatter, [...(check ? ["--dry-run", "-Werror"] : ["-i"]), ...sources]);

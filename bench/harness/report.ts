@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Machine } from "./machine.js";
 import { describe } from "./machine.js";
 
@@ -7,11 +8,15 @@ export interface Row {
   readonly tool: string;
   readonly backend: string;
   readonly dtype: "f64" | "f32";
-  /** Median time of a value and gradient. */
+  /** Value and gradient, or the value alone. */
+  readonly computes: "primal" | "derivative";
+  /** Median time. */
   readonly seconds: number;
   readonly fastest: number;
   readonly slowest: number;
   readonly runs: number;
+  /** This time divided by that of the hand-written C++ primal, where there is one. */
+  readonly primals: number | null;
   /** Time of the hand-written JavaScript divided by this one's: more is faster. */
   readonly speedup: number;
   /** This time divided by adjoint's. */
@@ -60,6 +65,7 @@ const heads = [
   "tool",
   "numbers",
   "time",
+  "x primal",
   "speedup",
   "/ adjoint",
   "difference",
@@ -71,10 +77,17 @@ const cells = (row: Row): string[] => [
   row.backend === "" ? row.tool : `${row.tool} (${row.backend})`,
   row.dtype,
   duration(row.seconds),
+  row.primals === null ? "" : ratio(row.primals),
   ratio(row.speedup),
   ratio(row.slowdown),
   row.difference === 0 ? "0" : row.difference.toExponential(0),
 ];
+
+export const explanation = [
+  "x primal: time of this row / time of the function alone in hand-written C++",
+  "speedup: time of the hand-written JavaScript / time of this row; more is faster",
+  "/ adjoint: time of this row / time of adjoint",
+].join("\n");
 
 const rightAligned = (column: number): boolean => column >= 4;
 
@@ -88,14 +101,26 @@ export function table(rows: readonly Row[]): string {
   return [format(lines[0]!), format(rule), ...lines.slice(1).map(format)].join("\n");
 }
 
-export function markdown(report: Report): string {
+/** `drawing` is the file name of one that is there. */
+export function markdown(report: Report, drawing?: string): string {
   const { rounds, roundSeconds } = report;
   return [
     `Measured ${report.date.slice(0, 10)} on ${[describe(report.machine), ...report.versions].join("; ")}.`,
     `Medians of ${rounds} interleaved rounds of ${roundSeconds * 1000} ms or more.`,
     "",
+    ...(drawing ? [`![Derivatives in units of the primal](${drawing})`, ""] : []),
     table(report.rows),
     ...report.skipped.map((line) => `\nSkipped: ${line}.`),
     "",
   ].join("\n");
+}
+
+/** Puts the table into a page, between two lines that say where. */
+export function writeResults(file: string, report: Report, drawing?: string): void {
+  const [begin, end] = ["<!-- results: begin -->", "<!-- results: end -->"];
+  const text = readFileSync(file, "utf8");
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${file} does not have the lines ${begin} and ${end}`);
+  const head = text.slice(0, from + begin.length);
+  writeFileSync(file, `${head}\n\n${markdown(report, drawing)}\n${text.slice(to)}`);
 }

@@ -162,6 +162,19 @@ export function curveProblem(instances: number): Problem {
   return {
     name: "curve fit",
     size: instances === 1 ? "1 instance" : `${instances} instances`,
+    native: () => {
+      const input = curveInput(instances);
+      const values = new Float64Array(instances);
+      return {
+        name: "curvefit",
+        sizes: [instances],
+        inputs: [input.p, input.y],
+        primal: () => {
+          curveByHand(curveTimes(), input, values, new Float64Array(input.p.length));
+          return values;
+        },
+      };
+    },
     contenders: (peers) => {
       const input = curveInput(instances);
       const t = curveTimes();

@@ -1,5 +1,7 @@
-import { fn, type Value, vector } from "adjoint";
+import { fn, type Value, valueAndGrad, vector } from "adjoint";
+import { adjointContender, byHand } from "../harness/adjoint.js";
 import { Random } from "../harness/random.js";
+import type { Problem } from "./problem.js";
 
 // The determinant by expansion by minors along the first row, every minor computed once. The minors of the last
 // r rows are named by their columns, as the bits of a number: 2^ell of them in all.
@@ -72,3 +74,24 @@ export const det = (ell: number) =>
     }
     return minors[all]!;
   });
+
+export function detProblem(ell: number): Problem {
+  return {
+    name: "determinant",
+    size: `ell=${ell}`,
+    native: () => ({ name: "det", sizes: [ell], inputs: [detInput(ell)] }),
+    contenders: () => {
+      const a = detInput(ell);
+      const gradient = new Float64Array(ell * ell);
+      const [minors, bars] = [new Float64Array(2 ** ell), new Float64Array(2 ** ell)];
+      return [
+        byHand("", gradient, () => detByHand(a, ell, minors, bars, gradient)),
+        adjointContender("", ["a"], () => {
+          const session = valueAndGrad(det(ell)).session();
+          session.inputs.a.set(a);
+          return session;
+        }),
+      ];
+    },
+  };
+}

@@ -109,6 +109,11 @@ export function gmmProblem(d: number, k: number, n: number): Problem {
   return {
     name: "Gaussian mixture",
     size: `d=${d}, k=${k}, n=${n}`,
+    native: () => {
+      const { gamma, m, x, alpha, mu, q, l } = gmmInput(d, k, n);
+      const inputs = [Float64Array.of(gamma), x, alpha, mu, q, l];
+      return { name: "gmm", sizes: [d, k, n, m], inputs };
+    },
     contenders: (peers) => {
       const input = gmmInput(d, k, n);
       const gradient = () => new Float64Array(k + mu.length + q.length + l.length);

@@ -1,8 +1,13 @@
+import { baProblem } from "./ba.js";
 import { callProblems } from "./calls.js";
 import { curveProblem } from "./curvefit.js";
+import { detProblem } from "./det.js";
 import { gmmProblem } from "./gmm.js";
+import { htProblem } from "./ht.js";
+import { kmeansProblem } from "./kmeans.js";
 import { llsqProblem } from "./llsq.js";
 import { logsumexpProblem } from "./logsumexp.js";
+import { baNative, htNative } from "./native-inputs.js";
 import type { Problem } from "./problem.js";
 import { rosenbrockProblem } from "./rosenbrock.js";
 
@@ -12,8 +17,14 @@ export const problems: readonly Problem[] = [
   ...[2500, 40_000].map(logsumexpProblem),
   llsqProblem(1024, 128),
   gmmProblem(2, 5, 1000),
-  gmmProblem(10, 25, 1000),
-  curveProblem(1),
-  curveProblem(1000),
+  ...[10, 32, 64].map((d) => gmmProblem(d, 25, 1000)),
+  ...[1, 1000, 100_000].map(curveProblem),
+  kmeansProblem(1000, 100, 8),
+  detProblem(8),
+  { ...baProblem(49, 7776, 31_843), native: () => baNative(49, 7776, 31_843) },
+  ...[false, true].map((triangles) => ({
+    ...htProblem(100, triangles),
+    native: () => htNative(100, triangles),
+  })),
   ...callProblems,
 ];

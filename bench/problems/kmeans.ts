@@ -1,5 +1,7 @@
 import { constant, fn, grad, jvp, matrix } from "adjoint";
+import { adjointContender, byHand } from "../harness/adjoint.js";
 import { Random } from "../harness/random.js";
+import type { Problem } from "./problem.js";
 
 // The sum over points of the squared distance to the closest centroid, and the Newton direction: the gradient
 // with respect to the centroids divided by the diagonal of the Hessian, which is all of it.
@@ -81,3 +83,38 @@ export const kmeansDirection = (sizes: Sizes) => {
     return value.centroids.div(tangent.centroids);
   });
 };
+
+export function kmeansProblem(n: number, k: number, d: number): Problem {
+  return {
+    name: "k-means direction",
+    size: `n=${n}, k=${k}, d=${d}`,
+    native: () => {
+      const input = kmeansInput(n, k, d);
+      return {
+        name: "kmeans",
+        sizes: [n, k, d],
+        inputs: [input.points, input.centroids],
+        primal: () => [kmeansByHand(input).cost],
+      };
+    },
+    contenders: () => {
+      const input = kmeansInput(n, k, d);
+      let direction: Float64Array = new Float64Array(k * d);
+      const byJavaScript = byHand("", direction, () => {
+        direction = kmeansByHand(input).dir;
+        return 0;
+      });
+      return [
+        { ...byJavaScript, gradient: () => direction },
+        adjointContender("", ["direction"], () => {
+          const session = kmeansDirection({ n, k, d }).session();
+          session.inputs.points.set(input.points);
+          session.inputs.centroids.set(input.centroids);
+          // There is no value.
+          const outputs = { value: new Float64Array(1), grad: { direction: session.outputs } };
+          return { outputs, run: () => session.run(), dispose: () => session.dispose() };
+        }),
+      ];
+    },
+  };
+}

@@ -167,6 +167,12 @@ export function llsqProblem(n: number, m: number): Problem {
   return {
     name: "least squares",
     size: `n=${n}, m=${m}`,
+    native: () => ({
+      name: "llsq",
+      sizes: [n, m],
+      inputs: [llsqInput(m)],
+      variants: [{ name: "llsq-eight", backend: "eight points at a time" }],
+    }),
     contenders: (peers) => {
       const x = llsqInput(m);
       const t = llsqPoints(n);

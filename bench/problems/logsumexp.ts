@@ -40,6 +40,7 @@ export function logsumexpProblem(n: number): Problem {
   return {
     name: "logsumexp",
     size: `n=${n}`,
+    native: () => ({ name: "logsumexp", sizes: [n], inputs: [logsumexpInput(n)] }),
     contenders: (peers) => {
       const x = logsumexpInput(n);
       const gradient = new Float64Array(n);

@@ -62,6 +62,7 @@ export function rosenbrockProblem(n: number): Problem {
   return {
     name: "Rosenbrock",
     size: `n=${n}`,
+    native: () => ({ name: "rosenbrock", sizes: [n], inputs: [rosenbrockInput(n)] }),
     contenders: (peers) => {
       const x = rosenbrockInput(n);
       const gradient = new Float64Array(n);
