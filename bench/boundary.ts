@@ -23,7 +23,7 @@ interface Session {
   readonly buffer: ArrayBuffer;
   readonly byteOffset: number;
   readonly handle: number;
-  runAsync(deadline: number): Promise<void>;
+  runAsync(deadline: number, threads: number): Promise<void>;
   dispose(): void;
 }
 interface Builder {
@@ -104,7 +104,7 @@ measure("native: run of x + 1", 2e4, (count) => {
     run(handle);
   }
 });
-await measureAsync("native: async run of x + 1", 200, () => bare.runAsync(0));
+await measureAsync("native: async run of x + 1", 200, () => bare.runAsync(0, 0));
 
 measure(
   "native: a node of a tape of a million",

@@ -112,7 +112,8 @@ export function gmmProblem(d: number, k: number, n: number): Problem {
     native: () => {
       const { gamma, m, x, alpha, mu, q, l } = gmmInput(d, k, n);
       const inputs = [Float64Array.of(gamma), x, alpha, mu, q, l];
-      return { name: "gmm", sizes: [d, k, n, m], inputs };
+      const variants = [{ name: "gmm-sixteen", backend: "sixteen points at a time, as vectors" }];
+      return { name: "gmm", sizes: [d, k, n, m], inputs, variants };
     },
     contenders: (peers) => {
       const input = gmmInput(d, k, n);

@@ -11,7 +11,7 @@ export function baNative(n: number, m: number, p: number): NativeProblem {
     name: "ba",
     sizes: [n, m, p],
     inputs: [input.cams, input.x, input.w, input.feats],
-    variants: [{ name: "ba-each", backend: "every observation by itself" }],
+    variants: [{ name: "ba-cameras", backend: "rotations once a camera" }],
     primal: () => {
       const session = ba(input).session();
       const values = baValues(input);

@@ -24,11 +24,19 @@ Registry& registry() {
 
 napi_value text(Call& call) { return makeText(call.env, planOf(call)->plan().toString()); }
 
+/// Those within loops over lanes included.
+std::size_t countKernels(const Plan& plan) {
+  std::size_t kernels = 0;
+  for (const Step& step : plan.steps) {
+    if (std::holds_alternative<Kernel>(step)) ++kernels;
+    if (const auto* loop = std::get_if<LaneStep>(&step)) kernels += countKernels(*loop->plan);
+  }
+  return kernels;
+}
+
 napi_value stats(Call& call) {
   const std::shared_ptr<const SharedPlan> shared = planOf(call);
   const Plan& plan = shared->plan();
-  std::size_t kernels = 0;
-  for (const Step& step : plan.steps) kernels += std::holds_alternative<Kernel>(step) ? 1 : 0;
   const napi_env env = call.env;
   const napi_value result = makeObject(env);
   const auto set = [&](const char* name, double value) {
@@ -36,7 +44,7 @@ napi_value stats(Call& call) {
   };
   set("nodes", plan.tape ? static_cast<double>(plan.tape->size()) : 0);
   set("steps", static_cast<double>(plan.steps.size()));
-  set("kernels", static_cast<double>(kernels));
+  set("kernels", static_cast<double>(countKernels(plan)));
   set("segments", static_cast<double>(shared->executable->segments()));
   set("bytes", static_cast<double>(plan.bytes() + shared->executable->bytes()));
   set("workspaceBytes",
@@ -115,8 +123,9 @@ napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> 
 
 napi_value compileTape(Call& call) {
   auto shared = std::make_shared<SharedPlan>();
-  shared->executable = makeExecutable(makePlan(tapeOf(call)));
-  shared->flops = estimateCost(*shared->plan().tape);
+  const TapePtr tape = tapeOf(call);
+  shared->executable = makeExecutable(makePlan(tape));
+  shared->flops = estimateCost(*tape);
   return wrapPlan(*call.environment, std::move(shared));
 }
 

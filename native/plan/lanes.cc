@@ -18,6 +18,8 @@ constexpr std::int64_t kMinLanes = 32;
 /// Elements of all values of one lane; more would leave the second-level cache.
 constexpr std::int64_t kMaxElementsPerLane = 16384;
 
+constexpr std::size_t kManyPieces = 4;
+
 constexpr int kAbsent = -1;  ///< the operand is the same along the axis
 constexpr int kMixed = -2;   ///< the operation mixes elements along the axis
 
@@ -245,6 +247,8 @@ class Region {
       elements += count;
       if (movesData(opOf(node))) continue;
       if (isReduction(opOf(node)) || rowOf(node).kernel == nullptr) ++loops;
+      // Many pieces of a row are as many strided stores elsewhere, and a transpose here.
+      if (opOf(node) == Op::Concat && tape_.operands(node).size() >= kManyPieces) ++loops;
     }
     return loops >= 2 && elements <= kMaxElementsPerLane;
   }

@@ -109,7 +109,10 @@ class Planner : public BufferTable {
     }
     for (const Port& port : tape_.outputs()) {
       plan_->outputs.push_back(addPort(port));
-      const NodeId value = analysis_.views().strip(port.node);
+      // Any shape of a value's elements in their order may be written by whoever makes the value.
+      NodeId value = analysis_.views().strip(port.node);
+      while (analysis_.role(value) == Role::View && opOf(tape_.node(value)) == Op::Reshape)
+        value = analysis_.views().strip(tape_.node(value).operand[0]);
       const Role role = analysis_.role(value);
       const bool isOwn = role == Role::Pointwise || role == Role::Reduction ||
                          role == Role::Concat || role == Role::Library;

@@ -14,11 +14,12 @@ std::unique_ptr<Problem> logsumexp(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> llsq(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> llsqEight(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> gmm(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> gmmSixteen(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> curvefit(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> kmeans(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> det(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ba(Sizes sizes, Numbers inputs);
-std::unique_ptr<Problem> baEach(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> baCameras(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ht(Sizes sizes, Numbers inputs);
 
 }  // namespace bench::hand

@@ -14,11 +14,12 @@ int main() {
                              {"llsq", hand::llsq},
                              {"llsq-eight", hand::llsqEight},
                              {"gmm", hand::gmm},
+                             {"gmm-sixteen", hand::gmmSixteen},
                              {"curvefit", hand::curvefit},
                              {"kmeans", hand::kmeans},
                              {"det", hand::det},
                              {"ba", hand::ba},
-                             {"ba-each", hand::baEach},
+                             {"ba-cameras", hand::baCameras},
                              {"ht", hand::ht},
                          });
 }
