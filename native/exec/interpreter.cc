@@ -51,11 +51,14 @@ class Interpreter final : public Executable {
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
     workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
-    for (const auto& loop : loops_) perThread_ = std::max(perThread_, loop->threadScratch());
+    for (const auto& loop : loops_) {
+      perThread_ = std::max(perThread_, loop->threadScratch());
+      mostThreads_ = std::max(mostThreads_, loop->chunks());
+    }
   }
 
   std::int64_t workspaceDoubles(unsigned threads) const override {
-    return workspace_ + (threads - 1) * perThread_;
+    return workspace_ + (std::min<std::int64_t>(threads, mostThreads_) - 1) * perThread_;
   }
   const Plan& plan() const override { return *plan_; }
   std::size_t segments() const override {
@@ -174,7 +177,8 @@ class Interpreter final : public Executable {
   std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;
   std::int64_t workspace_ = 0;
-  std::int64_t perThread_ = 0;  ///< more for every thread beside the first
+  std::int64_t perThread_ = 0;    ///< more for every thread beside the first
+  std::int64_t mostThreads_ = 1;  ///< that find something to do
 };
 
 }  // namespace

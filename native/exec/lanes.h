@@ -15,6 +15,8 @@ class LaneProgram {
   /// Doubles of scratch memory, for one thread, and for each one more.
   std::int64_t scratch() const { return scratch_; }
   std::int64_t threadScratch() const { return perThread_; }
+  /// Pieces that threads may take; no more threads than these are used.
+  std::int64_t chunks() const { return chunks_; }
   const Executable& body() const { return *body_; }
   /// False: status says why.
   bool run(const RunContext& context) const noexcept;

@@ -44,6 +44,8 @@ AxisMaps throughUnits(const Shape& from, const Shape& to, const AxisMaps& maps) 
   return result;
 }
 
+}  // namespace
+
 bool movesData(Op op) {
   switch (op) {
     case Op::Reshape:
@@ -58,8 +60,6 @@ bool movesData(Op op) {
       return false;
   }
 }
-
-}  // namespace
 
 Shape squeezed(const Shape& shape) {
   Shape result;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/op.h"
 #include "plan/kernel.h"
 #include "tape/tape.h"
 
@@ -52,6 +53,9 @@ class Views {
   const Tape& tape_;
   std::vector<std::uint8_t> state_;  // by node
 };
+
+/// Whether an operation gives elements of its operand (or zeros) in other places.
+bool movesData(Op op);
 
 /// The shape without its unit axes.
 Shape squeezed(const Shape& shape);

@@ -155,6 +155,19 @@ TEST(Lanes, ProductsOfMatrices) {
   }
 }
 
+/// Every step waits for the sum of the one before: as many loops would each need a plan of their own.
+TEST(Lanes, ALongChainOfLoopsIsNotFormed) {
+  Builder builder;
+  Expr x{&builder, builder.input("x", {100, 3})};
+  for (int step = 0; step < 50; ++step) {
+    const Expr total = sum(log(sum(exp(x), {1})), {0});
+    x = x - 0.01 * broadcastTo(total, {100, 3});
+  }
+  const TapePtr t = builder.finish({{"x", x.id}});
+  EXPECT_FALSE(hasLoops(t));
+  evaluate(t, {numbers(300, -1, 1)});
+}
+
 TEST(Lanes, OneKernelNeedsNoLoop) {
   Builder builder;
   const Expr x{&builder, builder.input("x", {1000, 4})};
