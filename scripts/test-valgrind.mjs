@@ -2,6 +2,7 @@
 // which loop over many points through code that other tests touch too, are left out. So are those that look
 // at the sign of a zero: valgrind computes c - a * b of fnmadd as -(a * b - c), which makes an exact 0 a -0.
 //   node scripts/test-valgrind.mjs [arguments for the runner]
+import { readFileSync } from "node:fs";
 import { buildTests } from "./build-test.mjs";
 import { fail, which } from "./common.mjs";
 import { conclude, runCpp } from "./test.mjs";
@@ -9,7 +10,8 @@ import { conclude, runCpp } from "./test.mjs";
 if (!which("valgrind")) fail("valgrind is missing (Debian: apt-get install valgrind)");
 
 const wrapper = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"];
-wrapper.push("--errors-for-leak-kinds=definite", "--fair-sched=yes");
+wrapper.push("--errors-for-leak-kinds=definite", "--show-leak-kinds=definite");
+wrapper.push("--fair-sched=yes");
 const signsOfZeros = [
   "KernelBits.SpecialValues",
   "ExecBlock.NumbersAsOperandsGiveTheBitsOfFullLanes",
@@ -17,4 +19,7 @@ const signsOfZeros = [
 const leftOut = ["*Slow*", "*Ulp*", ...signsOfZeros].join(":");
 const args = [`--gtest_filter=-${leftOut}`, ...process.argv.slice(2)];
 const env = { ADJOINT_SANITIZED: "1", ADJOINT_VALGRIND: "1" };
-conclude([runCpp(buildTests("valgrind"), { wrapper, args, env })], "valgrind");
+// The build of the other tests, unless it has instructions that valgrind does not know.
+const cpu = readFileSync("/proc/cpuinfo", "utf8");
+const variant = /\bavx512f\b/.test(cpu) ? "valgrind" : "test";
+conclude([runCpp(buildTests(variant), { wrapper, args, env })], "valgrind");
