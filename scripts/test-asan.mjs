@@ -14,7 +14,7 @@ const folder = buildTests("asan");
 const runs = [];
 if (only !== "ts") {
   const env = { ASAN_OPTIONS: "detect_leaks=1", UBSAN_OPTIONS: ubsan, ADJOINT_SANITIZED: "1" };
-  runs.push(runCpp(folder, { args: only ? args : [], env }));
+  runs.push(await runCpp(folder, { args: only ? args : [], env, inShards: true }));
 }
 if (only !== "cpp") {
   if (!existsSync(at(folder, "Release", "adjoint.node"))) fail(`${folder} has no addon`);

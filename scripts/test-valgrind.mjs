@@ -22,4 +22,4 @@ const env = { ADJOINT_SANITIZED: "1", ADJOINT_VALGRIND: "1" };
 // The build of the other tests, unless it has instructions that valgrind does not know.
 const cpu = readFileSync("/proc/cpuinfo", "utf8");
 const variant = /\bavx512f\b/.test(cpu) ? "valgrind" : "test";
-conclude([runCpp(buildTests(variant), { wrapper, args, env })], "valgrind");
+conclude([await runCpp(buildTests(variant), { wrapper, args, env, inShards: true })], "valgrind");

@@ -1,10 +1,12 @@
 // Runs the C++ tests, then vitest, and closes with one line: N passed, N failed.
 //   node scripts/test.mjs [cpp|ts] [arguments for the runner]
 // What each runner counted is read from its report, so that the totals are the runners' own.
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { buildTests } from "./build-test.mjs";
-import { at, bin, fail, status } from "./common.mjs";
+import { at, bin, fail, root, status } from "./common.mjs";
 
 const reports = "build/reports";
 
@@ -17,17 +19,35 @@ function counted(passed, failed, skipped, code) {
   return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
 }
 
-/** Runs a build's C++ tests. `wrapper` is a command that runs them, as valgrind does. */
-export function runCpp(folder, { args = [], env = {}, wrapper = [] } = {}) {
+/**
+ * Runs a build's C++ tests, in as many processes as there are processors where `inShards` says so. `wrapper` is a
+ * command that runs them, as valgrind does.
+ */
+export async function runCpp(folder, { args = [], env = {}, wrapper = [], inShards = false } = {}) {
   if (!existsSync(at(folder, "adjoint_native_tests"))) fail(`${folder} has no C++ tests`);
-  const report = `${reports}/${folder}.json`;
   mkdirSync(at(reports), { recursive: true });
-  rmSync(at(report), { force: true });
-  const command = [...wrapper, at(folder, "adjoint_native_tests"), "--gtest_brief=1"];
-  command.push(`--gtest_output=json:${at(report)}`, ...args);
-  const code = status(command[0], command.slice(1), { env: { ...process.env, ...env } });
-  const { tests = 0, failures = 0, disabled = 0 } = read(report) ?? {};
-  return counted(tests - failures - disabled, failures, disabled, code);
+  const shards = inShards ? availableParallelism() : 1;
+  const one = async (index) => {
+    const report = `${reports}/${folder}-${index}.json`;
+    rmSync(at(report), { force: true });
+    const command = [...wrapper, at(folder, "adjoint_native_tests"), "--gtest_brief=1"];
+    command.push(`--gtest_output=json:${at(report)}`, ...args);
+    const part = { GTEST_TOTAL_SHARDS: String(shards), GTEST_SHARD_INDEX: String(index) };
+    const child = spawn(command[0], command.slice(1), {
+      cwd: root,
+      stdio: "inherit",
+      env: { ...process.env, ...env, ...part },
+    });
+    const code = await new Promise((done) => {
+      child.on("error", () => done(1));
+      child.on("close", (code) => done(code ?? 1));
+    });
+    const { tests = 0, failures = 0, disabled = 0 } = read(report) ?? {};
+    return counted(tests - failures - disabled, failures, disabled, code);
+  };
+  const parts = await Promise.all(Array.from({ length: shards }, (_, index) => one(index)));
+  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
 }
 
 /** Runs vitest. `args` go to it, `env` to its processes. */
@@ -60,7 +80,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const only = ["cpp", "ts"].includes(process.argv[2]) ? process.argv[2] : undefined;
   const args = process.argv.slice(only ? 3 : 2);
   const runs = [];
-  if (only !== "ts") runs.push(runCpp(buildTests(), { args: only ? args : [] }));
+  if (only !== "ts") runs.push(await runCpp(buildTests(), { args: only ? args : [] }));
   if (only !== "cpp") runs.push(runVitest({ args }));
   conclude(runs, "tests");
 }
