@@ -155,7 +155,8 @@ TEST(Lanes, ProductsOfMatrices) {
   }
 }
 
-/// Every step waits for the sum of the one before: as many loops would each need a plan of their own.
+/// Every step waits for the sum of the one before: as many loops would each need a plan of their
+/// own.
 TEST(Lanes, ALongChainOfLoopsIsNotFormed) {
   Builder builder;
   Expr x{&builder, builder.input("x", {100, 3})};
