@@ -46,6 +46,14 @@ unsigned readThreads(napi_env env, napi_value value) {
   return static_cast<unsigned>(threads);
 }
 
+/// One of the session's workspaces, for so many threads.
+void growWorkspace(SessionHandle& session, AlignedDoubles& workspace, unsigned threads) {
+  const std::int64_t doubles = session.executable->workspaceDoubles(threads);
+  if (workspace.bytes() >= doubles * static_cast<std::int64_t>(sizeof(double))) return;
+  workspace = AlignedDoubles(doubles);
+  session.report(session.bytes());
+}
+
 /// A synchronous run on several threads.
 napi_value runOn(Call& call) {
   const double number = readNumber(call.env, call.arguments[0], "session");
@@ -53,11 +61,7 @@ napi_value runOn(Call& call) {
   SessionHandle* const session = call.environment->findSession(number);
   if (session == nullptr || session->running) refuseRun(session);
   session->checkArena(call.env);
-  const std::int64_t doubles = session->executable->workspaceDoubles(threads);
-  if (session->workspace.bytes() < doubles * static_cast<std::int64_t>(sizeof(double))) {
-    session->workspace = AlignedDoubles(doubles);
-    session->report(session->bytes());
-  }
+  growWorkspace(*session, session->workspace, threads);
   RunControl control;
   control.threads = threads;
   const RunStatus status =
@@ -158,13 +162,7 @@ napi_value runAsync(Call& call) {
     }
     session.asyncMemory = std::move(memory);
   }
-  const std::int64_t doubles = session.executable->workspaceDoubles(threads);
-  if (session.asyncMemory->workspace.bytes() <
-          doubles * static_cast<std::int64_t>(sizeof(double)) ||
-      session.asyncMemory->workspace.data() == nullptr) {
-    session.asyncMemory->workspace = AlignedDoubles(doubles);
-    session.report(session.bytes());
-  }
+  growWorkspace(session, session.asyncMemory->workspace, threads);
   copyPorts(plan, plan.inputs, session.asyncMemory->io.data(), session.io);
   auto task = std::make_shared<RunTask>(call.env, session, call.self);
   task->control.deadline = deadline;

@@ -3,6 +3,7 @@
 #include "exec/library.h"
 #include "exec/transpose.h"
 #include "ops/math/vec.h"
+#include "plan/order.h"
 
 namespace adjoint::exec {
 namespace {
@@ -10,9 +11,6 @@ namespace {
 using simd::kLanes;
 using simd::V;
 
-/// Terms of one fused chain; longer sums are chains of so many terms, added in order
-/// (docs/design/0003-order-of-sums.md). The order follows from k alone.
-constexpr std::int64_t kChain = 128;
 constexpr std::int64_t kPanelColumns =
     480;  ///< of b packed at once: 480 KiB, for the second-level cache
 
@@ -131,8 +129,8 @@ void pack(const Product& p, std::int64_t from, std::int64_t terms, std::int64_t 
 
 bool multiply(const Product& p, double* scratch, const RunContext& context) {
   std::int64_t polled = 0;
-  for (std::int64_t from = 0; from < p.k; from += kChain) {
-    const std::int64_t terms = std::min(kChain, p.k - from);
+  for (std::int64_t from = 0; from < p.k; from += kProductChain) {
+    const std::int64_t terms = std::min(kProductChain, p.k - from);
     for (std::int64_t panel = 0; panel < p.n; panel += kPanelColumns) {
       const std::int64_t end = std::min(p.n, panel + kPanelColumns);
       for (std::int64_t column = panel; column < end; column += kColumns) {
@@ -177,15 +175,15 @@ double longDot(std::int64_t k, const double* a, std::int64_t aTerm, const double
   double part[8];
   std::int64_t from = 0;
   const auto group = [&]<int N>(std::int64_t terms) {
-    chains<N>(terms, a + from * aTerm, kChain * aTerm, aTerm, b + from * bTerm, kChain * bTerm,
-              bTerm, part);
+    chains<N>(terms, a + from * aTerm, kProductChain * aTerm, aTerm, b + from * bTerm,
+              kProductChain * bTerm, bTerm, part);
     for (int i = 0; i < N; ++i) sum = from == 0 && i == 0 ? part[0] : sum + part[i];
     from += N * terms;
   };
-  while (k - from >= 8 * kChain) group.template operator()<8>(kChain);
-  if (k - from >= 4 * kChain) group.template operator()<4>(kChain);
-  if (k - from >= 2 * kChain) group.template operator()<2>(kChain);
-  if (k - from >= kChain) group.template operator()<1>(kChain);
+  while (k - from >= 8 * kProductChain) group.template operator()<8>(kProductChain);
+  if (k - from >= 4 * kProductChain) group.template operator()<4>(kProductChain);
+  if (k - from >= 2 * kProductChain) group.template operator()<2>(kProductChain);
+  if (k - from >= kProductChain) group.template operator()<1>(kProductChain);
   if (k > from) group.template operator()<1>(k - from);
   return sum;
 }
@@ -199,8 +197,8 @@ bool rowByColumns(const Product& p, const RunContext& context) {
     double* c = p.c + i * p.cRow;
     std::int64_t j = 0;
     for (; j + 8 <= p.n; j += 8) {
-      for (std::int64_t from = 0; from < p.k; from += kChain) {
-        chains<8>(std::min(kChain, p.k - from), a + from * p.aTerm, 0, p.aTerm,
+      for (std::int64_t from = 0; from < p.k; from += kProductChain) {
+        chains<8>(std::min(kProductChain, p.k - from), a + from * p.aTerm, 0, p.aTerm,
                   p.b + j * p.bColumn + from * p.bTerm, p.bColumn, p.bTerm, part);
         for (int l = 0; l < 8; ++l) {
           double& to = c[(j + l) * p.cColumn];
@@ -220,7 +218,7 @@ bool rowByColumns(const Product& p, const RunContext& context) {
 
 }  // namespace
 
-std::int64_t matMulScratch(const MatMulStep&) { return kChain * roundUp(kColumns, 8); }
+std::int64_t matMulScratch(const MatMulStep&) { return kProductChain * roundUp(kColumns, 8); }
 
 bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept {
   const double* a = bufferAt(plan, step.a.buffer, context) + step.a.offset;

@@ -107,8 +107,11 @@ void Pool::submit(std::function<void()> task) {
 
 bool Pool::run(Loop& loop, unsigned threads) {
   State& state = *state_;
-  const bool isShared = threads > 1 && loop.chunks > 1;
-  if (isShared) {
+  if (threads <= 1 || loop.chunks <= 1) {
+    State::workOn(loop, 0);
+    return !loop.ended.load(std::memory_order_relaxed);
+  }
+  {
     const std::lock_guard<std::mutex> lock(state.mutex);
     loop.helpers = threads - 1;
     loop.later = state.loops;
@@ -119,18 +122,13 @@ bool Pool::run(Loop& loop, unsigned threads) {
       if (!state.start()) break;
     }
   }
-  if (isShared) state.ready.notify_all();
+  state.ready.notify_all();
   State::workOn(loop, 0);
-  if (isShared) {
-    std::unique_lock<std::mutex> lock(state.mutex);
-    for (Loop** at = &state.loops; *at != nullptr; at = &(*at)->later) {
-      if (*at == &loop) {
-        *at = loop.later;
-        break;
-      }
-    }
-    state.helped.wait(lock, [&] { return loop.active == 0; });
-  }
+  std::unique_lock<std::mutex> lock(state.mutex);
+  Loop** at = &state.loops;
+  while (*at != &loop) at = &(*at)->later;
+  *at = loop.later;
+  state.helped.wait(lock, [&] { return loop.active == 0; });
   return !loop.ended.load(std::memory_order_relaxed);
 }
 

@@ -4,6 +4,7 @@
 
 #include "exec/pattern.h"
 #include "plan/kernel.h"
+#include "plan/order.h"
 
 namespace adjoint::exec {
 
@@ -19,9 +20,6 @@ struct ReduceShape {
   std::int64_t accumulators(std::int64_t width) const;
 };
 
-/// Terms of one chunk, and chunks of one sum (docs/design/0003-order-of-sums.md).
-constexpr std::int64_t kSumLanes = 16;
-constexpr std::int64_t kSumChunk = 4096;
 constexpr int kSumLevels = 3;  ///< 4096^3 terms, more than a value may have elements
 
 /// Where a reduction stands. Plain data: it lives in the workspace.

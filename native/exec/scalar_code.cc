@@ -45,21 +45,13 @@ class Compiler {
     return instr.kind == InstrKind::Compute && (hasCore(op) || !canLower(op));
   }
 
-  /// What is wanted, and what is written; false for computed addresses.
+  /// What is written; false for computed addresses.
   bool readBody() {
-    live_.assign(size_, 0);
-    for (std::size_t i = size_; i-- > 0;) {
-      const Instr& instr = body_[i];
-      if (isEffect(instr)) {
-        live_[i] = 1;
-        const Place place = target(instr).place;
-        stores_.add(place.base, place.offset, place.offset + 1);
-      }
-      if (!live_[i]) continue;
+    for (const Instr& instr : body_) {
       if (instr.kind == InstrKind::Gather) return false;
-      const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
-      const int n = arityOf(instr);
-      for (int k = 0; k < n; ++k) live_[operands[k]] = 1;
+      if (!isEffect(instr)) continue;
+      const Place place = target(instr).place;
+      stores_.add(place.base, place.offset, place.offset + 1);
     }
     stores_.close();
     return true;
@@ -88,7 +80,7 @@ class Compiler {
       }
       wave += isCall(instr) ? 1 + wave % 2 : wave % 2;
       waves_.push_back(wave);
-      if (live_[i]) order_.push_back({wave, instr.op, static_cast<std::uint32_t>(i)});
+      order_.push_back({wave, instr.op, static_cast<std::uint32_t>(i)});
     }
     std::ranges::stable_sort(order_, [](const Item& x, const Item& y) {
       if (x.wave != y.wave) return x.wave < y.wave;
@@ -186,7 +178,6 @@ class Compiler {
   CodeWriter writer_;
   Code& code_;
   Lowering lowering_;
-  std::vector<std::uint8_t> live_;
   Intervals stores_;
   BigVector<Lowering::Value> values_;
   std::vector<std::uint32_t> waves_;

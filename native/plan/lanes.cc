@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include "ops/build.h"
 #include "ops/row.h"
@@ -153,12 +152,6 @@ class Region {
   }
 
   // --- building ----------------------------------------------------------------------------------
-
-  Shape laneShape(NodeId id) const {
-    Shape shape = tape_.shape(id);
-    if (axis_[id] >= 0) shape.erase(shape.begin() + axis_[id]);
-    return shape;
-  }
 
   bool buildLoop(std::uint32_t stage);
   NodeId outside(NodeId id);

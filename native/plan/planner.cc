@@ -5,6 +5,7 @@
 
 #include "plan/analysis.h"
 #include "plan/arena.h"
+#include "plan/around.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
 #include "plan/lanes.h"
@@ -215,19 +216,6 @@ class Planner : public BufferTable {
       }
       for (const NodeId id : librariesOfLevel[level]) plan_->steps.push_back(library(id));
     }
-  }
-
-  /// [outer, n, inner] around an axis.
-  struct Around {
-    std::int64_t outer = 1, n = 1, inner = 1;
-  };
-  static Around around(const Shape& shape, std::int64_t axis) {
-    Around result;
-    for (std::size_t k = 0; k < shape.size(); ++k) {
-      const auto at = static_cast<std::int64_t>(k);
-      (at < axis ? result.outer : at == axis ? result.n : result.inner) *= shape[k];
-    }
-    return result;
   }
 
   Step library(NodeId id) {

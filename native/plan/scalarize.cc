@@ -5,28 +5,13 @@
 
 #include "ops/build.h"
 #include "ops/row.h"
+#include "plan/around.h"
+#include "plan/order.h"
 #include "plan/plan.h"
 
 namespace adjoint {
 
 namespace {
-
-/// Terms of one chunk of a sum and partials in it, terms of one chain of a product
-/// (docs/design/0003).
-constexpr std::int64_t kSumChunk = 4096;
-constexpr std::int64_t kSumPartials = 16;
-constexpr std::int64_t kChain = 128;
-
-/// Axes around one: [outer, n, inner].
-struct Around {
-  std::int64_t outer = 1, n = 1, inner = 1;
-};
-Around around(const Shape& shape, std::size_t axis) {
-  Around result;
-  for (std::size_t k = 0; k < shape.size(); ++k)
-    (k < axis ? result.outer : k == axis ? result.n : result.inner) *= shape[k];
-  return result;
-}
 
 /// Visits the elements of a shape in row-major order with the sum of stride * index over axes.
 template <class Visit>
@@ -44,8 +29,6 @@ void visit(const Shape& shape, const std::vector<std::int64_t>& strides, std::in
     }
   }
 }
-
-bool isElementwise(const Row& row) { return row.kernel != nullptr; }
 
 /// Indices that are known when the plan is made, all in range.
 bool hasKnownIndices(const Tape& t, NodeId indices, std::int64_t size) {
@@ -173,7 +156,7 @@ class Scalarizer {
       case Op::Place:
         return expandPlace(id, node);
       case Op::Concat: {
-        const Around result = around(shape, static_cast<std::size_t>(attrs[0]));
+        const Around result = around(shape, attrs[0]);
         for (std::int64_t o = 0; o < result.outer; ++o) {
           for (const NodeId part : tape_.operands(node)) {
             const Elements& from = of(part);
@@ -285,8 +268,7 @@ class Scalarizer {
 
   void expandGather(NodeId id, const Node& node) {
     const NodeId source = node.operand[0];
-    const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
-    const Around from = around(tape_.shape(source), axis);
+    const Around from = around(tape_.shape(source), tape_.attrs(node)[0]);
     const std::vector<std::int64_t> indices = indicesOf(node.operand[1]);
     for (std::int64_t o = 0; o < from.outer; ++o) {
       for (const std::int64_t index : indices) {
@@ -299,7 +281,7 @@ class Scalarizer {
 
   void expandScatter(NodeId id, const Node& node) {
     const NodeId updates = node.operand[1];
-    const Around to = around(tape_.shape(node), static_cast<std::size_t>(tape_.attrs(node)[0]));
+    const Around to = around(tape_.shape(node), tape_.attrs(node)[0]);
     const std::vector<std::int64_t> indices = indicesOf(node.operand[0]);
     Elements& out = of(id);
     out.assign(static_cast<std::size_t>(tape_.count(id)), builder_.constant(0.0));
@@ -318,15 +300,15 @@ class Scalarizer {
   NodeId reduce(Op op, const Elements& terms) {
     const auto combine = [&](NodeId a, NodeId b) { return operate(op, DType::F64, {a, b}); };
     const auto n = static_cast<std::int64_t>(terms.size());
-    if (n <= kSumPartials) {
+    if (n <= kSumLanes) {
       NodeId result = terms[0];
       for (std::size_t i = 1; i < terms.size(); ++i) result = combine(result, terms[i]);
       return result;
     }
-    Elements p(terms.begin(), terms.begin() + kSumPartials);
-    for (std::size_t i = kSumPartials; i < terms.size(); ++i)
-      p[i % kSumPartials] = combine(p[i % kSumPartials], terms[i]);
-    for (std::size_t half = kSumPartials / 2; half > 0; half /= 2) {
+    Elements p(terms.begin(), terms.begin() + kSumLanes);
+    for (std::size_t i = kSumLanes; i < terms.size(); ++i)
+      p[i % kSumLanes] = combine(p[i % kSumLanes], terms[i]);
+    for (std::size_t half = kSumLanes / 2; half > 0; half /= 2) {
       for (std::size_t j = 0; j < half; ++j) p[j] = combine(p[j], p[j + half]);
     }
     return p[0];
@@ -363,9 +345,9 @@ class Scalarizer {
     for (std::int64_t at = 0; at < tape_.count(id); ++at) {
       const std::int64_t batch = at / (m * n), i = at / n % m, j = at % n;
       NodeId total = zero;
-      for (std::int64_t from = 0; from < k; from += kChain) {
+      for (std::int64_t from = 0; from < k; from += kProductChain) {
         NodeId chain = zero;
-        for (std::int64_t t = from; t < std::min(k, from + kChain); ++t)
+        for (std::int64_t t = from; t < std::min(k, from + kProductChain); ++t)
           chain = fused(a[static_cast<std::size_t>((batch * m + i) * k + t)],
                         b[static_cast<std::size_t>((batch * k + t) * n + j)], chain);
         total = from == 0 ? chain : operate(Op::Add, DType::F64, {total, chain});
@@ -378,7 +360,7 @@ class Scalarizer {
     const auto& attrs = tape_.attrs(node);
     const bool hasFactor = opOf(node) == Op::LinearRecurrence;
     const Elements& b = of(node.operand[hasFactor ? 1 : 0]);
-    const Around axes = around(tape_.shape(node), static_cast<std::size_t>(attrs[0]));
+    const Around axes = around(tape_.shape(node), attrs[0]);
     Elements& out = of(id);
     out.resize(b.size());
     for (std::int64_t o = 0; o < axes.outer; ++o) {
@@ -450,7 +432,7 @@ std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
       case Op::Item:
         return -1;
       default:
-        if (isElementwise(rowOf(node))) total += count;
+        if (rowOf(node).kernel != nullptr) total += count;
     }
     if (total > limit || elements > 16 * limit) return -1;
   }
