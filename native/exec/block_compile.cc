@@ -590,7 +590,7 @@ class Compiler {
       return inMemory ? SlotKind::Number : SlotKind::Lanes;
     };
     Code code = codeOf(segment, kindOf, p.padded, p.slots);
-    const std::int64_t spills = code.spillDoubles(targetLanes());
+    const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
     out_->segmentNumbers.push_back(jit_->add(std::move(code)));
     return spills;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exec/code.h"
+#include "exec/target.h"
 
 namespace adjoint::exec {
 
@@ -36,6 +37,9 @@ class JitBuilder {
   /// executable, and the environment variable ADJOINT_JIT is not "off".
   static bool isAvailable();
 
+  explicit JitBuilder(InstructionSet set = chosenInstructionSet()) : set_(set) {}
+
+  InstructionSet instructionSet() const { return set_; }
   /// Number of the code's function in the module.
   std::uint32_t add(Code code);
   bool isEmpty() const { return codes_.empty(); }
@@ -43,6 +47,7 @@ class JitBuilder {
   std::shared_ptr<const JitModule> finish();
 
  private:
+  const InstructionSet set_;
   std::vector<Code> codes_;
 };
 
