@@ -340,8 +340,9 @@ class NeonTarget final : public Target {
                                                      : I::kIdFmsub_v;
       return emit(id, number(d), number(a), number(b), number(c));
     }
-    // Vectors: the sum is overwritten.
-    const int sum = d == c || (d != a && d != b) ? d : kScratchId;
+    // Vectors: the sum is overwritten, and before that made negative or moved to its place.
+    const bool isFactor = d == a || d == b;
+    const int sum = isFactor && (d != c || kind == Micro::Fms) ? kScratchId : d;
     if (kind == Micro::Fms) {
       emit(I::kIdFneg_v, number(sum), number(c));
     } else {

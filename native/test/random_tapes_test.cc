@@ -4,6 +4,8 @@
 //   ADJOINT_RANDOM_FIRST=5000   from this seed on
 //   ADJOINT_RANDOM_SEED=17      only this one
 //   ADJOINT_RANDOM_REPORT=1     prints how near the bounds the worst came
+//   ADJOINT_TAPE_BITS_FILE=path writes a digest a tape: builds with fused multiply-adds must write
+//                               the same
 #include "test/support/random_tapes.h"
 
 #include <gtest/gtest.h>
@@ -15,6 +17,7 @@
 #include <sstream>
 
 #include "ops/row.h"
+#include "test/support/digest.h"
 #include "test/support/plan_checker.h"
 #include "test/support/print_parser.h"
 #include "test/support/reference_evaluator.h"
@@ -437,6 +440,21 @@ TEST_F(RandomTapes, RepeatedRunsGiveTheSameBits) {
       ASSERT_TRUE(identical(evaluator(random.inputs), first));
     EXPECT_TRUE(identical(evaluate(gradient, random.inputs), first));
   });
+}
+
+/// Values and gradients, fit for comparison between builds.
+TEST_F(RandomTapes, Digest) {
+  std::string text;
+  forEachTape([&](const RandomTape& random, std::size_t seed) {
+    Digest digest;
+    for (const TapePtr& each : {random.tape, gradientOf(random.tape)}) {
+      for (const Values& values : evaluate(each, random.inputs)) {
+        for (const double x : values) digest.add(x);
+      }
+    }
+    text += std::to_string(seed) + " " + digest.text() + "\n";
+  });
+  writeForComparison("ADJOINT_TAPE_BITS_FILE", text);
 }
 
 TEST_F(RandomTapes, MemoryIsSound) {

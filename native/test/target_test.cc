@@ -405,7 +405,7 @@ TEST_P(Targets, RandomProgramsComputeTheirDefinition) {
 /// Constants and the code of rare lanes are farther away than a branch of ARM reaches.
 TEST_P(Targets, LongCodeFindsItsConstantsAndDetours) {
   for (const bool isScalar : {false, true}) {
-    Program program(7, GetParam(), isScalar, 120000);
+    Program program(7, GetParam(), isScalar, 260000);
     JitBuilder builder(GetParam());
     builder.add(program.code());
     const auto module = builder.finish();
