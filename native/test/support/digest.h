@@ -1,12 +1,9 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 namespace adjoint::testing {
@@ -30,15 +27,5 @@ class Digest {
  private:
   std::uint64_t hash_ = 14695981039346656037ull;
 };
-
-/// Writes the text into the file that an environment variable names, if it is set.
-inline void writeForComparison(const char* variable, const std::string& text) {
-  const char* path = std::getenv(variable);
-  if (path == nullptr) return;
-  std::FILE* file = std::fopen(path, "w");
-  ASSERT_NE(file, nullptr) << path;
-  std::fputs(text.c_str(), file);
-  std::fclose(file);
-}
 
 }  // namespace adjoint::testing
