@@ -6,17 +6,7 @@
 //   node scripts/build-test.mjs arm64      build-arm64/: for another processor (scripts/test-arm64.mjs)
 import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import {
-  at,
-  fail,
-  forgetStaleCache,
-  jobs,
-  root,
-  run,
-  say,
-  sources,
-  whenStale,
-} from "./common.mjs";
+import { at, fail, forgetStaleCache, jobs, root, run, say, sources, whenStale } from "./common.mjs";
 
 /** The libraries of another processor, and the programs' root there. */
 export const arm64System = at("build", "arm64", "system");

@@ -38,7 +38,6 @@ const args = [`--gtest_filter=${suites.join(":")}-${long.join(":")}`, ...process
 const env = { ADJOINT_RANDOM_TAPES: process.env.ADJOINT_RANDOM_TAPES ?? "12" };
 const results = [await runCpp(folder, { wrapper, args, env, inShards: true })];
 
-
 // A build of this machine writes tapes with the bits of their results for the emulated one to compute again.
 if (process.arch === "x64" && / fma /.test(readFileSync("/proc/cpuinfo", "utf8"))) {
   const tapes = at("build", "arm64", "tapes.txt");
