@@ -172,7 +172,8 @@ class Widener {
     for (std::int64_t t = 0; t < k; ++t) {
       const Expr column = ex::broadcastTo(ex::sliceAxis(values_[a].expr, 1, {t, 1, 1}), shape);
       const Expr row = ex::broadcastTo(ex::sliceAxis(values_[b].expr, 0, {t, 1, 1}), shape);
-      sum = kFusedProducts ? apply(Op::Fma, {column, row, sum}) : column * row + sum;
+      sum = kFusedProducts ? apply(Op::Fma, {column, row, sum})
+                           : apply(Op::Add, {apply(Op::Mul, {column, row}), sum});
     }
     return sum;
   }
