@@ -136,18 +136,18 @@ function observed(
 ) {
   const cameras = Int32Array.from({ length: p }, (_, i) => i % n);
   const points = Int32Array.from({ length: p }, (_, i) => i % m);
-  const column = (of: Value, i: number): Value => of.slice(null, [i, i + 1]).reshape([-1]);
+  const camera = cams.gather(cameras);
+  const point = x.gather(points);
+  const column = (of: Value, i: number) =>
+    of.slice(null, [i, i + 1]).reshape([-1]) as Value<[number]>;
   return {
-    camera: Object.fromEntries(
-      cameraNames.map((name, i) => [name, column(cams, i).gather(cameras)]),
-    ) as Record<(typeof cameraNames)[number], Value<[number]>>,
-    point: {
-      x: column(x, 0).gather(points) as Value<[number]>,
-      y: column(x, 1).gather(points) as Value<[number]>,
-      z: column(x, 2).gather(points) as Value<[number]>,
-    },
+    camera: Object.fromEntries(cameraNames.map((name, i) => [name, column(camera, i)])) as Record<
+      (typeof cameraNames)[number],
+      Value<[number]>
+    >,
+    point: { x: column(point, 0), y: column(point, 1), z: column(point, 2) },
     w: w as Value<[number]>,
-    feature: { u: column(feats, 0) as Value<[number]>, v: column(feats, 1) as Value<[number]> },
+    feature: { u: column(feats, 0), v: column(feats, 1) },
   };
 }
 

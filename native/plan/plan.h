@@ -71,12 +71,18 @@ struct LaneStep {
   /// An input or output of the plan, in its order.
   struct Port {
     enum class Kind : std::uint8_t {
-      Shared,  ///< input: the same in every lane
-      Mapped,  ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
-      Reduce,  ///< output: reduced over lanes and terms; [terms, inner, block] in the plan, [inner]
-               ///< here
+      Shared,    ///< input: the same in every lane
+      Mapped,    ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
+      Gathered,  ///< input: likewise, from [outer, rows, inner] by the row in `indices` of each lane
+      Reduce,    ///< output: reduced over lanes and terms; [terms, inner, block] in the plan,
+                 ///< [inner] here
+      Left,      ///< output: [outer, inner, block] in the plan, whose outer products with the next
+                 ///< port are summed over lanes into [outer, inner, inner of the next]
+      Right,     ///< the next port, of the same buffer
     } kind = Kind::Mapped;
     BufferId buffer = 0;
+    BufferId indices = 0;   ///< of Gathered
+    std::int64_t rows = 0;  ///< of Gathered
     std::int64_t outer = 1, inner = 1;
     std::int64_t terms = 1;
     ReduceOp op = ReduceOp::Sum;

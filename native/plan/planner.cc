@@ -1,6 +1,7 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 #include "plan/analysis.h"
@@ -267,15 +268,24 @@ class Planner : public BufferTable {
     const Node& node = tape_.node(id);
     const LaneAttributes attributes = LaneAttributes::read(tape_, node);
     LaneStep step = makeLaneStep(tape_.rule(attributes.rule).primal, attributes);
-    const auto operands = tape_.operands(node);
-    for (std::size_t k = 0; k < operands.size(); ++k) {
+    auto operand = tape_.operands(node).begin();
+    for (const auto& [kind, axis] : attributes.inputs) {
+      const NodeId from = *operand++;
       LaneStep::Port port;
-      port.buffer = contiguousBufferOf(operands[k]);
-      const Around a = around(tape_.shape(operands[k]), attributes.operandAxes[k]);
-      const bool isShared = attributes.operandAxes[k] < 0;
-      port.kind = isShared ? LaneStep::Port::Kind::Shared : LaneStep::Port::Kind::Mapped;
-      port.outer = isShared ? 1 : a.outer;
-      port.inner = isShared ? tape_.count(operands[k]) : a.inner;
+      port.buffer = contiguousBufferOf(from);
+      if (kind == LaneInput::Shared) {
+        port.kind = LaneStep::Port::Kind::Shared;
+        port.inner = tape_.count(from);
+      } else {
+        const Around a = around(tape_.shape(from), axis);
+        port.outer = a.outer;
+        port.inner = a.inner;
+        if (kind == LaneInput::Gathered) {
+          port.kind = LaneStep::Port::Kind::Gathered;
+          port.rows = a.n;
+          port.indices = contiguousBufferOf(*operand++);
+        }
+      }
       step.inputs.push_back(port);
     }
     step.outputs.resize(attributes.outputs.size());
@@ -296,6 +306,9 @@ class Planner : public BufferTable {
         } else {
           port.inner = perLane;
         }
+      } else if (kind == LaneOutput::Left || kind == LaneOutput::Right) {
+        placeProduct(step, k, kind == LaneOutput::Left, items[k]);
+        continue;
       } else {
         port.kind = LaneStep::Port::Kind::Reduce;
         port.terms = axisOrTerms;
@@ -309,6 +322,22 @@ class Planner : public BufferTable {
       port.buffer = items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
     }
     return step;
+  }
+
+  /// One side of a product that contracts over lanes.
+  void placeProduct(LaneStep& step, std::size_t k, bool isLeft, NodeId item) {
+    LaneStep::Port& port = step.outputs[k];
+    const Shape& own = step.plan->outputs[k].shape;  // [batch.., m or n, block]
+    port.inner = own[own.size() - 2];
+    port.outer = elementCount(own) / (port.inner * step.block);
+    port.kind = isLeft ? LaneStep::Port::Kind::Left : LaneStep::Port::Kind::Right;
+    if (isLeft) {
+      const Shape& right = step.plan->outputs[k + 1].shape;
+      const std::int64_t elements = port.outer * port.inner * right[right.size() - 2];
+      port.buffer = item != kNoNode ? bufferOf(item) : addBuffer({Base::Temp, 0, elements});
+    } else {
+      port.buffer = step.outputs[k - 1].buffer;
+    }
   }
 
   StridedOperand strided(NodeId operand) {
@@ -360,11 +389,12 @@ class Planner : public BufferTable {
 /// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.
 constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;
 constexpr std::int64_t kMinBlock = 16, kMaxBlock = 128;
+/// A product that contracts over lanes reads and writes its result once a block.
+constexpr std::int64_t kMinProductBlock = 32;
 
 /// The loop without its ports: as many lanes a block as keep all values of the body near.
 LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
-  std::vector<bool> isMapped;
-  for (const std::int64_t axis : attributes.operandAxes) isMapped.push_back(axis >= 0);
+  const std::vector<bool> isMapped = attributes.isMapped();
   const auto planOf = [&](std::int64_t block) {
     return Planner(overLanes(body, block, isMapped)).run();
   };
@@ -375,8 +405,14 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
   const std::int64_t perLane = (step.plan->ioDoubles + step.plan->tempDoubles) / kMinBlock + 1;
   const std::int64_t near = step.plan->tempDoubles == 0 ? kFirstLevel : kSecondLevel;
   const std::int64_t most = (step.lanes + kMinBlock - 1) / kMinBlock * kMinBlock;
-  const std::int64_t block =
+  std::int64_t block =
       std::min(most, std::clamp(near / perLane / kMinBlock * kMinBlock, kMinBlock, kMaxBlock));
+  const bool hasProducts = std::ranges::any_of(
+      attributes.outputs, [](const auto& output) { return output.kind == LaneOutput::Left; });
+  // Blocks are parts of a product's chains.
+  if (hasProducts)
+    block = static_cast<std::int64_t>(
+        std::bit_floor(static_cast<std::uint64_t>(std::max(block, kMinProductBlock))));
   if (block != step.block) {
     step.block = block;
     step.plan = planOf(block);
