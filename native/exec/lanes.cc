@@ -54,13 +54,16 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
     outputs_.push_back(makePort(step.outputs[i], inner.outputs[i]));
   turned_ = takeFrom(perThread_, widest * block_);
 
-  // A chunk has whole blocks, and whole chunks of every sum (docs/design/0003).
-  chunkLanes_ = roundUp(kChunkLanes, block_);
+  // A chunk has whole chunks of every sum (docs/design/0003); its last block may be a part of one.
+  chunkLanes_ = kChunkLanes;
+  bool hasSums = false;
   for (const Port& port : outputs_) {
     if (port.outside.kind == Kind::Mapped) continue;
+    hasSums = true;
     const std::int64_t terms = std::max<std::int64_t>(1, port.outside.terms);
     chunkLanes_ = std::lcm(chunkLanes_, kSumChunk / std::gcd(kSumChunk, terms));
   }
+  if (!hasSums) chunkLanes_ = roundUp(chunkLanes_, block_);
   chunks_ = (lanes_ + chunkLanes_ - 1) / chunkLanes_;
   parts_ = (lanes_ + kSumChunk - 1) / kSumChunk;
   placeProducts();
@@ -88,6 +91,7 @@ void LaneProgram::placeProducts() {
     Port& port = outputs_[i];
     if (port.outside.kind != Kind::Left) continue;
     port.product = {port.outside.outer, port.outside.inner, outputs_[i + 1].outside.inner, block_};
+    if (!port.outside.needed.empty()) port.product.needed = port.outside.needed.data();
     if (block_ < kProductChain) port.chain = takeFrom(perThread_, port.productSize());
     if (parts_ > 1) port.table = takeFrom(scratch_, parts_ * port.productSize());
     if (packed_ == 0) packed_ = takeFrom(perThread_, outerProductScratch());

@@ -16,6 +16,7 @@ bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& conte
 /// lanes], rows of lanes `stride` apart, c [batch, m, n].
 struct OuterProducts {
   std::int64_t batch = 1, m = 0, n = 0, stride = 0;
+  const Span* needed = nullptr;  ///< by row of c, what is read; the rest may be left as it is
 };
 std::int64_t outerProductScratch();
 /// c = start + the sum over lanes of the outer products, of one chain; plus what c is where `adds`.

@@ -40,6 +40,9 @@ struct Product {
   std::int64_t cRow, cColumn;
   const double* start = nullptr;  ///< laid out like c; null: zeros
   bool adds = false;              ///< the chain's result is added to c
+  const Span* nonzero = nullptr;  ///< by row of a, counted from term `origin`
+  const Span* needed = nullptr;   ///< by row of c
+  std::int64_t origin = 0;
 
   /// The chain that begins at a term of this product.
   Product chain(std::int64_t from) const {
@@ -47,9 +50,21 @@ struct Product {
     result.k = std::min(kProductChain, k - from);
     result.a += from * aTerm;
     result.b += from * bTerm;
+    result.origin = from;
     return result;
   }
 };
+
+/// What is in one of R spans or between them.
+template <int R>
+Span hull(const Span* spans) {
+  Span result = spans[0];
+  for (int r = 1; r < R; ++r) {
+    result.first = std::min(result.first, spans[r].first);
+    result.last = std::max(result.last, spans[r].last);
+  }
+  return result;
+}
 
 /// Rows i .. i + R - 1 and `columns` columns; b has NV vectors of columns next to each other.
 template <int R, int NV>
@@ -69,8 +84,15 @@ inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t
       for (int j = 0; j < NV; ++j) acc[r][j] = V{};
     }
   }
-  const double* a = p.a + i * p.aRow;
-  for (std::int64_t t = 0; t < p.k; ++t) {
+  Span terms{0, p.k};
+  if (p.nonzero != nullptr) {
+    terms = hull<R>(p.nonzero + i);
+    terms.first = std::clamp<std::int64_t>(terms.first - p.origin, 0, p.k);
+    terms.last = std::min(terms.last - p.origin, p.k);
+  }
+  const double* a = p.a + i * p.aRow + terms.first * p.aTerm;
+  b += terms.first * bTerm;
+  for (std::int64_t t = terms.first; t < terms.last; ++t) {
     V y[NV];
     for (int j = 0; j < NV; ++j) y[j] = simd::load(b + j * kLanes);
     for (int r = 0; r < R; ++r) {
@@ -100,7 +122,21 @@ void rows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t co
           std::int64_t columns) {
   std::int64_t i = 0;
   const auto step = [&]<int R>() {
-    for (; i + R <= p.m; i += R) tile<R, NV>(p, i, b, bTerm, column, columns);
+    for (; i + R <= p.m; i += R) {
+      if (p.needed == nullptr) {
+        tile<R, NV>(p, i, b, bTerm, column, columns);
+        continue;
+      }
+      // As few vectors as hold what is read.
+      const std::int64_t end = hull<R>(p.needed + i).last - column;
+      if (end <= 0) continue;
+      if (NV > 2 && end <= 2 * kLanes) {
+        end <= kLanes ? tile<R, 1>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, kLanes))
+                      : tile<R, 2>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, 2 * kLanes));
+      } else {
+        tile<R, NV>(p, i, b, bTerm, column, columns);
+      }
+    }
   };
   step.template operator()<kRows>();
   if constexpr (kRows > 4) step.template operator()<4>();
@@ -138,12 +174,30 @@ void pack(const Product& p, std::int64_t column, std::int64_t columns, double* t
     for (std::int64_t t = 0; t < p.k; ++t) to[t * width + j] = b[t * p.bTerm + j * p.bColumn];
 }
 
+bool isFinite(const double* b, std::int64_t n) {
+  V sum{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const V x = simd::load(b + i);
+    sum = sum + (x - x);
+  }
+  double rest = 0;
+  for (; i < n; ++i) rest += b[i] - b[i];
+  for (int lane = 0; lane < kLanes; ++lane) rest += sum[lane];
+  return rest == 0;
+}
+
 /// One chain by tiles.
-void multiplyChain(const Product& p, double* packed) {
+void multiplyChain(Product p, double* packed) {
+  const Span* const nonzero = p.nonzero;
   for (std::int64_t column = 0; column < p.n; column += kColumns) {
     const std::int64_t columns = std::min(kColumns, p.n - column);
-    const bool direct = p.bColumn == 1 && columns % kLanes == 0 && p.m <= 4 * kRows;
+    const bool direct =
+        p.bColumn == 1 && columns % kLanes == 0 && p.m <= 4 * kRows && nonzero == nullptr;
     if (!direct) pack(p, column, columns, packed);
+    // Zero times infinity or NaN is NaN: then no term may be left out.
+    const bool skips = nonzero != nullptr && isFinite(packed, p.k * roundUp(columns, kLanes));
+    p.nonzero = skips ? nonzero : nullptr;
     columnsOf(p, direct ? p.b + column : packed, direct ? p.bTerm : roundUp(columns, kLanes),
               column, columns);
   }
@@ -252,6 +306,7 @@ constexpr std::int64_t kPacked = kProductChain * ((kColumns + 7) / 8 * 8);
 /// numbers is the same either way round.
 void turn(Product& p) {
   if (p.n >= p.m || p.n >= kLanes) return;
+  p.nonzero = p.needed = nullptr;
   std::swap(p.m, p.n);
   std::swap(p.a, p.b);
   std::swap(p.aRow, p.bColumn);
@@ -287,6 +342,8 @@ bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& conte
               c + i * size,
               step.n,
               1};
+    if (!step.nonzero.empty()) p.nonzero = step.nonzero.data() + i * step.m;
+    if (!step.needed.empty()) p.needed = step.needed.data() + i * step.m;
     turn(p);
     const bool thin = p.n < kLanes / 2 || (p.m <= 2 && p.bColumn != 1);
     if (thin ? !rowByColumns(p, context)
@@ -307,6 +364,7 @@ void addOuterProducts(const OuterProducts& shape, std::int64_t lanes, const doub
     Product p{shape.m, shape.n, lanes, a, shape.stride, 1, b, 1, shape.stride, c, shape.n, 1};
     p.start = start;
     p.adds = adds;
+    if (shape.needed != nullptr) p.needed = shape.needed + i * shape.m;
     turn(p);
     multiplyChain(p, scratch);
     a += shape.m * shape.stride;

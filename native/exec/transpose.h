@@ -7,18 +7,25 @@
 namespace adjoint::exec {
 
 #if defined(__AVX2__)
-/// Of four rows, columns t .. t + 3 become rows of four numbers, by a 4x4 block in registers.
-inline void transposeBlock(const double* const (&rows)[4], std::int64_t t, double* to,
+/// Of four rows, N columns (at most four) become rows of four numbers, by a 4x4 block in registers.
+template <int N>
+inline void transposeBlock(const double* const (&rows)[4], std::int64_t column, double* to,
                            std::int64_t toStride) {
-  const __m256d r0 = _mm256_loadu_pd(rows[0] + t), r1 = _mm256_loadu_pd(rows[1] + t);
-  const __m256d r2 = _mm256_loadu_pd(rows[2] + t), r3 = _mm256_loadu_pd(rows[3] + t);
+  const auto load = [column](const double* row) {
+    if constexpr (N == 4) return _mm256_loadu_pd(row + column);
+    return _mm256_maskload_pd(row + column, _mm256_setr_epi64x(-1, N > 1 ? -1 : 0, N > 2 ? -1 : 0, 0));
+  };
+  const __m256d r0 = load(rows[0]), r1 = load(rows[1]), r2 = load(rows[2]), r3 = load(rows[3]);
   const __m256d low01 = _mm256_unpacklo_pd(r0, r1), high01 = _mm256_unpackhi_pd(r0, r1);
   const __m256d low23 = _mm256_unpacklo_pd(r2, r3), high23 = _mm256_unpackhi_pd(r2, r3);
-  double* out = to + t * toStride;
+  double* out = to + column * toStride;
   _mm256_storeu_pd(out, _mm256_permute2f128_pd(low01, low23, 0x20));
-  _mm256_storeu_pd(out + toStride, _mm256_permute2f128_pd(high01, high23, 0x20));
-  _mm256_storeu_pd(out + 2 * toStride, _mm256_permute2f128_pd(low01, low23, 0x31));
-  _mm256_storeu_pd(out + 3 * toStride, _mm256_permute2f128_pd(high01, high23, 0x31));
+  if constexpr (N > 1)
+    _mm256_storeu_pd(out + toStride, _mm256_permute2f128_pd(high01, high23, 0x20));
+  if constexpr (N > 2)
+    _mm256_storeu_pd(out + 2 * toStride, _mm256_permute2f128_pd(low01, low23, 0x31));
+  if constexpr (N > 3)
+    _mm256_storeu_pd(out + 3 * toStride, _mm256_permute2f128_pd(high01, high23, 0x31));
 }
 #endif
 
@@ -27,7 +34,10 @@ inline void transposeFour(const double* const (&rows)[4], std::int64_t count, do
                           std::int64_t toStride) {
   std::int64_t t = 0;
 #if defined(__AVX2__)
-  for (; t + 4 <= count; t += 4) transposeBlock(rows, t, to, toStride);
+  for (; t + 4 <= count; t += 4) transposeBlock<4>(rows, t, to, toStride);
+  if (count - t == 3) return transposeBlock<3>(rows, t, to, toStride);
+  if (count - t == 2) return transposeBlock<2>(rows, t, to, toStride);
+  if (count - t == 1) return transposeBlock<1>(rows, t, to, toStride);
 #endif
   for (; t < count; ++t)
     for (std::int64_t i = 0; i < 4; ++i) to[t * toStride + i] = rows[i][t];

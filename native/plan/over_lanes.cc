@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kMaxScalarOperations = 4096;
 /// Where products have more multiplications, their own kernel is faster: it keeps a tile of results
 /// in registers, and its code stays small.
-const std::int64_t kMaxMultiplications = getenv("MM") ? atoi(getenv("MM")) : 512;
+constexpr std::int64_t kMaxMultiplications = 1024;
 /// Terms of a product of two matrices that both differ from lane to lane: one multiply-add each.
 constexpr std::int64_t kMaxTerms = 128;
 

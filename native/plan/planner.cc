@@ -11,6 +11,7 @@
 #include "plan/emit.h"
 #include "plan/lanes.h"
 #include "plan/scalarize.h"
+#include "plan/structure.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -36,12 +37,17 @@ bool isSmall(const Tape& t) {
   return hasTensors && scalarOperations(t, kFewOperations) >= 0;
 }
 
-LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes);
+/// Products of fewer multiplications have nothing to gain from what is known of their elements.
+constexpr std::int64_t kManyMultiplications = 4096;
+
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
+                      const std::vector<ElementSet>& inputZeros);
 
 class Planner : public BufferTable {
  public:
-  explicit Planner(TapePtr tape)
+  explicit Planner(TapePtr tape, std::vector<ElementSet> inputZeros = {})
       : tape_(*tape),
+        inputZeros_(std::move(inputZeros)),
         analysis_(tape_),
         plan_(std::make_shared<Plan>()),
         buffers_(tape_.size(), kNoNode),
@@ -267,7 +273,8 @@ class Planner : public BufferTable {
   Step lanes(NodeId id) {
     const Node& node = tape_.node(id);
     const LaneAttributes attributes = LaneAttributes::read(tape_, node);
-    LaneStep step = makeLaneStep(tape_.rule(attributes.rule).primal, attributes);
+    LaneStep step =
+        makeLaneStep(tape_.rule(attributes.rule).primal, attributes, sharedZeros(node, attributes));
     auto operand = tape_.operands(node).begin();
     for (const auto& [kind, axis] : attributes.inputs) {
       const NodeId from = *operand++;
@@ -324,6 +331,27 @@ class Planner : public BufferTable {
     return step;
   }
 
+  const Structure& structure() {
+    if (structure_ == nullptr) structure_ = std::make_unique<Structure>(tape_, inputZeros_);
+    return *structure_;
+  }
+
+  /// Known zeros of what all lanes share.
+  std::vector<ElementSet> sharedZeros(const Node& node, const LaneAttributes& attributes) {
+    const Tape& body = *tape_.rule(attributes.rule).primal;
+    const bool hasProducts = std::ranges::any_of(
+        body.nodes(), [](const Node& inner) { return opOf(inner) == Op::BatchMatMul; });
+    std::vector<ElementSet> result;
+    if (!hasProducts) return result;
+    auto operand = tape_.operands(node).begin();
+    for (const auto& input : attributes.inputs) {
+      result.emplace_back();
+      if (input.kind == LaneInput::Shared) result.back() = structure().zeros(*operand);
+      operand += input.kind == LaneInput::Gathered ? 2 : 1;
+    }
+    return result;
+  }
+
   /// One side of a product that contracts over lanes.
   void placeProduct(LaneStep& step, std::size_t k, bool isLeft, NodeId item) {
     LaneStep::Port& port = step.outputs[k];
@@ -335,6 +363,7 @@ class Planner : public BufferTable {
       const Shape& right = step.plan->outputs[k + 1].shape;
       const std::int64_t elements = port.outer * port.inner * right[right.size() - 2];
       port.buffer = item != kNoNode ? bufferOf(item) : addBuffer({Base::Temp, 0, elements});
+      if (item != kNoNode) port.needed = structure().neededSpans(item);
     } else {
       port.buffer = step.outputs[k - 1].buffer;
     }
@@ -368,10 +397,18 @@ class Planner : public BufferTable {
     step.a = strided(node.operand[0]);
     step.b = strided(node.operand[1]);
     step.c = bufferOf(id);
+    if (step.m * step.n * step.k >= kManyMultiplications) {
+      // Rows of a step are rows of its operand.
+      const bool isOwn = step.batch == 1 || step.a.stride[0] != 0;
+      if (isOwn) step.nonzero = structure().nonzeroSpans(node.operand[0]);
+      step.needed = structure().neededSpans(id);
+    }
     return step;
   }
 
   const Tape& tape_;
+  const std::vector<ElementSet> inputZeros_;
+  std::unique_ptr<Structure> structure_;  ///< made when it is first asked
   Analysis analysis_;
   std::shared_ptr<Plan> plan_;
   std::vector<BufferId> buffers_;  // by node
@@ -388,15 +425,18 @@ class Planner : public BufferTable {
 
 /// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.
 constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;
-constexpr std::int64_t kMinBlock = 16, kMaxBlock = 128;
+/// Odd multiples of the least block: rows of lanes at distances that are multiples of large powers
+/// of two would share few sets of a cache.
+constexpr std::int64_t kMinBlock = 16, kMaxBlock = 112;
 /// A product that contracts over lanes reads and writes its result once a block.
 constexpr std::int64_t kMinProductBlock = 32;
 
 /// The loop without its ports: as many lanes a block as keep all values of the body near.
-LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
+                      const std::vector<ElementSet>& inputZeros) {
   const std::vector<bool> isMapped = attributes.isMapped();
   const auto planOf = [&](std::int64_t block) {
-    return Planner(overLanes(body, block, isMapped)).run();
+    return Planner(overLanes(body, block, isMapped), inputZeros).run();
   };
   LaneStep step;
   step.lanes = attributes.lanes;
@@ -407,6 +447,7 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
   const std::int64_t most = (step.lanes + kMinBlock - 1) / kMinBlock * kMinBlock;
   std::int64_t block =
       std::min(most, std::clamp(near / perLane / kMinBlock * kMinBlock, kMinBlock, kMaxBlock));
+  if (block / kMinBlock % 2 == 0 && block < most) block -= kMinBlock;
   const bool hasProducts = std::ranges::any_of(
       attributes.outputs, [](const auto& output) { return output.kind == LaneOutput::Left; });
   // Blocks are parts of a product's chains.
