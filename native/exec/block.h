@@ -139,6 +139,7 @@ struct BlockProgram {
   std::vector<Periodic> periodics;
   std::vector<Walk> walks;
   std::vector<Window> windows;
+  std::vector<std::int64_t> cuts;  ///< points where a block ends, so that few are partly in windows
   std::vector<Gather> gathers;
   std::vector<Reduction> reductions;
 

@@ -553,6 +553,7 @@ class Compiler {
     }
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
     alignRows();
+    placeCuts();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
     std::int64_t spills = 0;
     for (const Segment& segment : segments)
@@ -631,6 +632,18 @@ class Compiler {
     }
   }
 
+  /// Blocks that are partly in a window are copied: short ones.
+  void placeCuts() {
+    BlockProgram& p = *out_;
+    if (p.tile > 0 || p.windows.size() > kMaxCutWindows) return;
+    for (const auto& window : p.windows) {
+      for (const std::int64_t cut : {roundUp(window.lo, 16), window.hi / 16 * 16})
+        if (cut > 0 && cut < p.points) p.cuts.push_back(cut);
+    }
+    std::ranges::sort(p.cuts);
+    p.cuts.erase(std::ranges::unique(p.cuts).begin(), p.cuts.end());
+  }
+
   /// Reduced rows that end where a block ends need no accumulators in memory.
   void alignRows() {
     BlockProgram& p = *out_;
@@ -643,6 +656,8 @@ class Compiler {
       return;
     }
   }
+
+  static constexpr std::size_t kMaxCutWindows = 8;
 
   static constexpr std::uint32_t kStream = 0x80000000u;
   static constexpr std::uint32_t kInvariant = 0x40000000u;

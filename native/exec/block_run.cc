@@ -81,8 +81,13 @@ class Runner {
   /// Points from .. to of the flattened nest, a multiple of the block apart: what a thread may
   /// take.
   bool range(std::int64_t from, std::int64_t to) {
-    for (std::int64_t p = from; p < to; p += program_.lanes) {
-      if (!block(p, std::min(program_.lanes, to - p))) return false;
+    auto cut = program_.cuts.begin();
+    for (std::int64_t p = from; p < to;) {
+      std::int64_t end = std::min(p + program_.lanes, to);
+      while (cut != program_.cuts.end() && *cut <= p) ++cut;
+      if (cut != program_.cuts.end()) end = std::min(end, *cut);
+      if (!block(p, end - p)) return false;
+      p = end;
     }
     return true;
   }

@@ -12,9 +12,6 @@ namespace {
 
 /// A body of at most so many operations is written out element by element.
 constexpr std::int64_t kMaxScalarOperations = 4096;
-/// Where products have more multiplications, their own kernel is faster: it keeps a tile of results
-/// in registers, and its code stays small.
-constexpr std::int64_t kMaxMultiplications = 1024;
 /// Terms of a product of two matrices that both differ from lane to lane: one multiply-add each.
 constexpr std::int64_t kMaxTerms = 128;
 
@@ -187,21 +184,10 @@ class Widener {
   std::vector<Value> values_;
 };
 
-/// Multiplications in products of matrices.
-std::int64_t multiplications(const Tape& t) {
-  std::int64_t n = 0;
-  for (NodeId id = 0; id < t.size(); ++id) {
-    const Node& node = t.node(id);
-    if (opOf(node) == Op::BatchMatMul) n += t.count(id) * t.shape(node.operand[0]).back();
-  }
-  return n;
-}
-
 }  // namespace
 
 TapePtr overLanes(const TapePtr& body, std::int64_t lanes, const std::vector<bool>& isMapped) {
-  if (multiplications(*body) <= kMaxMultiplications &&
-      scalarOperations(*body, kMaxScalarOperations) >= 0) return scalarize(*body, lanes, isMapped);
+  if (scalarOperations(*body, kMaxScalarOperations) >= 0) return scalarize(*body, lanes, isMapped);
   try {
     return Widener(*body, lanes, isMapped).run();
   } catch (const NoForm&) {
