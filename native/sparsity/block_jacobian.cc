@@ -1,0 +1,245 @@
+#include "sparsity/block_jacobian.h"
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+#include "ops/build.h"
+#include "sparsity/local_jacobian.h"
+#include "sparsity/pieces.h"
+#include "transform/copy.h"
+#include "transform/rules.h"
+
+namespace adjoint {
+
+namespace {
+
+/// Operations of the functions that lanes of one shape compute together.
+constexpr std::int64_t kMaxTogether = 16384;
+
+class Jacobian {
+ public:
+  Jacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode,
+           SparseFormat format)
+      : tape_(*t),
+        shared_(t),
+        mode_(mode),
+        active_(activeNodes(tape_, wrt)),
+        movement_(tape_, active_),
+        firstColumn_(tape_.size(), 0) {
+    std::int64_t rows = 0, columns = 0;
+    for (const std::size_t i : wrt) {
+      const Port& port = tape_.inputs()[i];
+      if (tape_.node(port.node).dtype == DType::Bool)
+        throw Error(ErrorCode::NotDifferentiable, "input " + port.name + " is boolean");
+      firstColumn_[port.node] = columns;
+      columns += tape_.count(port.node);
+    }
+    for (const Port& port : tape_.outputs()) rows += tape_.count(port.node);
+    assembly_ = std::make_unique<Assembly>(rows, columns, format);
+    for (const std::size_t i : wrt) wrt_.push_back(i);
+  }
+
+  BlockJacobian run() {
+    copyPrimal();
+    for (const Piece& piece : piecesOf(tape_, active_, movement_)) {
+      try {
+        for (LaneSet& set : lanesOf(tape_, active_, movement_, piece)) join(std::move(set));
+      } catch (const Mixed& mixed) {
+        addDense(piece, mixed.node);
+      }
+    }
+    for (Region& region : regions_) addRegion(region);
+    Expr values;
+    result_.pattern = assembly_->finish(builder_, values);
+    result_.tape = builder_.finish({{"values", values.id}});
+    return std::move(result_);
+  }
+
+ private:
+  /// Lanes of one shape and the function that they compute together.
+  struct Region {
+    Shape shape;
+    std::unique_ptr<LaneFunction> function;
+    struct Output {
+      NodeId value;
+      std::vector<std::int64_t> rows;
+    };
+    std::vector<Output> outputs;
+  };
+
+  void copyPrimal();
+  void join(LaneSet set);
+  void addRegion(Region& region);
+  void addDense(const Piece& piece, NodeId cause);
+  Expr laneValue(const LaneFunction::Input& input, const IndexMaps& maps, const Shape& shape);
+
+  const Tape& tape_;
+  const TapePtr shared_;
+  const JacobianMode mode_;
+  std::vector<std::size_t> wrt_;
+  std::vector<bool> active_;
+  Movement movement_;
+  std::vector<std::int64_t> firstColumn_;  ///< by input node
+  std::vector<Region> regions_;
+  std::unique_ptr<Assembly> assembly_;
+  Builder builder_;
+  std::vector<NodeId> map_;  ///< by node, on the new tape
+  BlockJacobian result_;
+};
+
+void Jacobian::copyPrimal() {
+  Copier copier(builder_, tape_);
+  map_.assign(tape_.size(), kNoNode);
+  for (const Port& port : tape_.inputs())
+    map_[port.node] =
+        builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
+  for (NodeId id = 0; id < tape_.size(); ++id) {
+    const Node& node = tape_.node(id);
+    if (node.op == tapeop::kInput) continue;
+    builder_.setOrigin(node.origin);
+    map_[id] = copier.copyMapped(node, map_);
+  }
+  builder_.setOrigin(kNoNode);
+}
+
+void Jacobian::join(LaneSet set) {
+  const auto place = std::ranges::find_if(regions_, [&](const Region& region) {
+    return region.shape == set.shape && region.function->cost() < kMaxTogether;
+  });
+  Region* region = place == regions_.end() ? nullptr : &*place;
+  if (region == nullptr) {
+    regions_.push_back({set.shape, nullptr, {}});
+    region = &regions_.back();
+    region->function =
+        std::make_unique<LaneFunction>(tape_, active_, movement_, elementCount(set.shape),
+                                       std::numeric_limits<std::int64_t>::max());
+  }
+  LaneFunction& function = *region->function;
+  for (LaneOutput& output : set.outputs) {
+    const MapId map = function.maps().list(std::move(output.elements));
+    region->outputs.push_back({function.at(output.node, map), std::move(output.rows)});
+  }
+}
+
+/// An element for every lane, or one scalar where all have the same.
+Expr Jacobian::laneValue(const LaneFunction::Input& input, const IndexMaps& maps,
+                         const Shape& shape) {
+  const IndexMaps::Map& map = maps.of(input.nearMap);
+  const Expr all{&builder_, map_[input.nearNode]};
+  const Shape from = all.shape();
+  const std::int64_t count = elementCount(from), lanes = maps.lanes();
+  const auto flat = [&] { return ex::reshape(all, {count}); };
+  if (map.isUniform()) return ex::reshape(ex::sliceAxis(flat(), 0, {map.offset, 1, 1}), {});
+  if (!map.isLine()) {
+    const std::vector<std::int32_t>& table = maps.table(map.table);
+    const std::int64_t reach = *std::ranges::max_element(table) + 1;
+    const Expr indices{&builder_,
+                       builder_.data(std::vector<double>(table.begin(), table.end()), shape)};
+    return ex::gather(ex::sliceAxis(flat(), 0, {map.offset, reach, 1}), indices, 0);
+  }
+  if (map.offset == 0 && map.stride == 1 && lanes == count) return ex::reshape(all, shape);
+  // All of one axis, at a place of the others: no other order of elements.
+  const std::vector<std::int64_t> strides = rowMajorStrides(from);
+  for (std::size_t axis = 0; axis < from.size(); ++axis) {
+    const bool isAxis = from[axis] == lanes && strides[axis] == map.stride &&
+                        map.offset / strides[axis] % from[axis] == 0;
+    if (!isAxis) continue;
+    std::vector<ex::Range> ranges;
+    for (std::size_t k = 0; k < from.size(); ++k)
+      ranges.push_back(k == axis ? ex::Range{0, lanes, 1}
+                                 : ex::Range{map.offset / strides[k] % from[k], 1, 1});
+    return ex::reshape(ex::slice(all, ranges), shape);
+  }
+  const std::int64_t last = map.offset + map.stride * (lanes - 1);
+  const Expr line =
+      ex::sliceAxis(flat(), 0, {std::min(map.offset, last), lanes, std::abs(map.stride)});
+  return ex::reshape(map.stride < 0 ? ex::flip(line, {0}) : line, shape);
+}
+
+void Jacobian::addRegion(Region& region) {
+  LaneFunction& function = *region.function;
+  const IndexMaps& maps = function.maps();
+  const std::int64_t lanes = maps.lanes();
+  std::vector<Port> ports;
+  for (const Region::Output& output : region.outputs) ports.push_back({"y", output.value});
+  const TapePtr body = function.body().finish(std::move(ports));
+  std::vector<std::size_t> wrt;
+  std::vector<NodeId> arguments;
+  std::vector<bool> isBatched;
+  for (std::size_t i = 0; i < function.inputs().size(); ++i) {
+    const LaneFunction::Input& input = function.inputs()[i];
+    if (input.isActive) wrt.push_back(i);
+    arguments.push_back(laneValue(input, maps, region.shape).id);
+    isBatched.push_back(!maps.of(input.nearMap).isUniform());
+  }
+  const LocalJacobian local = localJacobian(body, wrt, mode_);
+  TapePtr overLanes = local.tape;
+  for (std::size_t axis = region.shape.size(); axis-- > 0;)
+    overLanes = vmap(overLanes, region.shape[axis], isBatched);
+  const std::vector<NodeId> values = inlineTape(builder_, *overLanes, arguments, true);
+
+  std::size_t next = 0;
+  for (const LocalGroup& group : local.groups) {
+    const auto scale = static_cast<double>(lanes);
+    result_.blocks.push_back({lanes, static_cast<std::int64_t>(group.outputs.size()),
+                              static_cast<std::int64_t>(group.inputs.size()), group.mode,
+                              group.forwardCost * scale, group.reverseCost * scale, kNoNode});
+    for (const LocalGroup::Entry& entry : group.entries) {
+      const LaneFunction::Input& input = function.inputs()[entry.input];
+      const std::vector<std::int64_t>& rows = region.outputs[entry.output].rows;
+      Strip strip;
+      strip.values = ex::reshape({&builder_, values[next++]}, {lanes, 1});
+      strip.rows.assign(rows.begin(), rows.end());
+      for (std::int64_t lane = 0; lane < lanes; ++lane)
+        strip.columns.push_back(
+            static_cast<std::int32_t>(firstColumn_[input.node] + maps.at(input.map, lane)));
+      strip.block = result_.blocks.size();
+      assembly_->add(std::move(strip));
+    }
+  }
+}
+
+/// All columns of the inputs that the piece depends on.
+void Jacobian::addDense(const Piece& piece, NodeId cause) {
+  std::vector<bool> isUsed(tape_.size(), false);
+  isUsed[piece.node] = true;
+  for (std::size_t i = piece.node + 1; i-- > 0;) {
+    if (!isUsed[i]) continue;
+    for (const NodeId operand : differentiableOperands(tape_, tape_.node(static_cast<NodeId>(i))))
+      isUsed[operand] = true;
+  }
+  std::vector<std::size_t> used;
+  for (const std::size_t i : wrt_) {
+    if (isUsed[tape_.inputs()[i].node]) used.push_back(i);
+  }
+  const TapePtr part = Builder(tape_).finish({{"y", piece.node}});
+  const JacobianResult dense = jacobian(part, used, mode_);
+  std::vector<NodeId> arguments;
+  for (const Port& port : tape_.inputs()) arguments.push_back(map_[port.node]);
+  const std::vector<NodeId> values = inlineTape(builder_, *dense.tape, arguments, true);
+  const std::int64_t count = tape_.count(piece.node);
+  JacobianBlock block{1, count, 0, dense.mode, dense.forwardCost, dense.reverseCost, cause};
+  result_.blocks.push_back(block);
+  for (std::size_t k = 0; k < used.size(); ++k) {
+    const NodeId input = tape_.inputs()[used[k]].node;
+    Strip strip;
+    strip.width = tape_.count(input);
+    result_.blocks.back().inputs += strip.width;
+    if (strip.width == 0) continue;
+    strip.values = ex::reshape({&builder_, values[k]}, {count, strip.width});
+    strip.rows.assign(piece.rows.begin(), piece.rows.end());
+    strip.columns.assign(piece.rows.size(), static_cast<std::int32_t>(firstColumn_[input]));
+    strip.block = result_.blocks.size();
+    assembly_->add(std::move(strip));
+  }
+}
+
+}  // namespace
+
+BlockJacobian blockJacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode,
+                            SparseFormat format) {
+  return Jacobian(t, wrt, mode, format).run();
+}
+
+}  // namespace adjoint
