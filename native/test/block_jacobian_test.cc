@@ -111,8 +111,7 @@ BlockJacobian check(const TapePtr& t, const Positions& wrt, const Arrays& inputs
   return chosen;
 }
 
-Values randomValues(std::mt19937& random, std::int64_t count, double low = 0.5,
-                    double high = 1.5) {
+Values randomValues(std::mt19937& random, std::int64_t count, double low = 0.5, double high = 1.5) {
   std::uniform_real_distribution<double> draw(low, high);
   Values result;
   for (std::int64_t i = 0; i < count; ++i) result.push_back(draw(random));
@@ -133,9 +132,7 @@ void expectSparse(const BlockJacobian& found, std::size_t entries) {
   EXPECT_EQ(found.pattern.columnIndex.size(), entries);
 }
 
-Expr column(Expr x, std::int64_t i) {
-  return reshape(sliceAxis(x, 1, {i, 1, 1}), {x.shape()[0]});
-}
+Expr column(Expr x, std::int64_t i) { return reshape(sliceAxis(x, 1, {i, 1, 1}), {x.shape()[0]}); }
 
 /// Two errors of every observation by a row of each of two tables and a weight of its own.
 TEST(BlockJacobian, GatheredRows) {
@@ -169,8 +166,8 @@ TEST(BlockJacobian, ChainedTerms) {
   const std::int64_t n = 50;
   const Expr x{&builder, builder.input("x", {n})};
   const Expr later = sliceAxis(x, 0, {1, n - 1, 1}), earlier = sliceAxis(x, 0, {0, n - 1, 1});
-  const TapePtr t = builder.finish(
-      {{"a", (later - square(earlier)).id}, {"b", (1.0 - earlier).id}, {"x", x.id}});
+  const TapePtr t =
+      builder.finish({{"a", (later - square(earlier)).id}, {"b", (1.0 - earlier).id}, {"x", x.id}});
   std::mt19937 random(1);
   const BlockJacobian found = check(t, {0}, {randomValues(random, n)});
   expectSparse(found, static_cast<std::size_t>(3 * (n - 1) + n));
@@ -182,8 +179,7 @@ TEST(BlockJacobian, Prints) {
   const Expr x{&builder, builder.input("x", {n})};
   const Expr later = sliceAxis(x, 0, {1, n - 1, 1}), earlier = sliceAxis(x, 0, {0, n - 1, 1});
   const TapePtr t = builder.finish({{"a", (later - square(earlier)).id}});
-  const BlockJacobian found =
-      blockJacobian(t, Positions{0}, JacobianMode::Auto, SparseFormat::Csr);
+  const BlockJacobian found = blockJacobian(t, Positions{0}, JacobianMode::Auto, SparseFormat::Csr);
   puts(found.tape->toString().c_str());
 }
 
