@@ -1,8 +1,9 @@
 #include "sparsity/block_jacobian.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <memory>
-#include <numeric>
 
 #include "ops/build.h"
 #include "sparsity/local_jacobian.h"
@@ -42,14 +43,18 @@ class Jacobian {
 
   BlockJacobian run() {
     copyPrimal();
-    for (const Piece& piece : piecesOf(tape_, active_, movement_)) {
+    std::map<std::vector<std::size_t>, DensePart> dense;  // by the inputs
+    for (Piece& piece : piecesOf(tape_, active_, movement_)) {
       try {
         for (LaneSet& set : lanesOf(tape_, active_, movement_, piece)) join(std::move(set));
       } catch (const Mixed& mixed) {
-        addDense(piece, mixed.node);
+        const auto [part, isNew] = dense.try_emplace(inputsOf(piece.node));
+        if (isNew) part->second.cause = mixed.node;
+        part->second.pieces.push_back(std::move(piece));
       }
     }
     for (Region& region : regions_) addRegion(region);
+    for (const auto& [inputs, part] : dense) addDense(inputs, part);
     Expr values;
     result_.pattern = assembly_->finish(builder_, values);
     result_.tape = builder_.finish({{"values", values.id}});
@@ -68,10 +73,17 @@ class Jacobian {
     std::vector<Output> outputs;
   };
 
+  /// Pieces whose rows are all of the columns of some inputs.
+  struct DensePart {
+    std::vector<Piece> pieces;
+    NodeId cause;
+  };
+
   void copyPrimal();
   void join(LaneSet set);
   void addRegion(Region& region);
-  void addDense(const Piece& piece, NodeId cause);
+  std::vector<std::size_t> inputsOf(NodeId id) const;
+  void addDense(const std::vector<std::size_t>& inputs, const DensePart& part);
   Expr laneValue(const LaneFunction::Input& input, const IndexMaps& maps, const Shape& shape);
 
   const Tape& tape_;
@@ -83,6 +95,7 @@ class Jacobian {
   std::vector<std::int64_t> firstColumn_;  ///< by input node
   std::vector<Region> regions_;
   std::unique_ptr<Assembly> assembly_;
+  std::size_t nextBlock_ = 0;
   Builder builder_;
   std::vector<NodeId> map_;  ///< by node, on the new tape
   BlockJacobian result_;
@@ -194,45 +207,57 @@ void Jacobian::addRegion(Region& region) {
       for (std::int64_t lane = 0; lane < lanes; ++lane)
         strip.columns.push_back(
             static_cast<std::int32_t>(firstColumn_[input.node] + maps.at(input.map, lane)));
-      strip.block = result_.blocks.size();
+      strip.block = nextBlock_;
       assembly_->add(std::move(strip));
     }
+    ++nextBlock_;
   }
 }
 
-/// All columns of the inputs that the piece depends on.
-void Jacobian::addDense(const Piece& piece, NodeId cause) {
-  std::vector<bool> isUsed(tape_.size(), false);
-  isUsed[piece.node] = true;
-  for (std::size_t i = piece.node + 1; i-- > 0;) {
+/// The inputs of interest that a value depends on.
+std::vector<std::size_t> Jacobian::inputsOf(NodeId id) const {
+  std::vector<bool> isUsed(id + 1, false);
+  isUsed[id] = true;
+  for (NodeId i = id + 1; i-- > 0;) {
     if (!isUsed[i]) continue;
-    for (const NodeId operand : differentiableOperands(tape_, tape_.node(static_cast<NodeId>(i))))
+    for (const NodeId operand : differentiableOperands(tape_, tape_.node(i)))
       isUsed[operand] = true;
   }
-  std::vector<std::size_t> used;
+  std::vector<std::size_t> result;
   for (const std::size_t i : wrt_) {
-    if (isUsed[tape_.inputs()[i].node]) used.push_back(i);
+    const NodeId input = tape_.inputs()[i].node;
+    if (input <= id && isUsed[input] && tape_.count(input) > 0) result.push_back(i);
   }
-  const TapePtr part = Builder(tape_).finish({{"y", piece.node}});
-  const JacobianResult dense = jacobian(part, used, mode_);
+  return result;
+}
+
+/// All columns of the inputs that the pieces depend on.
+void Jacobian::addDense(const std::vector<std::size_t>& inputs, const DensePart& part) {
+  std::vector<Port> ports;
+  for (const Piece& piece : part.pieces) ports.push_back({"y", piece.node});
+  const JacobianResult dense = jacobian(Builder(tape_).finish(std::move(ports)), inputs, mode_);
   std::vector<NodeId> arguments;
   for (const Port& port : tape_.inputs()) arguments.push_back(map_[port.node]);
   const std::vector<NodeId> values = inlineTape(builder_, *dense.tape, arguments, true);
-  const std::int64_t count = tape_.count(piece.node);
-  JacobianBlock block{1, count, 0, dense.mode, dense.forwardCost, dense.reverseCost, cause};
-  result_.blocks.push_back(block);
-  for (std::size_t k = 0; k < used.size(); ++k) {
-    const NodeId input = tape_.inputs()[used[k]].node;
-    Strip strip;
-    strip.width = tape_.count(input);
-    result_.blocks.back().inputs += strip.width;
-    if (strip.width == 0) continue;
-    strip.values = ex::reshape({&builder_, values[k]}, {count, strip.width});
-    strip.rows.assign(piece.rows.begin(), piece.rows.end());
-    strip.columns.assign(piece.rows.size(), static_cast<std::int32_t>(firstColumn_[input]));
-    strip.block = result_.blocks.size();
-    assembly_->add(std::move(strip));
+  JacobianBlock block{1, 0, 0, dense.mode, dense.forwardCost, dense.reverseCost, part.cause};
+  for (const std::size_t i : inputs) block.inputs += tape_.count(tape_.inputs()[i].node);
+  std::size_t next = 0;
+  for (const Piece& piece : part.pieces) {
+    const std::int64_t count = tape_.count(piece.node);
+    block.outputs += count;
+    for (const std::size_t i : inputs) {
+      const NodeId input = tape_.inputs()[i].node;
+      Strip strip;
+      strip.width = tape_.count(input);
+      strip.values = ex::reshape({&builder_, values[next++]}, {count, strip.width});
+      strip.rows.assign(piece.rows.begin(), piece.rows.end());
+      strip.columns.assign(piece.rows.size(), static_cast<std::int32_t>(firstColumn_[input]));
+      strip.block = nextBlock_;
+      assembly_->add(std::move(strip));
+    }
+    ++nextBlock_;
   }
+  result_.blocks.push_back(block);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "sparsity/lane_function.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ops/build.h"
 #include "ops/order.h"
@@ -58,6 +59,19 @@ NodeId LaneFunction::at(NodeId node, MapId map) {
   return valueOf(wanted);
 }
 
+std::int64_t LaneFunction::activeInputs() const {
+  return std::ranges::count_if(inputs_, [](const Input& input) { return input.isActive; });
+}
+
+bool LaneFunction::isFull() const {
+  std::int64_t elements = 0;
+  std::set<NodeId> nodes;
+  for (const Input& input : inputs_) {
+    if (input.isActive && nodes.insert(input.node).second) elements += tape_.count(input.node);
+  }
+  return activeInputs() >= elements;
+}
+
 void LaneFunction::open(const Source& s, std::vector<Frame>& frames) {
   if (found(s) || openLeaf(s)) return;
   Frame frame{s, {}, 0};
@@ -69,6 +83,10 @@ void LaneFunction::open(const Source& s, std::vector<Frame>& frames) {
   } else {
     frame.operands = operandsOf(s);
     cost_ += std::max<std::int64_t>(1, static_cast<std::int64_t>(frame.operands.size()) - 1);
+    if (frame.operands.size() > mostOperands_) {
+      mostOperands_ = frame.operands.size();
+      longest_ = s.node;
+    }
   }
   if (cost_ > limit_ || maps_.tableEntries() > kMaxTableEntries) throw Mixed{s.node};
   frames.push_back(std::move(frame));

@@ -45,6 +45,12 @@ class LaneFunction {
   const std::vector<Input>& inputs() const { return inputs_; }
   /// Operations and inputs, those weighted by what reading them takes.
   std::int64_t cost() const { return cost_; }
+  /// Inputs that are of interest.
+  std::int64_t activeInputs() const;
+  /// Whether these are as many as the values that they are of have elements.
+  bool isFull() const;
+  /// The operation with the most operands.
+  NodeId longest() const { return longest_; }
   /// Whether every lane is an element of all values, moved about.
   bool isPointwise() const { return isPointwise_; }
 
@@ -87,6 +93,8 @@ class LaneFunction {
   std::unordered_map<std::uint64_t, Source> near_;
   std::int64_t limit_;
   std::int64_t cost_ = 0;
+  NodeId longest_ = kNoNode;
+  std::size_t mostOperands_ = 0;
   bool isPointwise_ = true;
 };
 

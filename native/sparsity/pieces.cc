@@ -12,6 +12,8 @@ namespace {
 /// Operations of one lane that are written out; few lanes are not worth long ones.
 constexpr std::int64_t kMaxOperations = 4096, kMaxOperationsOfFew = 512;
 constexpr std::int64_t kFewLanes = 8;
+/// Rows of so many entries that have no zeros are better done as a matrix.
+constexpr std::int64_t kLongRow = 64;
 /// Sets of lanes of one piece.
 constexpr std::size_t kMaxSets = 1024;
 
@@ -88,6 +90,8 @@ Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movemen
   try {
     for (const LaneOutput& output : trial.set.outputs)
       function.at(output.node, function.maps().list(output.elements));
+    if (trial.set.outputs.size() == 1 && function.activeInputs() > kLongRow && function.isFull())
+      trial.mixed = Mixed{function.longest()};
   } catch (Split& split) {
     trial.split = std::move(split);
   } catch (const Mixed& mixed) {
@@ -131,6 +135,8 @@ std::vector<Piece> piecesOf(const Tape& t, const std::vector<bool>& active, Move
       if (!active[top.node] || top.rows.empty()) continue;
       const NodeId join = joinUnder(t, active, top.node);
       if (join == kNoNode) {
+        // The same elements in the same order, in the shape in which they are computed.
+        while (opOf(t.node(top.node)) == Op::Reshape) top.node = t.node(top.node).operand[0];
         result.push_back(std::move(top));
         continue;
       }
