@@ -5,10 +5,10 @@
 
 #include "ops/build.h"
 #include "ops/row.h"
-#include "plan/lane_axes.h"
-#include "plan/lane_body.h"
 #include "plan/view.h"
 #include "transform/copy.h"
+#include "transform/lane_axes.h"
+#include "transform/lane_body.h"
 
 namespace adjoint {
 

@@ -27,13 +27,33 @@ std::int64_t totalOf(const std::vector<Strip>& strips) {
   return total;
 }
 
-/// Some rows of a value [lanes, width].
-Expr lanesOf(Expr values, std::int64_t first, std::int64_t count) {
-  return ex::sliceAxis(values, 0, {first, count, 1});
-}
-
 Expr joined(const std::vector<Expr>& parts, std::int64_t axis) {
   return parts.size() == 1 ? parts[0] : ex::concat(parts, axis);
+}
+
+/// The entries of some lanes; all of them keep their axes.
+Expr lanesOf(const Strip& strip, std::int64_t first, std::int64_t count) {
+  const auto lanes = static_cast<std::int64_t>(strip.rows.size());
+  if (count == lanes) return strip.values;
+  return ex::sliceAxis(ex::reshape(strip.values, {lanes, strip.width}), 0, {first, count, 1});
+}
+
+/// Matrices [lanes..., width] side by side, as one list.
+Expr sideBySide(std::vector<Expr> columns, std::int64_t count) {
+  const auto lanesAre = [](const Expr& a, const Expr& b) {
+    return std::equal(a.shape().begin(), a.shape().end() - 1, b.shape().begin(),
+                      b.shape().end() - 1);
+  };
+  const bool areAlike =
+      std::ranges::all_of(columns, [&](const Expr& c) { return lanesAre(c, columns[0]); });
+  if (!areAlike) {
+    for (Expr& column : columns) {
+      const std::int64_t width = column.shape().back();
+      column = ex::reshape(column, {elementCount(column.shape()) / width, width});
+    }
+  }
+  const auto axis = static_cast<std::int64_t>(columns[0].shape().size()) - 1;
+  return ex::reshape(joined(columns, axis), {count});
 }
 
 }  // namespace
@@ -172,12 +192,12 @@ Expr Assembly::assemble(Builder& builder) const {
     while (end < runs.size() && width < stride && runs[end].start == first.start + width &&
            runs[end].count == first.count && runs[end].stride == first.stride) {
       const Run& run = runs[end++];
-      columns.push_back(lanesOf(strips_[run.strip].values, run.first, run.count));
+      columns.push_back(lanesOf(strips_[run.strip], run.first, run.count));
       width += strips_[run.strip].width;
     }
     if (width == stride) {
       const std::int64_t count = width * first.count;
-      pieces.push_back({first.start, count, ex::reshape(joined(columns, 1), {count})});
+      pieces.push_back({first.start, count, sideBySide(std::move(columns), count)});
       i = end;
     } else {
       left.push_back(first);
@@ -197,7 +217,8 @@ Expr Assembly::assemble(Builder& builder) const {
     for (std::int64_t i = 0; i < nonzeros;) {
       std::int64_t end = i;
       while (end < nonzeros && renumbered[at(end)] >= 0) ++end;
-      if (end > i) pieces.push_back({i, end - i, lanesOf(others, renumbered[at(i)], end - i)});
+      if (end > i)
+        pieces.push_back({i, end - i, ex::sliceAxis(others, 0, {renumbered[at(i)], end - i, 1})});
       i = std::max(end, i + 1);
     }
     std::ranges::stable_sort(pieces,
@@ -216,8 +237,7 @@ Expr Assembly::rest(Builder& builder, const std::vector<Run>& runs, std::int64_t
   bool isShared = false;
   for (const Run& run : runs) {
     const Strip& strip = strips_[run.strip];
-    parts.push_back(
-        ex::reshape(lanesOf(strip.values, run.first, run.count), {run.count * strip.width}));
+    parts.push_back(ex::reshape(lanesOf(strip, run.first, run.count), {run.count * strip.width}));
     for (std::int64_t lane = run.first; lane < run.first + run.count; ++lane) {
       for (std::int64_t k = 0; k < strip.width; ++k)
         places.push_back(renumbered[at(places_[run.strip][at(lane)] + k)]);

@@ -17,9 +17,9 @@ struct SparsePattern {
   std::vector<std::int32_t> columnIndex;
 };
 
-/// Entries computed together: a matrix [lanes, width] of values.
+/// Entries computed together.
 struct Strip {
-  Expr values;
+  Expr values;  ///< [lanes..., width]; the lanes may have several axes
   std::int64_t width = 1;
   std::vector<std::int32_t> rows;     ///< of every lane
   std::vector<std::int32_t> columns;  ///< of every lane, the first of `width` neighbors

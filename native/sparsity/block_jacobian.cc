@@ -4,8 +4,11 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "ops/build.h"
+#include "sparsity/instance_function.h"
 #include "sparsity/local_jacobian.h"
 #include "sparsity/pieces.h"
 #include "transform/copy.h"
@@ -17,6 +20,17 @@ namespace {
 
 /// Operations of the functions that lanes of one shape compute together.
 constexpr std::int64_t kMaxTogether = 16384;
+/// Operations of the Jacobian of one lane; longer ones keep their arrays where they can.
+constexpr double kMaxLocalCost = 32768;
+
+/// Whether the elements of b are those of a moved by `distance`.
+bool isNeighbor(const IndexMaps& maps, const Movement::Source& a, const Movement::Source& b,
+                std::int64_t distance) {
+  const IndexMaps::Map& x = maps.of(a.map);
+  const IndexMaps::Map& y = maps.of(b.map);
+  return a.node == b.node && x.offset + distance == y.offset && x.stride == y.stride &&
+         x.table == y.table;
+}
 
 class Jacobian {
  public:
@@ -45,13 +59,14 @@ class Jacobian {
     copyPrimal();
     std::map<std::vector<std::size_t>, DensePart> dense;  // by the inputs
     for (Piece& piece : piecesOf(tape_, active_, movement_)) {
-      try {
-        for (LaneSet& set : lanesOf(tape_, active_, movement_, piece)) join(std::move(set));
-      } catch (const Mixed& mixed) {
-        const auto [part, isNew] = dense.try_emplace(inputsOf(piece.node));
-        if (isNew) part->second.cause = mixed.node;
-        part->second.pieces.push_back(std::move(piece));
-      }
+      PieceLanes found = lanesOf(tape_, active_, movement_, piece, mode_);
+      const bool isLong = found.sets.empty() || found.cost > kMaxLocalCost;
+      if (isLong && addArrays(piece)) continue;
+      for (LaneSet& set : found.sets) join(std::move(set));
+      if (!found.sets.empty()) continue;
+      const auto [part, isNew] = dense.try_emplace(inputsOf(piece.node));
+      if (isNew) part->second.cause = found.cause;
+      part->second.pieces.push_back(std::move(piece));
     }
     for (Region& region : regions_) addRegion(region);
     for (const auto& [inputs, part] : dense) addDense(inputs, part);
@@ -82,6 +97,8 @@ class Jacobian {
   void copyPrimal();
   void join(LaneSet set);
   void addRegion(Region& region);
+  bool addArrays(const Piece& piece);
+  void addArrays(const Piece& piece, int axis, const IndexMaps& maps, const InstanceFunction& f);
   std::vector<std::size_t> inputsOf(NodeId id) const;
   void addDense(const std::vector<std::size_t>& inputs, const DensePart& part);
   Expr laneValue(const LaneFunction::Input& input, const IndexMaps& maps, const Shape& shape);
@@ -92,6 +109,7 @@ class Jacobian {
   std::vector<std::size_t> wrt_;
   std::vector<bool> active_;
   Movement movement_;
+  std::optional<AxisClasses> classes_;
   std::vector<std::int64_t> firstColumn_;  ///< by input node
   std::vector<Region> regions_;
   std::unique_ptr<Assembly> assembly_;
@@ -192,6 +210,7 @@ void Jacobian::addRegion(Region& region) {
     overLanes = vmap(overLanes, region.shape[axis], isBatched);
   const std::vector<NodeId> values = inlineTape(builder_, *overLanes, arguments, true);
 
+  const auto rank = static_cast<std::int64_t>(region.shape.size());
   std::size_t next = 0;
   for (const LocalGroup& group : local.groups) {
     const auto scale = static_cast<double>(lanes);
@@ -202,7 +221,7 @@ void Jacobian::addRegion(Region& region) {
       const LaneFunction::Input& input = function.inputs()[entry.input];
       const std::vector<std::int64_t>& rows = region.outputs[entry.output].rows;
       Strip strip;
-      strip.values = ex::reshape({&builder_, values[next++]}, {lanes, 1});
+      strip.values = ex::expandAxes({&builder_, values[next++]}, {rank});
       strip.rows.assign(rows.begin(), rows.end());
       for (std::int64_t lane = 0; lane < lanes; ++lane)
         strip.columns.push_back(
@@ -212,6 +231,92 @@ void Jacobian::addRegion(Region& region) {
     }
     ++nextBlock_;
   }
+}
+
+/// The piece as instances with arrays inside, where it is that.
+bool Jacobian::addArrays(const Piece& piece) {
+  const Shape& shape = tape_.shape(piece.node);
+  if (!classes_) classes_.emplace(tape_, 2);
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (shape[k] < 2) continue;
+    IndexMaps maps(shape[k]);
+    const auto axis = static_cast<int>(k);
+    const auto function =
+        instanceFunction(tape_, active_, movement_, *classes_, maps, piece.node, axis);
+    if (!function) continue;
+    addArrays(piece, axis, maps, *function);
+    return true;
+  }
+  return false;
+}
+
+void Jacobian::addArrays(const Piece& piece, int axis, const IndexMaps& maps,
+                         const InstanceFunction& f) {
+  const std::int64_t lanes = maps.lanes();
+  std::vector<std::size_t> wrt;
+  std::vector<NodeId> arguments;
+  std::vector<bool> isBatched;
+  std::map<NodeId, int> uses;  // of inputs, by how many values
+  for (std::size_t i = 0; i < f.inputs.size(); ++i) {
+    const InstanceFunction::Input& input = f.inputs[i];
+    Expr value{&builder_, map_[input.node]};
+    if (input.axis > 0) {
+      ex::Axes order = ex::allAxes(value);
+      order.erase(order.begin() + input.axis);
+      order.insert(order.begin(), input.axis);
+      value = ex::transpose(value, order);
+    }
+    arguments.push_back(value.id);
+    isBatched.push_back(input.axis >= 0);
+    if (!input.isActive) continue;
+    wrt.push_back(i);
+    std::set<NodeId> sources;
+    for (const Movement::Source& element : input.elements) sources.insert(element.node);
+    for (const NodeId source : sources) ++uses[source];
+  }
+  const JacobianResult local = jacobian(f.body, wrt, mode_);
+  const std::vector<NodeId> values =
+      inlineTape(builder_, *vmap(local.tape, lanes, isBatched), arguments, true);
+  const std::int64_t outputs = tape_.count(piece.node) / lanes;
+  const auto scale = static_cast<double>(lanes);
+  JacobianBlock block{
+      lanes, outputs, 0, local.mode, local.forwardCost * scale, local.reverseCost * scale, kNoNode};
+  const std::int64_t inner =
+      rowMajorStrides(tape_.shape(piece.node))[static_cast<std::size_t>(axis)];
+  for (std::size_t k = 0; k < wrt.size(); ++k) {
+    const std::vector<Movement::Source>& elements = f.inputs[wrt[k]].elements;
+    const auto width = static_cast<std::int64_t>(elements.size());
+    block.inputs += width;
+    const Expr all = ex::reshape({&builder_, values[k]}, {lanes, outputs, width});
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      const Expr row = ex::reshape(ex::sliceAxis(all, 1, {o, 1, 1}), {lanes, width});
+      std::vector<std::int32_t> rows;
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        const std::int64_t element = (o / inner * lanes + lane) * inner + o % inner;
+        rows.push_back(static_cast<std::int32_t>(piece.rows[static_cast<std::size_t>(element)]));
+      }
+      for (std::int64_t first = 0, end = 0; first < width; first = end) {
+        const Movement::Source& from = elements[static_cast<std::size_t>(first)];
+        // Neighbors go together, where they are this value's alone.
+        for (end = first + 1; end < width && uses[from.node] == 1; ++end) {
+          const Movement::Source& other = elements[static_cast<std::size_t>(end)];
+          if (!isNeighbor(maps, from, other, end - first)) break;
+        }
+        if (from.node == kNoNode) continue;
+        Strip strip;
+        strip.width = end - first;
+        strip.values = ex::sliceAxis(row, 1, {first, strip.width, 1});
+        strip.rows = rows;
+        for (std::int64_t lane = 0; lane < lanes; ++lane)
+          strip.columns.push_back(
+              static_cast<std::int32_t>(firstColumn_[from.node] + maps.at(from.map, lane)));
+        strip.block = nextBlock_;
+        assembly_->add(std::move(strip));
+      }
+    }
+  }
+  ++nextBlock_;
+  result_.blocks.push_back(block);
 }
 
 /// The inputs of interest that a value depends on.

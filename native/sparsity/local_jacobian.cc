@@ -122,7 +122,19 @@ class Analysis {
   NodeSets out_;  ///< outputs that depend on a node
 };
 
+bool isForward(const LocalGroup& group, JacobianMode mode) {
+  return mode == JacobianMode::Auto ? group.forwardCost < group.reverseCost
+                                    : mode == JacobianMode::Forward;
+}
+
 }  // namespace
+
+double localCost(const Tape& t, std::span<const std::size_t> wrt, JacobianMode mode) {
+  double cost = 0;
+  for (const LocalGroup& group : Analysis(t, wrt).groups())
+    cost += isForward(group, mode) ? group.forwardCost : group.reverseCost;
+  return cost;
+}
 
 LocalJacobian localJacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode) {
   LocalJacobian result;
@@ -133,12 +145,11 @@ LocalJacobian localJacobian(const TapePtr& t, std::span<const std::size_t> wrt, 
     inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
   std::vector<Port> outputs;
   for (LocalGroup& group : result.groups) {
-    const bool isForward = mode == JacobianMode::Auto ? group.forwardCost < group.reverseCost
-                                                      : mode == JacobianMode::Forward;
-    group.mode = isForward ? JacobianMode::Forward : JacobianMode::Reverse;
+    const bool forward = isForward(group, mode);
+    group.mode = forward ? JacobianMode::Forward : JacobianMode::Reverse;
     const TapePtr part = selectOutputs(t, group.outputs);
     std::vector<std::vector<NodeId>> columns(t->inputs().size());
-    if (isForward) {
+    if (forward) {
       for (const std::size_t input : group.inputs)
         columns[input] = inlineTape(builder, *derivative(part, input), inputs, true);
     }
@@ -150,7 +161,7 @@ LocalJacobian localJacobian(const TapePtr& t, std::span<const std::size_t> wrt, 
            ++next)
         own.push_back(group.entries[next].input);
       std::vector<NodeId> found;
-      if (isForward) {
+      if (forward) {
         for (const std::size_t input : own) found.push_back(columns[input][row]);
       } else {
         found = inlineTape(builder, *gradient(selectOutputs(part, {&row, 1}), own), inputs, true);

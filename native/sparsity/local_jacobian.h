@@ -25,6 +25,9 @@ struct LocalJacobian {
   std::vector<LocalGroup> groups;
 };
 
+/// Estimated operations of the Jacobian, each group in its cheaper mode or in the one given.
+double localCost(const Tape& t, std::span<const std::size_t> wrt, JacobianMode mode);
+
 LocalJacobian localJacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode);
 
 }  // namespace adjoint

@@ -1,9 +1,11 @@
 #include "sparsity/pieces.h"
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 
 #include "ops/op.h"
+#include "sparsity/local_jacobian.h"
 
 namespace adjoint {
 
@@ -77,21 +79,29 @@ LaneSet subset(const LaneSet& set, const std::vector<std::int64_t>& lanes) {
 /// What one way of laying out the lanes would take.
 struct Trial {
   LaneSet set;
-  double cost = 0;
+  double cost = 0;          ///< of all lanes
+  double jacobianCost = 0;  ///< of one lane
   bool isPointwise = false;
   std::optional<Split> split;
   std::optional<Mixed> mixed;
 };
 
-Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movement, LaneSet set) {
-  Trial trial{std::move(set), 0, false, {}, {}};
+Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movement, LaneSet set,
+               JacobianMode mode) {
+  Trial trial{std::move(set), 0, 0, false, {}, {}};
   const std::int64_t lanes = elementCount(trial.set.shape);
   LaneFunction function(t, active, movement, lanes, limitFor(lanes));
   try {
+    std::vector<Port> ports;
     for (const LaneOutput& output : trial.set.outputs)
-      function.at(output.node, function.maps().list(output.elements));
+      ports.push_back({"y", function.at(output.node, function.maps().list(output.elements))});
     if (trial.set.outputs.size() == 1 && function.activeInputs() > kLongRow && function.isFull())
       trial.mixed = Mixed{function.longest()};
+    std::vector<std::size_t> wrt;
+    for (std::size_t i = 0; i < function.inputs().size(); ++i) {
+      if (function.inputs()[i].isActive) wrt.push_back(i);
+    }
+    trial.jacobianCost = localCost(*function.body().finish(std::move(ports)), wrt, mode);
   } catch (Split& split) {
     trial.split = std::move(split);
   } catch (const Mixed& mixed) {
@@ -104,14 +114,14 @@ Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movemen
 
 /// The cheapest layout of a piece's lanes.
 Trial bestTrial(const Tape& t, const std::vector<bool>& active, Movement& movement,
-                const Piece& piece) {
-  Trial best = tryLanes(t, active, movement, lanesAlong(t, piece, std::nullopt));
+                const Piece& piece, JacobianMode mode) {
+  Trial best = tryLanes(t, active, movement, lanesAlong(t, piece, std::nullopt), mode);
   if (best.isPointwise && !best.mixed) return best;
   const Shape& shape = t.shape(piece.node);
   const auto rank = [](const Trial& trial) { return trial.mixed ? 2 : trial.split ? 1 : 0; };
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     if (shape[axis] <= 1 || shape[axis] == t.count(piece.node)) continue;
-    Trial other = tryLanes(t, active, movement, lanesAlong(t, piece, axis));
+    Trial other = tryLanes(t, active, movement, lanesAlong(t, piece, axis), mode);
     const bool isBetter = rank(other) != rank(best) ? rank(other) < rank(best)
                                                     : !other.mixed && other.cost < best.cost;
     if (isBetter) best = std::move(other);
@@ -161,23 +171,25 @@ std::vector<Piece> piecesOf(const Tape& t, const std::vector<bool>& active, Move
   return result;
 }
 
-std::vector<LaneSet> lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
-                             const Piece& piece) {
-  std::vector<LaneSet> result;
+PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
+                   const Piece& piece, JacobianMode mode) {
+  PieceLanes result;
   std::vector<Trial> open;
-  open.push_back(bestTrial(t, active, movement, piece));
+  open.push_back(bestTrial(t, active, movement, piece, mode));
   while (!open.empty()) {
     Trial trial = std::move(open.back());
     open.pop_back();
-    if (trial.mixed) throw *trial.mixed;
+    if (trial.split && result.sets.size() + open.size() + trial.split->groups.size() > kMaxSets)
+      trial.mixed = Mixed{trial.split->node};
+    if (trial.mixed) return {{}, trial.mixed->node, 0};
     if (!trial.split) {
-      result.push_back(std::move(trial.set));
+      result.cost = std::max(result.cost, trial.jacobianCost);
+      result.sets.push_back(std::move(trial.set));
       continue;
     }
-    const Split& split = *trial.split;
-    if (result.size() + open.size() + split.groups.size() > kMaxSets) throw Mixed{split.node};
-    for (std::size_t i = split.groups.size(); i-- > 0;)
-      open.push_back(tryLanes(t, active, movement, subset(trial.set, split.groups[i])));
+    const auto& groups = trial.split->groups;
+    for (std::size_t i = groups.size(); i-- > 0;)
+      open.push_back(tryLanes(t, active, movement, subset(trial.set, groups[i]), mode));
   }
   return result;
 }

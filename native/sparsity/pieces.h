@@ -5,6 +5,7 @@
 
 #include "sparsity/lane_function.h"
 #include "sparsity/movement.h"
+#include "transform/transform.h"
 
 namespace adjoint {
 
@@ -29,8 +30,13 @@ struct Piece {
 /// The outputs as the active values that they are joined of.
 std::vector<Piece> piecesOf(const Tape& t, const std::vector<bool>& active, Movement& movement);
 
-/// The piece as sets of lanes that do the same each. Throws Mixed where there are none.
-std::vector<LaneSet> lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
-                             const Piece& piece);
+/// A piece as sets of lanes that do the same each.
+struct PieceLanes {
+  std::vector<LaneSet> sets;  ///< none where there is no such form
+  NodeId cause = kNoNode;     ///< the operation because of which there is none
+  double cost = 0;            ///< estimated operations of the longest Jacobian of one lane
+};
+PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
+                   const Piece& piece, JacobianMode mode);
 
 }  // namespace adjoint

@@ -292,6 +292,32 @@ TEST(BlockJacobian, ArraysInInstances) {
   check(t, {0}, ties);
 }
 
+/// Instances too long to be written out: layers of a network, whose inputs are gathered.
+TEST(BlockJacobian, LongInstances) {
+  std::mt19937 random(8);
+  const std::int64_t n = 5, width = 40;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {3, width})};
+  const Expr w{&builder, builder.input("w", {width, width})};
+  const Expr own{&builder, builder.input("own", {n, 2})};
+  const Expr shared{&builder, builder.input("shared", {})};
+  const Expr rows = gather(x, randomIndices(builder, random, n, 3), 0);
+  const Expr scale = broadcastTo(exp(shared) * 0.1, {n, width});
+  const Expr first = tanh(batchMatmul(rows, w) * scale);
+  const Expr second = sin(batchMatmul(first, transpose(w, {1, 0})) * scale);
+  const Expr third = batchMatmul(apply(Op::Softmax, {second}, {1}), w) *
+                     broadcastTo(reshape(column(own, 1), {n, 1}), {n, width});
+  const Expr two = ranged(third, 1, 3, 2) * own;
+  const TapePtr t = builder.finish({{"two", transpose(two, {1, 0}).id}});
+  const Arrays inputs = {randomValues(random, 3 * width),
+                         randomValues(random, width * width, -1, 1),
+                         randomValues(random, n * 2),
+                         {0.5}};
+  // own: the two elements of `own` are one by one, and the second is there two times.
+  expectSparse(check(t, {0, 2, 3}, inputs), static_cast<std::size_t>(2 * n * (width + 2 + 1)));
+  expectSparse(check(t, {0, 1}, inputs), static_cast<std::size_t>(2 * n * (width + width * width)));
+}
+
 TEST(BlockJacobian, AssembledForces) {
   std::mt19937 random(6);
   const std::int64_t n = 30;
