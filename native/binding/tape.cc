@@ -147,7 +147,7 @@ napi_value sparseJacobianOf(Call& call) {
   const TapePtr tape = tapeOf(call);
   checkWrt(*tape, wrt);
   BlockJacobian found =
-      blockJacobian(tape, wrt, mode, format == "csr" ? SparseFormat::Csr : SparseFormat::Coo);
+      blockJacobian(tape, wrt, {mode, format == "csr" ? SparseFormat::Csr : SparseFormat::Coo});
   const napi_value blocks = makeArray(env, found.blocks.size());
   for (std::size_t i = 0; i < found.blocks.size(); ++i)
     setElement(env, blocks, i, makeBlock(env, *tape, found.blocks[i]));

@@ -27,10 +27,18 @@ struct BlockJacobian {
   std::vector<JacobianBlock> blocks;
 };
 
+struct BlockOptions {
+  JacobianMode mode = JacobianMode::Auto;
+  SparseFormat format = SparseFormat::Csr;
+  /// Estimated operations of the Jacobian of one instance: up to so many are written out element by
+  /// element, longer ones keep their arrays where they can.
+  double maxWrittenOut = 32768;
+};
+
 /// The Jacobian of a function that does the same for many instances, each of which depends on a few
 /// elements of the inputs. Rows are the elements of all outputs, columns those of the inputs `wrt`,
 /// one after another. What has no such structure is dense.
-BlockJacobian blockJacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode,
-                            SparseFormat format);
+BlockJacobian blockJacobian(const TapePtr& t, std::span<const std::size_t> wrt,
+                            const BlockOptions& options = {});
 
 }  // namespace adjoint

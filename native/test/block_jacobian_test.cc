@@ -64,31 +64,34 @@ BlockJacobian check(const TapePtr& t, const Positions& wrt, const Arrays& inputs
   double scale = 0;
   for (const double x : dense) scale = std::isfinite(x) ? std::max(scale, std::abs(x)) : scale;
   BlockJacobian chosen;
-  for (const SparseFormat format : {SparseFormat::Coo, SparseFormat::Csr}) {
-    for (const JacobianMode mode :
-         {JacobianMode::Forward, JacobianMode::Reverse, JacobianMode::Auto}) {
-      chosen = blockJacobian(t, wrt, mode, format);
-      const SparsePattern& pattern = chosen.pattern;
-      const Values values = evaluate(chosen.tape, inputs)[0];
-      EXPECT_EQ(values.size(), pattern.columnIndex.size());
-      EXPECT_EQ(static_cast<std::size_t>(pattern.rows * pattern.columns), dense.size());
-      Values sum(dense.size(), 0);
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        const std::size_t row = rowOfEntry(pattern, format, i);
-        const auto column = static_cast<std::size_t>(pattern.columnIndex[i]);
-        sum[row * static_cast<std::size_t>(pattern.columns) + column] += values[i];
-        if (format == SparseFormat::Csr && i > 0 &&
-            static_cast<std::size_t>(pattern.rowIndex[row]) < i) {
-          EXPECT_LT(pattern.columnIndex[i - 1], pattern.columnIndex[i]);
-        }
+  using enum JacobianMode;
+  using enum SparseFormat;
+  // With arrays inside instances, and written out.
+  const BlockOptions all[] = {{Forward, Coo, 0}, {Reverse, Csr, 0}, {Forward, Csr},
+                              {Reverse, Coo},    {Auto, Coo},       {Auto, Csr}};
+  for (const BlockOptions& options : all) {
+    chosen = blockJacobian(t, wrt, options);
+    const SparseFormat format = options.format;
+    const SparsePattern& pattern = chosen.pattern;
+    const Values values = evaluate(chosen.tape, inputs)[0];
+    EXPECT_EQ(values.size(), pattern.columnIndex.size());
+    EXPECT_EQ(static_cast<std::size_t>(pattern.rows * pattern.columns), dense.size());
+    Values sum(dense.size(), 0);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t row = rowOfEntry(pattern, format, i);
+      const auto column = static_cast<std::size_t>(pattern.columnIndex[i]);
+      sum[row * static_cast<std::size_t>(pattern.columns) + column] += values[i];
+      if (format == SparseFormat::Csr && i > 0 &&
+          static_cast<std::size_t>(pattern.rowIndex[row]) < i) {
+        EXPECT_LT(pattern.columnIndex[i - 1], pattern.columnIndex[i]);
       }
-      for (std::size_t i = 0; i < dense.size(); ++i) {
-        const bool isSame = (std::isnan(dense[i]) && (!isStrict || std::isnan(sum[i]))) ||
-                            dense[i] == sum[i] ||
-                            std::abs(dense[i] - sum[i]) <= tolerance * std::max(1.0, scale);
-        EXPECT_TRUE(isSame) << "element " << i << ": " << sum[i] << ", not " << dense[i];
-        if (!isSame) return chosen;
-      }
+    }
+    for (std::size_t i = 0; i < dense.size(); ++i) {
+      const bool isSame = (std::isnan(dense[i]) && (!isStrict || std::isnan(sum[i]))) ||
+                          dense[i] == sum[i] ||
+                          std::abs(dense[i] - sum[i]) <= tolerance * std::max(1.0, scale);
+      EXPECT_TRUE(isSame) << "element " << i << ": " << sum[i] << ", not " << dense[i];
+      if (!isSame) return chosen;
     }
   }
   if (!hasDerivativesOfAll(*t)) return chosen;
@@ -384,8 +387,7 @@ TEST(BlockJacobian, DenseParts) {
     const Expr y = make(builder, x);
     const TapePtr t = builder.finish({{"y", (y * sum(k, {0})).id}, {"x", square(x).id}});
     Arrays inputs = {randomValues(random, n), randomValues(random, 3)};
-    const BlockJacobian found =
-        blockJacobian(t, Positions{0, 1}, JacobianMode::Auto, SparseFormat::Csr);
+    const BlockJacobian found = blockJacobian(t, Positions{0, 1});
     ASSERT_NE(denseBy(found), kNoNode);
     EXPECT_EQ(opOf(t->node(denseBy(found))), cause);
     const std::size_t rows = static_cast<std::size_t>(t->count(t->outputs()[0].node));
