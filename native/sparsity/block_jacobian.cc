@@ -42,19 +42,17 @@ class Jacobian {
   }
 
   BlockJacobian run() {
-    std::map<std::vector<std::size_t>, DensePart> dense;  // by the inputs
+    std::map<std::vector<std::size_t>, std::vector<DensePiece>> dense;  // by the inputs
     for (Piece& piece : piecesOf(tape_, active_, movement_)) {
       PieceLanes found = lanesOf(tape_, active_, movement_, piece, options_.mode);
       const bool isLong = found.sets.empty() || found.cost > options_.maxWrittenOut;
       if (isLong && addInstances(piece)) continue;
       for (LaneSet& set : found.sets) join(std::move(set));
       if (!found.sets.empty()) continue;
-      const auto [part, isNew] = dense.try_emplace(inputsOf(piece.node));
-      if (isNew) part->second.cause = found.cause;
-      part->second.pieces.push_back(std::move(piece));
+      dense[inputsOf(piece.node)].push_back({std::move(piece), found.cause});
     }
     for (LaneRegion& region : regions_) addLaneBlocks(*site_, region);
-    for (const auto& [inputs, part] : dense) addDenseBlocks(*site_, inputs, part);
+    for (const auto& [inputs, pieces] : dense) addDenseBlocks(*site_, inputs, pieces);
     Expr values;
     result_.pattern = assembly_->finish(builder_, values);
     result_.tape = builder_.finish({{"values", values.id}});

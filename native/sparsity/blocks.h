@@ -45,11 +45,13 @@ void addLaneBlocks(BlockSite& site, LaneRegion& region);
 void addInstanceBlock(BlockSite& site, const Piece& piece, int axis, const IndexMaps& maps,
                       const InstanceFunction& function);
 
-/// Pieces whose rows are all of the columns of some inputs.
-struct DensePart {
-  std::vector<Piece> pieces;
-  NodeId cause = kNoNode;  ///< the operation because of which they are
+/// A piece that has no blocks.
+struct DensePiece {
+  Piece piece;
+  NodeId cause;  ///< the operation because of which it has none
 };
-void addDenseBlocks(BlockSite& site, const std::vector<std::size_t>& inputs, const DensePart& part);
+/// Pieces whose rows are all of the columns of these inputs.
+void addDenseBlocks(BlockSite& site, const std::vector<std::size_t>& inputs,
+                    const std::vector<DensePiece>& pieces);
 
 }  // namespace adjoint

@@ -298,7 +298,7 @@ TEST(BlockJacobian, ArraysInInstances) {
 /// Instances too long to be written out: layers of a network, whose inputs are gathered.
 TEST(BlockJacobian, LongInstances) {
   std::mt19937 random(8);
-  const std::int64_t n = 5, width = 40;
+  const std::int64_t n = 4, width = 28;
   Builder builder;
   const Expr x{&builder, builder.input("x", {3, width})};
   const Expr w{&builder, builder.input("w", {width, width})};
@@ -414,6 +414,18 @@ TEST(BlockJacobian, DenseParts) {
         return sliceAxis(gather(x, order, 0), 0, {0, 30, 1});
       },
       Op::Gather);
+}
+
+/// Neither a long chain nor a long list of outputs is work for the stack.
+TEST(BlockJacobian, LongTapes) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {3})};
+  Expr y = x;
+  for (int i = 0; i < 50'000; ++i) y = sin(y) + x;
+  const TapePtr t = builder.finish({{"y", y.id}, {"s", sum(y, {0}).id}});
+  const BlockJacobian found = blockJacobian(t, Positions{0});
+  EXPECT_EQ(found.pattern.columnIndex.size(), 12u);
+  EXPECT_EQ(opOf(t->node(denseBy(found))), Op::Sin);
 }
 
 /// Functions of random movements of inputs, elementwise operations and sums within instances.
