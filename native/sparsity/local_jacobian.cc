@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <numeric>
 
 #include "ops/row.h"
+#include "transform/copy.h"
 #include "transform/rules.h"
 
 namespace adjoint {
@@ -122,6 +124,109 @@ class Analysis {
   NodeSets out_;  ///< outputs that depend on a node
 };
 
+/// Parts of a tape, each in time that depends on the part alone.
+class Parts {
+ public:
+  explicit Parts(const Tape& t) : tape_(t), map_(t.size(), kNoNode) {}
+
+  struct Part {
+    TapePtr tape;                     ///< the outputs, and the inputs that they need
+    std::vector<std::size_t> inputs;  ///< positions on the whole tape
+  };
+  Part of(const std::vector<std::size_t>& outputs) {
+    std::vector<NodeId> found, open;
+    const auto visit = [&](NodeId id) {
+      if (map_[id] != kNoNode) return;
+      map_[id] = 0;
+      found.push_back(id);
+      open.push_back(id);
+    };
+    for (const std::size_t o : outputs) visit(tape_.outputs()[o].node);
+    while (!open.empty()) {
+      const NodeId id = open.back();
+      open.pop_back();
+      for (const NodeId operand : tape_.operands(tape_.node(id))) visit(operand);
+    }
+    std::ranges::sort(found);
+    Part part;
+    Builder builder;
+    Copier copier(builder, tape_);
+    for (const NodeId id : found) {
+      const Node& node = tape_.node(id);
+      builder.setOrigin(node.origin);
+      if (node.op == tapeop::kInput) {
+        part.inputs.push_back(node.attr);
+        map_[id] = builder.input("x", tape_.shape(node), node.dtype);
+      } else {
+        map_[id] = copier.copyMapped(node, map_);
+      }
+    }
+    std::vector<Port> ports;
+    for (const std::size_t o : outputs) ports.push_back({"y", map_[tape_.outputs()[o].node]});
+    part.tape = builder.finish(std::move(ports));
+    for (const NodeId id : found) map_[id] = kNoNode;
+    return part;
+  }
+
+ private:
+  const Tape& tape_;
+  std::vector<NodeId> map_;
+};
+
+/// Writes the entries of groups, by rows or by columns.
+class Writer {
+ public:
+  explicit Writer(const Tape& t) : parts_(t) {
+    for (const Port& port : t.inputs())
+      inputs_.push_back(builder_.input(port.name, t.shape(port.node), t.node(port.node).dtype));
+  }
+
+  void reverse(const LocalGroup& group) {
+    for (std::size_t first = 0, end = 0; first < group.entries.size(); first = end) {
+      const std::size_t output = group.entries[first].output;
+      const Parts::Part part = parts_.of({output});
+      std::vector<std::size_t> wrt;
+      for (; end < group.entries.size() && group.entries[end].output == output; ++end)
+        wrt.push_back(position(part, group.entries[end].input));
+      for (const NodeId value : copy(part, *gradient(part.tape, wrt)))
+        outputs_.push_back({"entry", value});
+    }
+  }
+
+  void forward(const LocalGroup& group) {
+    std::map<std::size_t, std::vector<std::size_t>> columns;  // entries by input
+    for (std::size_t i = 0; i < group.entries.size(); ++i)
+      columns[group.entries[i].input].push_back(i);
+    std::vector<NodeId> values(group.entries.size());
+    for (const auto& [input, entries] : columns) {
+      std::vector<std::size_t> outputs;
+      for (const std::size_t i : entries) outputs.push_back(group.entries[i].output);
+      const Parts::Part part = parts_.of(outputs);
+      const auto found = copy(part, *derivative(part.tape, position(part, input)));
+      for (std::size_t i = 0; i < entries.size(); ++i) values[entries[i]] = found[i];
+    }
+    for (const NodeId value : values) outputs_.push_back({"entry", value});
+  }
+
+  TapePtr finish() { return builder_.finish(std::move(outputs_)); }
+
+ private:
+  static std::size_t position(const Parts::Part& part, std::size_t input) {
+    return static_cast<std::size_t>(std::ranges::find(part.inputs, input) - part.inputs.begin());
+  }
+
+  std::vector<NodeId> copy(const Parts::Part& part, const Tape& t) {
+    std::vector<NodeId> arguments;
+    for (const std::size_t input : part.inputs) arguments.push_back(inputs_[input]);
+    return inlineTape(builder_, t, arguments, true);
+  }
+
+  Parts parts_;
+  Builder builder_;
+  std::vector<NodeId> inputs_;
+  std::vector<Port> outputs_;
+};
+
 bool isForward(const LocalGroup& group, JacobianMode mode) {
   return mode == JacobianMode::Auto ? group.forwardCost < group.reverseCost
                                     : mode == JacobianMode::Forward;
@@ -139,37 +244,12 @@ double localCost(const Tape& t, std::span<const std::size_t> wrt, JacobianMode m
 LocalJacobian localJacobian(const TapePtr& t, std::span<const std::size_t> wrt, JacobianMode mode) {
   LocalJacobian result;
   result.groups = Analysis(*t, wrt).groups();
-  Builder builder;
-  std::vector<NodeId> inputs;
-  for (const Port& port : t->inputs())
-    inputs.push_back(builder.input(port.name, t->shape(port.node), t->node(port.node).dtype));
-  std::vector<Port> outputs;
+  Writer writer(*t);
   for (LocalGroup& group : result.groups) {
-    const bool forward = isForward(group, mode);
-    group.mode = forward ? JacobianMode::Forward : JacobianMode::Reverse;
-    const TapePtr part = selectOutputs(t, group.outputs);
-    std::vector<std::vector<NodeId>> columns(t->inputs().size());
-    if (forward) {
-      for (const std::size_t input : group.inputs)
-        columns[input] = inlineTape(builder, *derivative(part, input), inputs, true);
-    }
-    std::size_t next = 0;
-    for (std::size_t row = 0; row < group.outputs.size(); ++row) {
-      const std::size_t from = next;
-      std::vector<std::size_t> own;
-      for (; next < group.entries.size() && group.entries[next].output == group.outputs[row];
-           ++next)
-        own.push_back(group.entries[next].input);
-      std::vector<NodeId> found;
-      if (forward) {
-        for (const std::size_t input : own) found.push_back(columns[input][row]);
-      } else {
-        found = inlineTape(builder, *gradient(selectOutputs(part, {&row, 1}), own), inputs, true);
-      }
-      for (std::size_t k = from; k < next; ++k) outputs.push_back({"entry", found[k - from]});
-    }
+    group.mode = isForward(group, mode) ? JacobianMode::Forward : JacobianMode::Reverse;
+    group.mode == JacobianMode::Forward ? writer.forward(group) : writer.reverse(group);
   }
-  result.tape = builder.finish(std::move(outputs));
+  result.tape = writer.finish();
   return result;
 }
 
