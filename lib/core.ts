@@ -18,6 +18,9 @@ const maxBatches = 8;
 /** Instances of a batch that failed which are run again, one by one, to find out which one it was. */
 const maxSearch = 2 ** 16;
 
+/** A line for `explain`; one that takes time to find is a function. */
+export type Note = string | (() => string);
+
 export interface CoreParts {
   readonly name: string;
   readonly tape: NativeTape;
@@ -25,7 +28,7 @@ export interface CoreParts {
   readonly args: readonly Tree[];
   readonly result: Tree;
   /** What was chosen and why, for `explain`. */
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Note[];
   /** Finds the user's line that made a node of the traced tape. */
   readonly locate?: (node: number) => SourceLocation | undefined;
 }
@@ -41,7 +44,7 @@ export class Core {
   readonly name: string;
   readonly args: readonly Tree[];
   readonly result: Tree;
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
   readonly locate: (node: number) => SourceLocation | undefined;
   readonly #tape: NativeTape;
   #compiled: Compiled | undefined;

@@ -97,6 +97,17 @@ export {
 export type { Explanation, TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, Session } from "./session.js";
 export {
+  type CooPattern,
+  type CsrPattern,
+  type PatternOf,
+  type PatternRange,
+  type SparseFormat,
+  type SparseFunction,
+  type SparseJacobianOptions,
+  type SparsePattern,
+  sparseJacobian,
+} from "./sparse.js";
+export {
   matrix,
   type Spec,
   type SpecTree,

@@ -80,6 +80,12 @@ export interface NativeTape {
     wrt: readonly number[],
     mode: "auto" | "forward" | "reverse",
   ): { tape: NativeTape; mode: "forward" | "reverse"; forwardCost: number; reverseCost: number };
+  /** See native/sparsity/block_jacobian.h. */
+  sparseJacobian(
+    wrt: readonly number[],
+    mode: "auto" | "forward" | "reverse",
+    format: "csr" | "coo",
+  ): NativeSparseJacobian;
   selectOutputs(positions: readonly number[]): NativeTape;
   /**
    * Rows of the table a textbook prints: every node with its value, its tangent for these seeds (one an input) and
@@ -90,6 +96,29 @@ export interface NativeTape {
   /** Compiles. */
   plan(): NativePlan;
   dispose(): void;
+}
+
+export interface NativeSparseJacobian {
+  tape: NativeTape;
+  rows: number;
+  columns: number;
+  /** CSR: where each row starts, and the number of entries; COO: the row of each entry. */
+  rowIndex: Int32Array;
+  columnIndex: Int32Array;
+  blocks: NativeJacobianBlock[];
+}
+
+export interface NativeJacobianBlock {
+  /** Instances of one function, and what each of them has. */
+  lanes: number;
+  outputs: number;
+  inputs: number;
+  mode: "forward" | "reverse";
+  forwardCost: number;
+  reverseCost: number;
+  /** Of a dense block: the operation that made it so, and its node on the tape the user traced. */
+  operation?: string;
+  node?: number;
 }
 
 export interface NativeTraceRow {

@@ -34,6 +34,7 @@ export function explain(core: Core): Explanation {
   const { plan } = core.compiled;
   const stats = plan.stats();
   const text = plan.toString();
+  const notes = core.notes.map((note) => (typeof note === "string" ? note : note()));
   const explanation = {
     name: core.name,
     nodes: stats.nodes,
@@ -43,7 +44,7 @@ export function explain(core: Core): Explanation {
     bytes: stats.bytes,
     workspaceBytes: stats.workspaceBytes,
     flops: stats.flops,
-    notes: core.notes,
+    notes,
     plan: text,
   };
   return Object.defineProperty(explanation, "toString", {
@@ -52,7 +53,7 @@ export function explain(core: Core): Explanation {
         `${core.name}: ${stats.nodes} nodes, ${stats.steps} steps (${stats.kernels} kernels), ` +
           `${stats.segments > 0 ? `${stats.segments} runs of machine code` : "interpreted"}, ` +
           `${stats.flops} flops, ${stats.bytes} bytes, ${stats.workspaceBytes} bytes of workspace`,
-        ...core.notes.map((note) => `  ${note}`),
+        ...notes.map((note) => `  ${note}`),
         text,
       ].join("\n"),
   }) as Explanation;

@@ -9,6 +9,7 @@ import {
   matrix,
   parse,
   scalar,
+  sparseJacobian,
   TensorSpec,
   tensor,
   Value,
@@ -122,6 +123,8 @@ test(`${runs} hostile calls`, async () => {
     () => grad(pick()),
     () => grad(f, pick()),
     () => jacobian(f, { wrt: pick(), mode: pick() }),
+    () => sparseJacobian(f, { wrt: pick(), mode: pick(), format: pick() }),
+    () => sparseJacobian(f).pattern.toDense(pick()),
     () => vmap(f, pick(), pick()),
     () => parse(pick(), pick(), pick()),
   ];

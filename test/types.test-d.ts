@@ -3,6 +3,8 @@ import {
   type AdjointFunction,
   type AnyFunction,
   type BodyResult,
+  type CooPattern,
+  type CsrPattern,
   concat,
   constant,
   custom,
@@ -20,9 +22,11 @@ import {
   type Operand,
   type Plain,
   parse,
+  type SparseFormat,
   type Spec,
   scalar,
   sin,
+  sparseJacobian,
   stack,
   sub,
   sum,
@@ -514,6 +518,24 @@ describe("transforms", () => {
     expectTypeOf(pulled).toEqualTypeOf<{ value: number; grad: { x: Float64Array; s: number } }>();
     // @ts-expect-error the tangent is missing
     jvp(f)({ x: [1, 2, 3], s: 1 });
+  });
+
+  test("sparse Jacobians have a pattern of their format", () => {
+    const g = fn({ x: vector(3), k: { s: scalar() } }, ({ x, k }) => x.mul(k.s));
+    const rows = sparseJacobian(g);
+    expectTypeOf(rows({ x: [1, 2, 3], k: { s: 1 } })).toEqualTypeOf<Float64Array>();
+    expectTypeOf(rows.pattern).toEqualTypeOf<CsrPattern>();
+    expectTypeOf(rows.session().outputs).toEqualTypeOf<Float64Array>();
+    const coordinates = sparseJacobian(g, { format: "coo", wrt: ["k.s"], mode: "forward" });
+    expectTypeOf(coordinates.pattern).toEqualTypeOf<CooPattern>();
+    const format = "csr" as SparseFormat;
+    expectTypeOf(sparseJacobian(g, { format }).pattern).toEqualTypeOf<CsrPattern | CooPattern>();
+    // @ts-expect-error there is no such format
+    sparseJacobian(g, { format: "csc" });
+    // @ts-expect-error there is no input y
+    sparseJacobian(g, { wrt: ["y"] });
+    // @ts-expect-error rows have starts, and no indices
+    rows.pattern.rowIndices;
   });
 
   test("jacobians by output, by input", () => {

@@ -3,7 +3,7 @@
 #include "exec/library.h"
 #include "exec/transpose.h"
 #include "ops/math/vec.h"
-#include "plan/order.h"
+#include "ops/order.h"
 
 namespace adjoint::exec {
 namespace {

@@ -4,12 +4,12 @@
 #include <map>
 
 #include "ops/build.h"
+#include "ops/order.h"
 #include "ops/row.h"
-#include "plan/lane_axes.h"
-#include "plan/lane_body.h"
-#include "plan/order.h"
 #include "plan/view.h"
 #include "transform/copy.h"
+#include "transform/lane_axes.h"
+#include "transform/lane_body.h"
 
 namespace adjoint {
 
