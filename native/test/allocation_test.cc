@@ -116,8 +116,8 @@ TEST(Allocation, Jacobians) {
 }
 
 TEST(Allocation, RunsOnThreads) {
-  const auto plan = makePlan(vmap(valueAndGrad(rowFunction(7), Positions{0, 1}), 20000,
-                                  {true, false}));
+  const auto plan =
+      makePlan(vmap(valueAndGrad(rowFunction(7), Positions{0, 1}), 20000, {true, false}));
   const auto executable = makeExecutable(plan);
   constexpr unsigned kThreads = 3;
   Runs runs(executable, kThreads);
