@@ -175,6 +175,19 @@ export class Core {
     }
   }
 
+  /** Runs for a while: the median seconds of every step and, as the last, of a whole run. */
+  measure(given: readonly unknown[]): Float64Array {
+    this.#requireArguments(given.length);
+    const slot = this.#take();
+    try {
+      this.#pack(slot, given);
+      if (this.#disposed) throw this.#disposedError();
+      return slot.measure();
+    } finally {
+      this.#giveBack(slot);
+    }
+  }
+
   async callAsync(given: readonly unknown[]): Promise<unknown> {
     const site = callSite();
     const count = this.args.length;

@@ -113,7 +113,11 @@ export interface NativePlan {
     bytes: number;
     workspaceBytes: number;
     flops: number;
+    /** Why nothing is machine code, where that is so. */
+    obstacle?: string;
   };
+  /** What every step does and should cost, in order. */
+  costs(): NativeCost[];
   /** Places of inputs and outputs in a session's arena: offsets in doubles. */
   layout(): {
     doubles: number;
@@ -124,6 +128,17 @@ export interface NativePlan {
   /** A number by which `adoptPlan` of another thread gets this plan, without compiling again, while this one lives. */
   share(): number;
   dispose(): void;
+}
+
+export interface NativeCost {
+  text: string;
+  by: "machine code" | "interpreter" | "library";
+  /** How often a run computes each operation, the most frequent first. */
+  operations: Record<string, number>;
+  bytesRead: number;
+  bytesWritten: number;
+  /** Estimated. */
+  seconds: number;
 }
 
 /** An arena with a workspace. The arena is one ArrayBuffer that JavaScript views; `byteOffset` is where it starts. */
@@ -138,6 +153,8 @@ export interface NativeSession {
    * `threads` 0: as many as there are processors.
    */
   runAsync(deadlineMs: number, threads: number): Promise<void>;
+  /** Runs for a while; the median seconds of every step and, as the last, of a whole run. */
+  measure(): Float64Array;
   /** Ends the async run under way soon, if there is one. */
   cancel(): void;
   /** Steps the async run under way has done; 0 without one. */

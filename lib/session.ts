@@ -80,6 +80,10 @@ export class Slot {
     native.runOn(this.#handle, threads);
   }
 
+  measure(): Float64Array {
+    return this.#session.measure();
+  }
+
   /** Runs on the core's pool. */
   async runAsync({ signal, deadline, threads }: Limits): Promise<void> {
     if (signal !== undefined && isAborted(signal)) throw abortError(signal);

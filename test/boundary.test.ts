@@ -334,7 +334,7 @@ describe("state", () => {
       expect(code(() => native.run(wrong))).toBe("ERR_STATE");
     }
     for (const wrong of ["0", undefined, next]) {
-      expect(code(() => native.run(wrong as number))).toBe("ERR_ARGUMENT");
+      expect(code(() => native.run(wrong as unknown as number))).toBe("ERR_ARGUMENT");
     }
   });
 

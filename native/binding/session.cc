@@ -184,6 +184,17 @@ napi_value runAsync(Call& call) {
   }
 }
 
+napi_value measure(Call& call) {
+  SessionHandle& session = sessionOf(call);
+  if (session.running) refuseRun(&session);
+  session.checkArena(call.env);
+  std::vector<double> seconds;
+  const RunStatus status =
+      session.executable->measure(session.io, session.workspace.data(), seconds);
+  if (!status.ok) throw RunFailure(status, session.executable->plan(), false);
+  return makeFloat64s(call.env, seconds);
+}
+
 napi_value cancel(Call& call) {
   SessionHandle& session = sessionOf(call);
   if (session.running) session.running->control.cancel.store(true, std::memory_order_relaxed);
@@ -275,7 +286,8 @@ napi_value newSession(Environment& environment, std::shared_ptr<const Executable
 void defineSession(Environment& environment, napi_value exports) {
   defineClass(environment, Kind::Session, "Session",
               {method<promising<runAsync>>(environment, "runAsync"),
-               method<cancel>(environment, "cancel"), method<progress>(environment, "progress"),
+               method<measure>(environment, "measure"), method<cancel>(environment, "cancel"),
+               method<progress>(environment, "progress"),
                method<dispose<Kind::Session>>(environment, "dispose")});
   const napi_env env = environment.env;
   void* memory = nullptr;
