@@ -106,7 +106,9 @@ TEST(Jit, TheEnvironmentSwitchesItOff) {
   ::setenv("ADJOINT_JIT", before.c_str(), 1);
   EXPECT_EQ(interpreted->segments(), 0u);
   ASSERT_NE(interpreted->obstacle(), nullptr);
-  if (isPossible) EXPECT_STREQ(interpreted->obstacle(), "ADJOINT_JIT is off");
+  if (isPossible) {
+    EXPECT_STREQ(interpreted->obstacle(), "ADJOINT_JIT is off");
+  }
 }
 
 }  // namespace
