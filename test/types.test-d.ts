@@ -599,6 +599,17 @@ test("functions where their arguments do not matter", () => {
   all.push(Math.sin);
 });
 
+test("explain takes nothing, or the arguments of a call", () => {
+  expectTypeOf(f.explain().measured).toEqualTypeOf<number | undefined>();
+  const g = fn({ x: vector(2) }, ({ x }) => x.sum());
+  g.explain({ x: [1, 2] });
+  jvp(g).explain({ x: [1, 2] }, { x: [1, 0] });
+  // @ts-expect-error options, no inputs
+  g.explain({ measure: true });
+  // @ts-expect-error the tangents are missing
+  jvp(g).explain({ x: [1, 2] });
+});
+
 test("specs and results known only at run time", () => {
   const spec: Spec = Object.fromEntries(["a", "b"].map((name) => [name, scalar()]));
   const g = fn(spec, ({ a }) => a as Value<[]>);

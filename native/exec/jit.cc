@@ -58,16 +58,17 @@ JitModule::JitModule(void* pages, std::size_t bytes, std::vector<std::size_t> en
 
 JitModule::~JitModule() { munmap(pages_, bytes_); }
 
-bool JitBuilder::isAvailable() {
-  static const bool isPossible = [] {
-    if (targetLanes() == 0) return false;
+const char* JitBuilder::obstacle() {
+  static const char* const never = []() -> const char* {
+    if (targetLanes() == 0) return "this build has no code generator for this processor";
     void* pages = makeExecutable(std::string(1, '\0'));
-    if (pages == nullptr) return false;
+    if (pages == nullptr) return "the system lets no memory be made executable";
     munmap(pages, roundToPages(1));
-    return true;
+    return nullptr;
   }();
+  if (never != nullptr) return never;
   const char* setting = std::getenv("ADJOINT_JIT");
-  return isPossible && (setting == nullptr || std::strcmp(setting, "off") != 0);
+  return setting != nullptr && std::strcmp(setting, "off") == 0 ? "ADJOINT_JIT is off" : nullptr;
 }
 
 std::uint32_t JitBuilder::add(Code code) {

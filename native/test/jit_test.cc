@@ -95,10 +95,20 @@ TEST(Jit, TheEnvironmentSwitchesItOff) {
   const BufferId x = maker.io(100), y = maker.io(100);
   k.storeAll(y, k.op(Op::Square, k.loadAll(x)));
   maker.plan->steps = {k.k};
-  EXPECT_EQ(makeExecutable(maker.plan)->segments(), JitBuilder::isAvailable() ? 1u : 0u);
+  const char* const setting = std::getenv("ADJOINT_JIT");
+  const std::string before = setting == nullptr ? "" : setting;
+  ::setenv("ADJOINT_JIT", "on", 1);
+  const bool isPossible = JitBuilder::isAvailable();
+  EXPECT_EQ(makeExecutable(maker.plan)->segments(), isPossible ? 1u : 0u);
+  EXPECT_EQ(makeExecutable(maker.plan)->obstacle() == nullptr, isPossible);
   ::setenv("ADJOINT_JIT", "off", 1);
-  EXPECT_EQ(makeExecutable(maker.plan)->segments(), 0u);
-  ::unsetenv("ADJOINT_JIT");
+  const auto interpreted = makeExecutable(maker.plan);
+  ::setenv("ADJOINT_JIT", before.c_str(), 1);
+  EXPECT_EQ(interpreted->segments(), 0u);
+  ASSERT_NE(interpreted->obstacle(), nullptr);
+  if (isPossible) {
+    EXPECT_STREQ(interpreted->obstacle(), "ADJOINT_JIT is off");
+  }
 }
 
 }  // namespace
