@@ -2,10 +2,15 @@
 //   node scripts/build-test.mjs            build-test/, and build/ with the addon, whose core they are linked with
 //   node scripts/build-test.mjs asan       build-asan/: AddressSanitizer and UBSan, the addon too
 //   node scripts/build-test.mjs valgrind   build-valgrind/: for a CPU that valgrind can imitate
+//   node scripts/build-test.mjs v2         build-v2/: for CPUs without fused multiply-adds
+//   node scripts/build-test.mjs arm64      build-arm64/: for another processor (scripts/test-arm64.mjs)
 import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { buildNative, march } from "./build-native.mjs";
 import { at, fail, forgetStaleCache, jobs, root, run, say, sources, whenStale } from "./common.mjs";
+
+/** The libraries of another processor, and the programs' root there. */
+export const arm64System = at("build", "arm64", "system");
 
 const variants = {
   // On the core that the addon is made of.
@@ -28,6 +33,19 @@ const variants = {
     ADJOINT_MARCH: "x86-64-v3",
     ADJOINT_ADDON: "OFF",
     ADJOINT_WERROR: "OFF",
+  },
+  v2: { ADJOINT_MARCH: "x86-64-v2", ADJOINT_ADDON: "OFF" },
+  arm64: {
+    ADJOINT_MARCH: "",
+    ADJOINT_ADDON: "OFF",
+    CMAKE_SYSTEM_NAME: "Linux",
+    CMAKE_SYSTEM_PROCESSOR: "aarch64",
+    CMAKE_C_COMPILER: "aarch64-linux-gnu-gcc",
+    CMAKE_CXX_COMPILER: "aarch64-linux-gnu-g++",
+    CMAKE_FIND_ROOT_PATH: arm64System,
+    CMAKE_FIND_ROOT_PATH_MODE_LIBRARY: "ONLY",
+    CMAKE_FIND_ROOT_PATH_MODE_INCLUDE: "ONLY",
+    CMAKE_FIND_ROOT_PATH_MODE_PACKAGE: "ONLY",
   },
 };
 

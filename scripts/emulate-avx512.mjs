@@ -28,7 +28,8 @@ import {
 } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { at, fail, output, run, say, status, which } from "./common.mjs";
+import { at, fail, output, run, say, which } from "./common.mjs";
+import { unpackPackages } from "./debian.mjs";
 
 const home = at("build", "emulate");
 const system = join(home, "system");
@@ -61,48 +62,15 @@ const ips = 20e6;
 function setUp() {
   const stamp = join(system, "complete");
   if (existsSync(stamp)) return;
-  for (const tool of ["apt-get", "apt-cache", "dpkg"]) {
-    if (!which(tool)) fail(`${tool} is missing: the emulator comes from Debian's packages`);
-  }
   say("fetching Bochs and a kernel of Debian 13 into build/emulate/: 90 MB");
-  const apt = join(home, "apt");
-  for (const folder of [system, apt]) rmSync(folder, { recursive: true, force: true });
-  for (const folder of [system, join(apt, "lists", "partial"), join(apt, "archives", "partial")]) {
-    mkdirSync(folder, { recursive: true });
-  }
-  // An apt of its own, for which no package is installed.
-  const keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-  const list = join(apt, "sources.list");
-  writeFileSync(list, `deb [signed-by=${keys}] http://deb.debian.org/debian trixie main\n`);
-  writeFileSync(join(apt, "status"), "");
-  const settings = {
-    "Dir::Etc::sourcelist": list,
-    "Dir::Etc::sourceparts": "/dev/null",
-    "Dir::State::lists": join(apt, "lists"),
-    "Dir::State::status": join(apt, "status"),
-    "Dir::Cache": apt,
-    "Dir::Cache::archives": join(apt, "archives"),
-    "APT::Architecture": "amd64",
-    "APT::Install-Recommends": "false",
-    "APT::Sandbox::User": "root",
-    "Debug::NoLocking": "true",
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   const packages = ["bochs", "bochs-term", "bochsbios", "vgabios", "busybox-static"];
   packages.push("isolinux", "syslinux-common", "genisoimage");
-  const get = (...args) => {
-    const code = status("apt-get", ["-qq", ...options, ...args], { cwd: join(apt, "archives") });
-    if (code !== 0) fail(`apt-get cannot fetch what the emulation needs: ${args.join(" ")}`);
+  const more = (cache) => {
+    const depends = cache("depends", "linux-image-cloud-amd64");
+    return [/Depends: (linux-image-\S+)/.exec(depends)?.[1] ?? "linux-image-cloud-amd64"];
   };
-  get("update");
-  get("install", "-y", "--download-only", ...packages);
-  const depends = output("apt-cache", [...options, "depends", "linux-image-cloud-amd64"]) ?? "";
-  const kernel = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-  get("download", kernel ?? "linux-image-cloud-amd64");
-  for (const file of readdirSync(join(apt, "archives")).filter((name) => name.endsWith(".deb"))) {
-    run("dpkg", ["-x", join(apt, "archives", file), system]);
-  }
-  rmSync(apt, { recursive: true });
+  const apt = join(home, "apt");
+  unpackPackages({ system, apt, release: "trixie", architecture: "amd64", packages, more });
   const [command, ...args] = [...fetched("bochs-bin"), "--help", "cpu"];
   const help = spawnSync(command, args, { encoding: "utf8", env: environment });
   const text = `${help.stdout}${help.stderr}`;

@@ -4,12 +4,13 @@
 //   --ci        and what continuous integration needs
 //   --packages  packages only, nothing is built
 import { existsSync, lstatSync, readFileSync } from "node:fs";
-import { at, fail, output, run, say, which } from "./common.mjs";
+import { at, fail, run, say } from "./common.mjs";
+import { installPackages, missingPackages } from "./debian.mjs";
 
 const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--ci");
 
 /** Debian packages: those that another installation can stand in for are asked for by command. */
-function missingPackages() {
+function installSystem() {
   const commands = { "c++": "g++", make: "make", cmake: "cmake" };
   const packages = ["libsleef-dev", "libeigen3-dev", "libasmjit-dev"];
   if (wants("--test")) packages.push("libgtest-dev", "libmpfr-dev");
@@ -17,39 +18,7 @@ function missingPackages() {
     packages.push("clang-format-19", "clang-tidy-19", "valgrind");
     commands.python3 = "python3"; // for node-gyp
   }
-  const missing = Object.keys(commands)
-    .filter((command) => !which(command))
-    .map((command) => commands[command]);
-  if (!which("dpkg-query")) {
-    if (missing.length > 0) fail(`these commands are needed and missing: ${missing.join(" ")}`);
-    return []; // No Debian: CMake says what else it does not find.
-  }
-  const format = "$" + "{Package} $" + "{db:Status-Status}\\n";
-  // dpkg-query exits 1 when it does not know one of them and still lists the others.
-  const query = ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...packages];
-  const listed = output("sh", query) ?? "";
-  const installed = new Set(
-    listed
-      .split("\n")
-      .filter((line) => line.endsWith(" installed"))
-      .map((line) => line.split(" ")[0]),
-  );
-  return [...missing, ...packages.filter((name) => !installed.has(name))];
-}
-
-function installPackages() {
-  const missing = missingPackages();
-  if (missing.length === 0) return;
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
-  if (process.getuid?.() !== 0) {
-    fail(
-      `these Debian packages are needed: ${missing.join(" ")}\n` +
-        `Install them and run this again:\n\n    sudo sh -c '${command}'\n`,
-    );
-  }
-  say(`installing Debian packages: ${missing.join(" ")}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  run("sh", ["-c", command.replace("apt-get update", "apt-get update -q")], { env });
+  installPackages(missingPackages(packages, commands));
 }
 
 /**
@@ -85,7 +54,7 @@ function installModules() {
 const [major] = process.versions.node.split(".");
 if (Number(major) < 20) fail(`Node 20 or later is needed, this is ${process.version}`);
 
-installPackages();
+installSystem();
 installModules();
 if (process.argv.includes("--packages")) process.exit(0);
 const { buildTypeScript } = await import("./build-ts.mjs");

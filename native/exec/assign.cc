@@ -248,8 +248,8 @@ class Assigner {
 
 }  // namespace
 
-std::string generateCode(const Code& code) {
-  const std::unique_ptr<Target> target = makeTarget(code);
+std::string generateCode(const Code& code, InstructionSet set) {
+  const std::unique_ptr<Target> target = makeTarget(set, code);
   return target == nullptr ? std::string() : Assigner(code, *target).run();
 }
 

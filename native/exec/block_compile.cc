@@ -607,7 +607,7 @@ class Compiler {
               {p.numberSlot(number.place.base), false, number.place.offset * kDouble}};
     };
     Code code = codeOf(segment, placeOf, p.spillSlot());
-    const std::int64_t spills = code.spillDoubles(targetLanes());
+    const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
     out_->segmentNumbers.push_back(jit_->add(std::move(code)));
     return spills;
   }

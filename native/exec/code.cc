@@ -241,12 +241,13 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
       return binary(Micro::Mul);
     case Op::Div:
       return binary(Micro::Div);
+    // Without the instruction a library's function, which is called.
     case Op::Fma:
-      return ternary(Micro::Fma);
+      return simd::kIsFused && ternary(Micro::Fma);
     case Op::Fms:
-      return ternary(Micro::Fms);
+      return simd::kIsFused && ternary(Micro::Fms);
     case Op::Fnma:
-      return ternary(Micro::Fnma);
+      return simd::kIsFused && ternary(Micro::Fnma);
     case Op::Square: {
       const std::uint32_t x = number(a);
       result.number = writer_.add(Micro::Mul, x, x);

@@ -93,7 +93,8 @@ struct Code {
   std::vector<MemoryOperand> memory;
   std::vector<double> constants;
   std::vector<KernelCall> calls;
-  /// The slot whose memory holds spilled values (kCallDoubles of calls before them).
+  /// The slot whose memory holds spilled values (kCallDoubles of calls before them), aligned as
+  /// vectors of two doubles.
   std::uint32_t spillSlot = 0;
 
   static constexpr std::int64_t kCallDoubles = 4 * 8;

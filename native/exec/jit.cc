@@ -4,12 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
-
-#include "exec/target.h"
 
 namespace adjoint::exec {
 namespace {
@@ -29,6 +26,8 @@ void* makeExecutable(const std::string& code) {
     munmap(pages, bytes);
     return nullptr;
   }
+  // Where caches of instructions do not follow memory, as those of ARM.
+  __builtin___clear_cache(static_cast<char*>(pages), static_cast<char*>(pages) + code.size());
   return pages;
 }
 
@@ -59,16 +58,15 @@ JitModule::JitModule(void* pages, std::size_t bytes, std::vector<std::size_t> en
 JitModule::~JitModule() { munmap(pages_, bytes_); }
 
 const char* JitBuilder::obstacle() {
+  if (instructionSets().empty()) return "this build has no code generator for this processor";
   static const char* const never = []() -> const char* {
-    if (targetLanes() == 0) return "this build has no code generator for this processor";
     void* pages = makeExecutable(std::string(1, '\0'));
     if (pages == nullptr) return "the system lets no memory be made executable";
     munmap(pages, roundToPages(1));
     return nullptr;
   }();
   if (never != nullptr) return never;
-  const char* setting = std::getenv("ADJOINT_JIT");
-  return setting != nullptr && std::strcmp(setting, "off") == 0 ? "ADJOINT_JIT is off" : nullptr;
+  return chosenInstructionSet() == InstructionSet::None ? "ADJOINT_JIT is off" : nullptr;
 }
 
 std::uint32_t JitBuilder::add(Code code) {
@@ -77,7 +75,7 @@ std::uint32_t JitBuilder::add(Code code) {
 }
 
 std::shared_ptr<const JitModule> JitBuilder::finish() {
-  std::string key;
+  std::string key = nameOf(set_);
   for (const Code& code : codes_) key += code.key();
   {
     const std::lock_guard lock(cache().mutex);
@@ -89,7 +87,7 @@ std::shared_ptr<const JitModule> JitBuilder::finish() {
   std::string code;
   std::vector<std::size_t> entries;
   for (const Code& one : codes_) {
-    const std::string bytes = generateCode(one);
+    const std::string bytes = generateCode(one, set_);
     if (bytes.empty()) return nullptr;
     code.resize((code.size() + 63) / 64 * 64, '\xcc');
     entries.push_back(code.size());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exec/code.h"
+#include "exec/target.h"
 
 namespace adjoint::exec {
 
@@ -38,6 +39,9 @@ class JitBuilder {
   static const char* obstacle();
   static bool isAvailable() { return obstacle() == nullptr; }
 
+  explicit JitBuilder(InstructionSet set = chosenInstructionSet()) : set_(set) {}
+
+  InstructionSet instructionSet() const { return set_; }
   /// Number of the code's function in the module.
   std::uint32_t add(Code code);
   bool isEmpty() const { return codes_.empty(); }
@@ -45,6 +49,7 @@ class JitBuilder {
   std::shared_ptr<const JitModule> finish();
 
  private:
+  const InstructionSet set_;
   std::vector<Code> codes_;
 };
 

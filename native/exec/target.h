@@ -2,10 +2,28 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "exec/code.h"
 
 namespace adjoint::exec {
+
+/// What machine code is written in. All give the same bits for the same Code.
+enum class InstructionSet : std::uint8_t {
+  None,    ///< the interpreter does everything
+  Sse4,    ///< SSE4.1; no fused multiply-adds
+  Avx2,    ///< with FMA
+  Avx512,  ///< F, DQ and VL
+  Neon,
+};
+
+/// Those that the running processor has, the best first.
+const std::vector<InstructionSet>& instructionSets();
+/// The best, or that which the environment variable ADJOINT_JIT names: "sse4", ..., "off".
+InstructionSet chosenInstructionSet();
+const char* nameOf(InstructionSet set);
+/// Of its vectors.
+int lanesOf(InstructionSet set);
 
 /// A vector register, or memory of the kinds an instruction of the target may read directly.
 struct Source {
@@ -14,7 +32,7 @@ struct Source {
   std::uint32_t index = 0;  ///< of Code::memory (Memory, One), Code::constants, or a spill slot
 };
 
-/// Writes a Code as machine code for one kind of processor. Registers are numbered from 0.
+/// Writes a Code as machine code for one instruction set. Registers are numbered from 0.
 class Target {
  public:
   virtual ~Target() = default;
@@ -35,12 +53,10 @@ class Target {
   virtual std::string end() = 0;
 };
 
-/// For the running processor, or null.
-std::unique_ptr<Target> makeTarget(const Code& code);
-/// Lanes of the vectors that makeTarget's code computes with; 0 where there is none.
-int targetLanes();
+/// Null for None.
+std::unique_ptr<Target> makeTarget(InstructionSet set, const Code& code);
 
 /// Machine code, position-independent; empty where it cannot be written.
-std::string generateCode(const Code& code);
+std::string generateCode(const Code& code, InstructionSet set);
 
 }  // namespace adjoint::exec

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/build.h"
+#include "plan/plan.h"
 #include "transform/copy.h"
 
 namespace adjoint {
@@ -52,7 +53,7 @@ bool hasContractions(const Tape& t) {
 }  // namespace
 
 TapePtr contractMultiplyAdds(const TapePtr& t) {
-  if (!hasContractions(*t)) return t;
+  if (!kFusedProducts || !hasContractions(*t)) return t;
   Builder builder;
   builder.setSharing(false);
   builder.reserve(t->size());

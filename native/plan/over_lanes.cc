@@ -166,13 +166,14 @@ class Widener {
       const Expr c = ex::batchMatmul(ex::transpose(values_[b].expr, {1, 0}), transposed);
       return ex::transpose(ex::reshape(c, {n, m, lanes_}), {1, 0, 2});
     }
-    if (k > kMaxTerms || !kFusedProducts) throw NoForm{};
+    if (k > kMaxTerms) throw NoForm{};
     const Shape shape = wide(own);
     Expr sum{&builder_, builder_.constant(0.0, shape)};
     for (std::int64_t t = 0; t < k; ++t) {
       const Expr column = ex::broadcastTo(ex::sliceAxis(values_[a].expr, 1, {t, 1, 1}), shape);
       const Expr row = ex::broadcastTo(ex::sliceAxis(values_[b].expr, 0, {t, 1, 1}), shape);
-      sum = apply(Op::Fma, {column, row, sum});
+      sum = kFusedProducts ? apply(Op::Fma, {column, row, sum})
+                           : apply(Op::Add, {apply(Op::Mul, {column, row}), sum});
     }
     return sum;
   }

@@ -12,8 +12,8 @@
 
 namespace adjoint {
 
-/// Whether products of matrices are fused multiply-adds; without the instruction that would be a
-/// library call, and they round twice.
+/// Whether sums of products and products of matrices are fused multiply-adds; without the
+/// instruction that would be a library call, and they round twice.
 #if defined(__FMA__) || defined(__aarch64__)
 constexpr bool kFusedProducts = true;
 #else

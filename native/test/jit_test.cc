@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "exec/executor.h"
 #include "exec_reference.h"
@@ -20,24 +21,27 @@ Code squareOf(std::uint32_t from, std::uint32_t to) {
   return code;
 }
 
-std::shared_ptr<const JitModule> moduleOf(std::initializer_list<Code> codes) {
-  JitBuilder builder;
+class Jit : public ::testing::TestWithParam<InstructionSet> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Jit);
+INSTANTIATE_TEST_SUITE_P(, Jit, ::testing::ValuesIn(instructionSets()),
+                         [](const auto& info) { return std::string(nameOf(info.param)); });
+
+std::shared_ptr<const JitModule> moduleOf(InstructionSet set, std::initializer_list<Code> codes) {
+  JitBuilder builder(set);
   for (const Code& code : codes) builder.add(code);
   return builder.finish();
 }
 
-TEST(Jit, EqualPlansShareAModule) {
-  if (!JitBuilder::isAvailable()) GTEST_SKIP() << "no code generator for this processor";
-  const auto first = moduleOf({squareOf(0, 1), squareOf(1, 2)});
+TEST_P(Jit, EqualPlansShareAModule) {
+  const auto first = moduleOf(GetParam(), {squareOf(0, 1), squareOf(1, 2)});
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(moduleOf({squareOf(0, 1), squareOf(1, 2)}), first);
-  EXPECT_NE(moduleOf({squareOf(0, 1), squareOf(0, 2)}), first);
+  EXPECT_EQ(moduleOf(GetParam(), {squareOf(0, 1), squareOf(1, 2)}), first);
+  EXPECT_NE(moduleOf(GetParam(), {squareOf(0, 1), squareOf(0, 2)}), first);
   EXPECT_NE(first->function(0), first->function(1));
 }
 
-TEST(Jit, ComputesWholeVectors) {
-  if (!JitBuilder::isAvailable()) GTEST_SKIP() << "no code generator for this processor";
-  const auto module = moduleOf({squareOf(0, 1)});
+TEST_P(Jit, ComputesWholeVectors) {
+  const auto module = moduleOf(GetParam(), {squareOf(0, 1)});
   alignas(64) double x[24], y[24] = {};
   for (int i = 0; i < 24; ++i) x[i] = i;
   alignas(64) double spills[1024];
@@ -47,14 +51,13 @@ TEST(Jit, ComputesWholeVectors) {
   for (int i = 16; i < 24; ++i) EXPECT_EQ(y[i], 0);
 }
 
-TEST(Jit, OperationsOfMoreThanAFewInstructionsAreCalled) {
+TEST(JitChoice, OperationsOfMoreThanAFewInstructionsAreCalled) {
   EXPECT_FALSE(canLower(Op::Erf));
   EXPECT_TRUE(canLower(Op::Where));
 }
 
 /// More values alive than there are registers, each read twice, in an order that spills them.
-TEST(Jit, ValuesThatFindNoRegisterAreKept) {
-  if (!JitBuilder::isAvailable()) GTEST_SKIP() << "no code generator for this processor";
+TEST_P(Jit, ValuesThatFindNoRegisterAreKept) {
   for (const bool isScalar : {false, true}) {
     constexpr int kValues = 100;
     Code code;
@@ -67,11 +70,12 @@ TEST(Jit, ValuesThatFindNoRegisterAreKept) {
       values.push_back(x = writer.add(Micro::Add, x, writer.constant(i % 7)));
     std::uint32_t sum = writer.constant(0.0);
     for (int i = 0; i < kValues; ++i)
-      sum = writer.add(Micro::Fma, values[static_cast<std::size_t>(i * 37 % kValues)],
-                       values[static_cast<std::size_t>(i)], sum);
+      sum = writer.add(Micro::Add, sum,
+                       writer.add(Micro::Mul, values[static_cast<std::size_t>(i * 37 % kValues)],
+                                  values[static_cast<std::size_t>(i)]));
     writer.store({1, !isScalar, 0}, sum);
     const std::int64_t doubles = code.spillDoubles(8);
-    const auto module = moduleOf({code});
+    const auto module = moduleOf(GetParam(), {code});
     ASSERT_NE(module, nullptr);
     alignas(64) double in[8], out[8];
     std::vector<double> spills(static_cast<std::size_t>(doubles));
@@ -81,34 +85,61 @@ TEST(Jit, ValuesThatFindNoRegisterAreKept) {
     for (int lane = 0; lane < (isScalar ? 1 : 8); ++lane) {
       double expected = 0, value[kValues], y = in[lane];
       for (int i = 0; i < kValues; ++i) value[i] = y = y + i % 7;
-      for (int i = 0; i < kValues; ++i)
-        expected = __builtin_fma(value[i * 37 % kValues], value[i], expected);
+      for (int i = 0; i < kValues; ++i) expected += value[i * 37 % kValues] * value[i];
       EXPECT_EQ(out[lane], expected) << lane;
     }
   }
 }
 
-TEST(Jit, TheEnvironmentSwitchesItOff) {
+/// ADJOINT_JIT with other values, while this lives.
+class Setting {
+ public:
+  Setting() {
+    if (const char* text = std::getenv("ADJOINT_JIT")) before_ = text;
+  }
+  ~Setting() { set(before_ ? before_->c_str() : nullptr); }
+  void set(const char* text) {
+    if (text != nullptr) {
+      ::setenv("ADJOINT_JIT", text, 1);
+    } else {
+      ::unsetenv("ADJOINT_JIT");
+    }
+  }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST(JitChoice, TheEnvironmentSwitchesItOff) {
   testing::PlanMaker maker;
   testing::KernelMaker k;
   k.k.extents = {100};
   const BufferId x = maker.io(100), y = maker.io(100);
   k.storeAll(y, k.op(Op::Square, k.loadAll(x)));
   maker.plan->steps = {k.k};
-  const char* const setting = std::getenv("ADJOINT_JIT");
-  const std::string before = setting == nullptr ? "" : setting;
-  ::setenv("ADJOINT_JIT", "on", 1);
+  Setting setting;
+  setting.set(nullptr);
   const bool isPossible = JitBuilder::isAvailable();
   EXPECT_EQ(makeExecutable(maker.plan)->segments(), isPossible ? 1u : 0u);
   EXPECT_EQ(makeExecutable(maker.plan)->obstacle() == nullptr, isPossible);
-  ::setenv("ADJOINT_JIT", "off", 1);
+  setting.set("off");
   const auto interpreted = makeExecutable(maker.plan);
-  ::setenv("ADJOINT_JIT", before.c_str(), 1);
   EXPECT_EQ(interpreted->segments(), 0u);
   ASSERT_NE(interpreted->obstacle(), nullptr);
   if (isPossible) {
     EXPECT_STREQ(interpreted->obstacle(), "ADJOINT_JIT is off");
   }
+}
+
+TEST(JitChoice, TheEnvironmentNamesAnInstructionSet) {
+  Setting setting;
+  for (const InstructionSet set : instructionSets()) {
+    setting.set(nameOf(set));
+    EXPECT_EQ(chosenInstructionSet(), set);
+  }
+  setting.set("on");
+  const auto best = instructionSets().empty() ? InstructionSet::None : instructionSets().front();
+  EXPECT_EQ(chosenInstructionSet(), best);
 }
 
 }  // namespace

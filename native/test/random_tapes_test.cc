@@ -4,17 +4,22 @@
 //   ADJOINT_RANDOM_FIRST=5000   from this seed on
 //   ADJOINT_RANDOM_SEED=17      only this one
 //   ADJOINT_RANDOM_REPORT=1     prints how near the bounds the worst came
+//   ADJOINT_WRITE_TAPES=path    writes tapes, inputs and digests of their results
+//   ADJOINT_READ_TAPES=path     compares with those of another build with fused multiply-adds
 #include "test/support/random_tapes.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <random>
 #include <set>
 #include <sstream>
 
 #include "ops/row.h"
+#include "test/support/digest.h"
 #include "test/support/plan_checker.h"
 #include "test/support/print_parser.h"
 #include "test/support/reference_evaluator.h"
@@ -437,6 +442,56 @@ TEST_F(RandomTapes, RepeatedRunsGiveTheSameBits) {
       ASSERT_TRUE(identical(evaluator(random.inputs), first));
     EXPECT_TRUE(identical(evaluate(gradient, random.inputs), first));
   });
+}
+
+std::string digestOf(const TapePtr& t, const Arrays& inputs) {
+  Digest digest;
+  for (const Values& values : evaluate(t, inputs)) {
+    for (const double x : values) digest.add(x);
+  }
+  return digest.text();
+}
+
+/// All that computes a tape gives the same bits in another build. Which tape a seed makes depends
+/// on the compiler, which may evaluate arguments in any order, so the tape comes from there.
+TEST_F(RandomTapes, SameBitsAsAnotherBuild) {
+  if (const char* path = std::getenv("ADJOINT_WRITE_TAPES")) {
+    std::ofstream file(path);
+    file << std::hexfloat;
+    forEachTape([&](const RandomTape& random, std::size_t) {
+      for (const TapePtr& t : {random.tape, gradientOf(random.tape)}) {
+        file << t->toString() << "end\n";
+        for (const Values& values : random.inputs) {
+          for (const double x : values) file << x << ' ';
+        }
+        file << digestOf(t, random.inputs) << '\n';
+      }
+    });
+    EXPECT_TRUE(file.good());
+  }
+  const char* path = std::getenv("ADJOINT_READ_TAPES");
+  if (path == nullptr) return;
+  std::ifstream file(path);
+  std::size_t tapes = 0;
+  for (std::string line; std::getline(file, line); ++tapes) {
+    std::string print;
+    for (; line != "end"; std::getline(file, line)) print += line + "\n";
+    const TapePtr t = parsePrint(print);
+    Arrays inputs;
+    for (const Port& port : t->inputs()) {
+      inputs.emplace_back();
+      for (std::int64_t i = t->count(port.node); i > 0; --i) {
+        std::string number;
+        file >> number;
+        inputs.back().push_back(std::strtod(number.c_str(), nullptr));
+      }
+    }
+    std::string digest;
+    file >> digest;
+    std::getline(file, line);
+    EXPECT_EQ(digestOf(t, inputs), digest) << print;
+  }
+  EXPECT_GT(tapes, 0u);
 }
 
 TEST_F(RandomTapes, MemoryIsSound) {

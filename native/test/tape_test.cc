@@ -94,7 +94,10 @@ TEST(Tape, PrintOfEveryKindOfNode) {
   const Expr x{&builder, builder.input("x", {2, 3})};
   const Expr m{&builder, builder.input("m", {2, 3}, DType::Bool)};
   const Expr d{&builder, builder.data({0.1, 1e300, -2}, {3})};
-  const Expr y = where(m, transpose(reshape(x, {3, 2}), {1, 0}), broadcastTo(d, {2, 3}));
+  // One after the other: a compiler may evaluate arguments in any order.
+  const Expr rows = broadcastTo(d, {2, 3});
+  const Expr turned = transpose(reshape(x, {3, 2}), {1, 0});
+  const Expr y = where(m, turned, rows);
   const TapePtr t = builder.finish({{"y", y.id}, {"s", sum(y, {1}).id}});
   EXPECT_EQ(t->toString(),
             "%0 = input x : f64[2,3]\n"
