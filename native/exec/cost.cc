@@ -175,6 +175,14 @@ class Counter {
     }
   }
 
+  /// The part of rows of so many columns that is in spans.
+  static double share(const std::vector<Span>& spans, std::int64_t columns) {
+    if (spans.empty()) return 1;
+    double kept = 0;
+    for (const Span& span : spans) kept += static_cast<double>(span.last - span.first);
+    return kept / (static_cast<double>(spans.size()) * static_cast<double>(columns));
+  }
+
   void count(const MatMulStep& s) {
     cost_.text = "matmul " + (s.batch > 1 ? std::to_string(s.batch) + " of " : std::string()) +
                  product({s.m, s.k, s.n});
@@ -183,7 +191,8 @@ class Counter {
     read_.add(s.b.buffer, static_cast<double>((s.b.stride[0] != 0 ? s.batch : 1) * s.k * s.n));
     written_.addAll(s.c);
     const double terms = static_cast<double>(s.batch * s.m) * static_cast<double>(s.k * s.n);
-    add("fma", terms, priceOf(Arithmetic, false, by_));
+    add("fma", terms * share(s.nonzero, s.k) * share(s.needed, s.n),
+        priceOf(Arithmetic, false, by_));
   }
 
   void count(const RecurrenceStep& s) {
@@ -226,9 +235,19 @@ class Counter {
       computing_ += blocks * step.seconds * 1e9;
       if (step.by == StepCost::By::MachineCode) by_ = step.by;
     }
-    for (const LaneStep::Port& port : s.inputs) read_.addAll(port.buffer);
-    for (const LaneStep::Port& port : s.outputs) {
+    for (const LaneStep::Port& port : s.inputs) {
+      read_.addAll(port.buffer);
+      if (port.kind == LaneStep::Port::Kind::Gathered) read_.addAll(port.indices);
+    }
+    for (std::size_t i = 0; i < s.outputs.size(); ++i) {
+      const LaneStep::Port& port = s.outputs[i];
       written_.addAll(port.buffer);
+      if (port.kind == LaneStep::Port::Kind::Left) {
+        const std::int64_t n = s.outputs[i + 1].inner;
+        add("fma",
+            static_cast<double>(s.lanes * port.outer * port.inner * n) * share(port.needed, n),
+            priceOf(Arithmetic, false, by_));
+      }
       if (port.kind == LaneStep::Port::Kind::Reduce)
         add(nameOf(port.op), static_cast<double>(s.lanes * port.terms * port.inner),
             priceOf(Arithmetic, false, by_));

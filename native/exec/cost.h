@@ -9,7 +9,7 @@
 namespace adjoint {
 
 /// What a step of a plan does in one run, and how long that should take. The model's constants are
-/// in cost.cc (docs/design/0014).
+/// in cost.cc (docs/design/0015).
 struct StepCost {
   /// Who computes it.
   enum class By : std::uint8_t { MachineCode, Interpreter, Library } by = By::Library;
