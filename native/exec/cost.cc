@@ -59,7 +59,8 @@ double priceOf(Class kind, bool isScalar, StepCost::By by) {
   const bool isCode = by != StepCost::By::Interpreter;
   if (isScalar) return isCode ? price.scalar : price.scalarInterpreted;
   // Without generated code the kernels have the vectors that the addon was built for.
-  const double lanes = isCode && targetLanes() > 0 ? targetLanes() : kVectorLanes;
+  const int ofCode = lanesOf(chosenInstructionSet());
+  const double lanes = isCode && ofCode > 0 ? ofCode : kVectorLanes;
   return (isCode ? price.vector : price.vectorInterpreted) * kVectorLanes / lanes;
 }
 
