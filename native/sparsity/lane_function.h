@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -63,6 +64,17 @@ class LaneFunction {
     std::size_t next = 0;
   };
 
+  /// One output of a function with rules of its own: the same element for every lane, each of
+  /// another instance of the function.
+  struct CallSite {
+    NodeId call;
+    std::shared_ptr<const CustomRule> rule;  ///< of one instance
+    std::vector<bool> isMapped;
+    MapId instances;
+    std::int64_t element;
+  };
+  CallSite callSite(const Source& s);
+
   static std::uint64_t keyOf(const Source& s) {
     return static_cast<std::uint64_t>(s.node) << 32 | s.map;
   }
@@ -79,6 +91,8 @@ class LaneFunction {
   std::vector<Source> operandsOf(const Source& s);
   std::vector<Source> recurrenceOperands(const Source& s);
   std::vector<Source> scatterOperands(const Source& s);
+  std::vector<Source> callOperands(const Source& s);
+  NodeId callItem(const Frame& frame, const std::vector<NodeId>& x);
   NodeId combine(const Frame& frame);
   NodeId valueOf(const Source& s) const { return values_.at(keyOf(s)); }
   NodeId operate(Op op, NodeId a, NodeId b);
@@ -91,6 +105,7 @@ class LaneFunction {
   std::vector<Input> inputs_;
   std::unordered_map<std::uint64_t, NodeId> values_;
   std::unordered_map<std::uint64_t, Source> near_;
+  std::unordered_map<std::uint64_t, NodeId> calls_;  ///< by node and instances
   std::int64_t limit_;
   std::int64_t cost_ = 0;
   NodeId longest_ = kNoNode;
