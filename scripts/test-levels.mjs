@@ -6,4 +6,4 @@ import { conclude, runCpp } from "./test.mjs";
 
 const args = process.argv.slice(2);
 const env = { ADJOINT_JIT: "sse4" };
-conclude([await runCpp(buildTests("v2"), { args, env, inShards: true })], "levels");
+conclude([await runCpp(buildTests("v2"), { args, env })], "levels");

@@ -222,12 +222,14 @@ class Assigner {
     reuseSpills();
   }
 
-  /// A register that an operand leaves free, if there is one: the sum's first.
+  /// A register that an operand leaves free, if there is one. Where instructions overwrite an
+  /// operand, it is the first of two, and of three the last: a sum.
   int destination(const Source* from, int n) {
-    for (int k = n; k-- > 0;) {
-      if (from[k].kind == Source::Kind::Register &&
-          owner_[static_cast<std::size_t>(from[k].reg)] == kNever)
-        return from[k].reg;
+    for (int i = 0; i < n; ++i) {
+      const Source& source = from[n < 3 ? i : n - 1 - i];
+      if (source.kind == Source::Kind::Register &&
+          owner_[static_cast<std::size_t>(source.reg)] == kNever)
+        return source.reg;
     }
     return takeRegister();
   }
