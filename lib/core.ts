@@ -4,7 +4,7 @@ import { AdjointError, amend, type SourceLocation } from "./error.js";
 import { completed, failedNode, here, outOfMemory } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError, StateError } from "./generated/errors.js";
 import { type CallSite, callSite, frameOf } from "./location.js";
-import { type NativePlan, type NativeTape, native } from "./native.js";
+import type { NativePlan, NativeTape } from "./native.js";
 import { describe } from "./numbers.js";
 import { makePacker, makeUnpacker, type Packer, packLeaf, type Unpacker } from "./pack.js";
 import { asyncOptions, type Layout, Slot } from "./session.js";
@@ -18,6 +18,9 @@ const maxBatches = 8;
 /** Instances of a batch that failed which are run again, one by one, to find out which one it was. */
 const maxSearch = 2 ** 16;
 
+/** A line for `explain`; one that takes time to find is a function. */
+export type Note = string | (() => string);
+
 export interface CoreParts {
   readonly name: string;
   readonly tape: NativeTape;
@@ -25,7 +28,7 @@ export interface CoreParts {
   readonly args: readonly Tree[];
   readonly result: Tree;
   /** What was chosen and why, for `explain`. */
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Note[];
   /** Finds the user's line that made a node of the traced tape. */
   readonly locate?: (node: number) => SourceLocation | undefined;
 }
@@ -41,7 +44,7 @@ export class Core {
   readonly name: string;
   readonly args: readonly Tree[];
   readonly result: Tree;
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
   readonly locate: (node: number) => SourceLocation | undefined;
   readonly #tape: NativeTape;
   #compiled: Compiled | undefined;
@@ -168,8 +171,21 @@ export class Core {
       this.#pack(slot, given);
       // Packing may have run the user's code, and that may have disposed of this function.
       if (this.#disposed) throw this.#disposedError();
-      native.run(slot.handle);
+      slot.run();
       return compiled.unpack(slot.memory);
+    } finally {
+      this.#giveBack(slot);
+    }
+  }
+
+  /** Runs for a while: the median seconds of every step and, as the last, of a whole run. */
+  measure(given: readonly unknown[]): Float64Array {
+    this.#requireArguments(given.length);
+    const slot = this.#take();
+    try {
+      this.#pack(slot, given);
+      if (this.#disposed) throw this.#disposedError();
+      return slot.measure();
     } finally {
       this.#giveBack(slot);
     }
@@ -266,7 +282,7 @@ export class Core {
           for (const { leaf, value } of lanes.of(lane)) {
             packLeaf(leaf, value, slot.memory, inputOffsets[leaf.index]!);
           }
-          native.run(slot.handle);
+          slot.run();
         } catch (error) {
           const found = this.explain(error);
           if (!(found instanceof AdjointError)) return undefined;

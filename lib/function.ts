@@ -1,9 +1,10 @@
 import { Core } from "./core.js";
 import type { SourceLocation } from "./error.js";
+import { type Explanation, explain } from "./explain.js";
 import { completed, here } from "./fail.js";
 import { ArgumentError, TraceError } from "./generated/errors.js";
 import { describe, optionsOf, shown } from "./numbers.js";
-import { type Explanation, explain, type TraceTable, traceTable } from "./report.js";
+import { type TraceTable, traceTable } from "./report.js";
 import { type AsyncOptions, Session } from "./session.js";
 import type { Spec, TensorSpec, ValuesOf } from "./spec.js";
 import { isValue, Located, Trace, type Watch } from "./trace.js";
@@ -58,8 +59,12 @@ export interface AdjointFunction<A extends readonly unknown[], R> {
    */
   batch(...inputs: BatchArguments<A>): BatchResult<R>;
 
-  /** What will run: nodes, kernels, bytes, flops, and what was chosen and why. */
-  explain(): Explanation;
+  /**
+   * What will run: nodes, kernels, bytes, flops, what was chosen and why, and what every step should cost. With the
+   * arguments of a call it runs that for a tenth of a second (three times, if that takes longer) and says what every
+   * step does cost.
+   */
+  explain(...inputs: [] | PlainArguments<A>): Explanation;
 
   /**
    * The table of a textbook: value, tangent and adjoint of every step. Tangents are for `seed`, an input
@@ -126,9 +131,9 @@ class Methods implements Holder {
     return this[coreKey].batch(given);
   }
 
-  explain(): Explanation {
+  explain(...given: unknown[]): Explanation {
     const core = this[coreKey];
-    return core.guard(() => explain(core));
+    return core.guard(() => explain(core, given));
   }
 
   trace(inputs: unknown, seed?: unknown): TraceTable {

@@ -11,6 +11,7 @@ export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport }
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";
+export type { Explanation, StepCost } from "./explain.js";
 export * from "./fit/index.js";
 export { type FormulaLimits, formulaFunctions } from "./formula.js";
 export {
@@ -94,8 +95,19 @@ export {
   xlogx,
   xlogy,
 } from "./generated/operations.js";
-export type { Explanation, TraceRow, TraceTable } from "./report.js";
+export type { TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, Session } from "./session.js";
+export {
+  type CooPattern,
+  type CsrPattern,
+  type PatternOf,
+  type PatternRange,
+  type SparseFormat,
+  type SparseFunction,
+  type SparseJacobianOptions,
+  type SparsePattern,
+  sparseJacobian,
+} from "./sparse.js";
 export {
   matrix,
   type Spec,

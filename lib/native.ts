@@ -80,6 +80,12 @@ export interface NativeTape {
     wrt: readonly number[],
     mode: "auto" | "forward" | "reverse",
   ): { tape: NativeTape; mode: "forward" | "reverse"; forwardCost: number; reverseCost: number };
+  /** See native/sparsity/block_jacobian.h. */
+  sparseJacobian(
+    wrt: readonly number[],
+    mode: "auto" | "forward" | "reverse",
+    format: "csr" | "coo",
+  ): NativeSparseJacobian;
   selectOutputs(positions: readonly number[]): NativeTape;
   /**
    * Rows of the table a textbook prints: every node with its value, its tangent for these seeds (one an input) and
@@ -90,6 +96,29 @@ export interface NativeTape {
   /** Compiles. */
   plan(): NativePlan;
   dispose(): void;
+}
+
+export interface NativeSparseJacobian {
+  tape: NativeTape;
+  rows: number;
+  columns: number;
+  /** CSR: where each row starts, and the number of entries; COO: the row of each entry. */
+  rowIndex: Int32Array;
+  columnIndex: Int32Array;
+  blocks: NativeJacobianBlock[];
+}
+
+export interface NativeJacobianBlock {
+  /** Instances of one function, and what each of them has. */
+  lanes: number;
+  outputs: number;
+  inputs: number;
+  mode: "forward" | "reverse";
+  forwardCost: number;
+  reverseCost: number;
+  /** Of a dense block: the operation that made it so, and its node on the tape the user traced. */
+  operation?: string;
+  node?: number;
 }
 
 export interface NativeTraceRow {
@@ -113,7 +142,11 @@ export interface NativePlan {
     bytes: number;
     workspaceBytes: number;
     flops: number;
+    /** Why nothing is machine code, where that is so. */
+    obstacle?: string;
   };
+  /** What every step does and should cost, in order. */
+  costs(): NativeCost[];
   /** Places of inputs and outputs in a session's arena: offsets in doubles. */
   layout(): {
     doubles: number;
@@ -124,6 +157,17 @@ export interface NativePlan {
   /** A number by which `adoptPlan` of another thread gets this plan, without compiling again, while this one lives. */
   share(): number;
   dispose(): void;
+}
+
+export interface NativeCost {
+  text: string;
+  by: "machine code" | "interpreter" | "library";
+  /** How often a run computes each operation, the most frequent first. */
+  operations: Record<string, number>;
+  bytesRead: number;
+  bytesWritten: number;
+  /** Estimated. */
+  seconds: number;
 }
 
 /** An arena with a workspace. The arena is one ArrayBuffer that JavaScript views; `byteOffset` is where it starts. */
@@ -138,6 +182,8 @@ export interface NativeSession {
    * `threads` 0: as many as there are processors.
    */
   runAsync(deadlineMs: number, threads: number): Promise<void>;
+  /** Runs for a while; the median seconds of every step and, as the last, of a whole run. */
+  measure(): Float64Array;
   /** Ends the async run under way soon, if there is one. */
   cancel(): void;
   /** Steps the async run under way has done; 0 without one. */
@@ -149,6 +195,12 @@ export interface NativeAddon {
   Builder: new () => NativeBuilder;
   /** One crossing with one integer: evaluates the session. Throws as the error classes of errors.ts. */
   run(handle: number): void;
+  /**
+   * The same for the session whose handle was written here just before, and without a look at its arena: whoever lets
+   * others see that makes sure that its buffer has not been transferred. It takes half the time.
+   */
+  readonly next: Float64Array;
+  runNext(): void;
   /** The same on up to so many threads, the calling one included. */
   runOn(handle: number, threads: number): void;
   /** The plan shared under this number; ERR_STATE when it is gone. */

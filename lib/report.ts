@@ -1,62 +1,9 @@
-/** What functions say about themselves: the plan, and the table of a textbook. */
+/** The table of a textbook: what every step of a function computes. */
 import type { Core } from "./core.js";
 import { ArgumentError } from "./generated/errors.js";
 import { allocate, describe } from "./numbers.js";
 import { packLists } from "./pack.js";
 import { type Leaf, leavesOf } from "./tree.js";
-
-/** What a function will run. */
-export interface Explanation {
-  readonly name: string;
-  /** Nodes of the tape. */
-  readonly nodes: number;
-  /** Steps of the plan: kernels and library calls. */
-  readonly steps: number;
-  /** Loops over straight-line bodies that operations were fused into. */
-  readonly kernels: number;
-  /** Runs of operations in kernels that are machine code; the interpreter computes the rest. */
-  readonly segments: number;
-  /** Bytes of native memory that tape and plan hold. */
-  readonly bytes: number;
-  /** Bytes of scratch memory a run needs. */
-  readonly workspaceBytes: number;
-  /** Estimated arithmetic operations of one run. */
-  readonly flops: number;
-  /** What was chosen (forward or reverse, lanes) and why. */
-  readonly notes: readonly string[];
-  /** The steps of the plan, for people. */
-  readonly plan: string;
-  /** All of it as text. */
-  toString(): string;
-}
-
-export function explain(core: Core): Explanation {
-  const { plan } = core.compiled;
-  const stats = plan.stats();
-  const text = plan.toString();
-  const explanation = {
-    name: core.name,
-    nodes: stats.nodes,
-    steps: stats.steps,
-    kernels: stats.kernels,
-    segments: stats.segments,
-    bytes: stats.bytes,
-    workspaceBytes: stats.workspaceBytes,
-    flops: stats.flops,
-    notes: core.notes,
-    plan: text,
-  };
-  return Object.defineProperty(explanation, "toString", {
-    value: () =>
-      [
-        `${core.name}: ${stats.nodes} nodes, ${stats.steps} steps (${stats.kernels} kernels), ` +
-          `${stats.segments > 0 ? `${stats.segments} runs of machine code` : "interpreted"}, ` +
-          `${stats.flops} flops, ${stats.bytes} bytes, ${stats.workspaceBytes} bytes of workspace`,
-        ...core.notes.map((note) => `  ${note}`),
-        text,
-      ].join("\n"),
-  }) as Explanation;
-}
 
 /** One step of a computation. */
 export interface TraceRow {

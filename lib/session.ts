@@ -51,18 +51,37 @@ export interface Layout {
   readonly explain: Explain;
 }
 
+const { next } = native;
+
 /** One arena with a workspace, as plain calls and sessions use it. */
 export class Slot {
   readonly memory: Float64Array;
-  readonly handle: number;
+  /** The first byte of the buffer: undefined once that was transferred, which costs nothing to see. */
+  readonly first: Uint8Array;
+  readonly #session: NativeSession;
+  readonly #handle: number;
   #disposed = false;
 
-  constructor(
-    private readonly native: NativeSession,
-    doubles: number,
-  ) {
-    this.memory = new Float64Array(native.buffer, native.byteOffset, doubles);
-    this.handle = native.handle;
+  constructor(session: NativeSession, doubles: number) {
+    this.memory = new Float64Array(session.buffer, session.byteOffset, doubles);
+    this.first = new Uint8Array(session.buffer, 0, 1);
+    this.#session = session;
+    this.#handle = session.handle;
+  }
+
+  /** Runs at once, in memory that has not been transferred. */
+  run(): void {
+    next[0] = this.#handle;
+    native.runNext();
+  }
+
+  /** Runs at once on up to so many threads. */
+  runOn(threads: number): void {
+    native.runOn(this.#handle, threads);
+  }
+
+  measure(): Float64Array {
+    return this.#session.measure();
   }
 
   /** Runs on the core's pool. */
@@ -70,7 +89,7 @@ export class Slot {
     if (signal !== undefined && isAborted(signal)) throw abortError(signal);
     const forget = signal === undefined ? undefined : onAbort(signal, () => this.#cancel());
     try {
-      await this.native.runAsync(deadline, threads);
+      await this.#session.runAsync(deadline, threads);
     } catch (error) {
       throw signal !== undefined && isAborted(signal) && isAbort(error)
         ? abortError(signal)
@@ -82,16 +101,16 @@ export class Slot {
 
   /** A run whose session is disposed of is ended already, and rejects for that. */
   #cancel(): void {
-    if (!this.#disposed) this.native.cancel();
+    if (!this.#disposed) this.#session.cancel();
   }
 
   progress(): number {
-    return this.#disposed ? 0 : this.native.progress();
+    return this.#disposed ? 0 : this.#session.progress();
   }
 
   dispose(): void {
     this.#disposed = true;
-    this.native.dispose();
+    this.#session.dispose();
   }
 }
 
@@ -154,7 +173,7 @@ export class Session<A extends readonly unknown[], R> {
   readonly inputs: Views<A[0]>;
   /** Views on the outputs; a bare result is one array. */
   readonly outputs: Views<R>;
-  readonly #handle: number;
+  readonly #first: Uint8Array;
   readonly #slot: Slot;
   readonly #layout: Layout;
   #running = false;
@@ -163,7 +182,7 @@ export class Session<A extends readonly unknown[], R> {
   /** @internal */
   constructor(slot: Slot, layout: Layout) {
     this.#slot = slot;
-    this.#handle = slot.handle;
+    this.#first = slot.first;
     this.#layout = layout;
     const view = (offsets: readonly number[]) => (leaf: Leaf) => {
       const offset = offsets[leaf.index]!;
@@ -185,8 +204,9 @@ export class Session<A extends readonly unknown[], R> {
     try {
       // Handles are used again, so a session that is gone must not run with its old one.
       if (this.#disposed) throw disposedError();
-      if (options === undefined) native.run(this.#handle);
-      else this.#runOn(options);
+      if (options !== undefined) this.#runOn(options);
+      else if (this.#first[0] !== undefined) this.#slot.run();
+      else throw new StateError("session: the buffer of its memory was transferred");
     } catch (error) {
       throw this.#layout.explain(error);
     }
@@ -197,7 +217,7 @@ export class Session<A extends readonly unknown[], R> {
     const count = threads === undefined ? 1 : threadsOf("run", threads);
     // Reading the options may have disposed of the session.
     if (this.#disposed) throw disposedError();
-    native.runOn(this.#handle, count);
+    this.#slot.runOn(count);
   }
 
   /**

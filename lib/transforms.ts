@@ -3,7 +3,7 @@
  * called, so what can not be differentiated is said there; the results are functions like any other.
  * Derivatives are with respect to the first argument, or the inputs of it that `wrt` names.
  */
-import { Core } from "./core.js";
+import { Core, type Note } from "./core.js";
 import { completed, here } from "./fail.js";
 import { type AdjointFunction, coreOf, makeFunction } from "./function.js";
 import { ArgumentError, NameError, ShapeError } from "./generated/errors.js";
@@ -38,11 +38,11 @@ interface Derived {
   readonly tape: NativeTape;
   readonly args?: readonly Tree[];
   readonly result: Tree;
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Note[];
 }
 
 /** A derivative's function; what the core refuses is thrown with the line of the transform's call. */
-function derived<A extends readonly unknown[], R>(
+export function derived<A extends readonly unknown[], R>(
   core: Core,
   transform: string,
   make: () => Derived,
@@ -64,7 +64,7 @@ function derived<A extends readonly unknown[], R>(
   }
 }
 
-function wrtOf(
+export function wrtOf(
   core: Core,
   transform: string,
   options: unknown,
@@ -194,13 +194,35 @@ export function jacobian<
 ): AdjointFunction<A, JacobianOf<R, Select<A[0], W>>> {
   const core = coreOf(f, "jacobian");
   const { tree, positions } = wrtOf(core, "jacobian", options, ["mode"]);
-  return jacobianOf(core, "jacobian", tree, positions, modeOf(options));
+  return jacobianOf(core, "jacobian", tree, positions, modeOf("jacobian", options));
 }
 
-function modeOf(options: { readonly mode?: unknown } | undefined): "auto" | "forward" | "reverse" {
+/** The option `mode`, checked. */
+export function modeOf(
+  transform: string,
+  options: { readonly mode?: unknown } | undefined,
+): "auto" | "forward" | "reverse" {
   const mode = options?.mode === undefined ? "auto" : options.mode;
   if (mode === "auto" || mode === "forward" || mode === "reverse") return mode;
-  throw new ArgumentError('jacobian: mode is "auto", "forward" or "reverse"', here());
+  throw new ArgumentError(`${transform}: mode is "auto", "forward" or "reverse"`, here());
+}
+
+/** Which way a Jacobian is computed, and why. */
+export function choice(
+  found: {
+    readonly mode: string;
+    readonly forwardCost: number;
+    readonly reverseCost: number;
+  },
+  asked: string,
+): string {
+  const forward = Math.round(found.forwardCost);
+  const reverse = Math.round(found.reverseCost);
+  const why =
+    asked === "auto"
+      ? `forward would take ${forward} operations, reverse ${reverse}`
+      : "as asked for";
+  return `${found.mode} (${why})`;
 }
 
 function jacobianOf<A extends readonly unknown[], R>(
@@ -212,16 +234,10 @@ function jacobianOf<A extends readonly unknown[], R>(
 ): AdjointFunction<A, R> {
   return derived(core, transform, () => {
     const found = core.tape.jacobian(positions, mode);
-    const forward = Math.round(found.forwardCost);
-    const reverse = Math.round(found.reverseCost);
-    const why =
-      mode === "auto"
-        ? `forward would take ${forward} operations, reverse ${reverse}`
-        : "as asked for";
     return {
       tape: found.tape,
       result: mapLeaves(core.result, () => tree),
-      notes: [`${transform}: ${found.mode} (${why})`],
+      notes: [`${transform}: ${choice(found, mode)}`],
     };
   });
 }

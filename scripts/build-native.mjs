@@ -39,9 +39,11 @@ function toolFolder() {
   return fetched;
 }
 
+/** The CPU level to build for. */
+export const march = process.env.ADJOINT_MARCH ?? "native";
+
 export function buildNative() {
   const inputs = [...addonSources, "CMakeLists.txt", "cmake"];
-  const march = process.env.ADJOINT_MARCH ?? "native";
   const build = () => {
     for (const command of ["cmake", "c++"]) {
       if (!which(command))
@@ -63,7 +65,8 @@ export function buildNative() {
     ]);
   };
   const settings = `ADJOINT_MARCH=${march}\n${root}\n`;
-  return whenStale("native", inputs, ["build/Release/adjoint.node"], build, settings);
+  const outputs = ["build/Release/adjoint.node", "build/libadjoint_core.a"];
+  return whenStale("native", inputs, outputs, build, settings);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -1,18 +1,24 @@
 // Builds the C++ tests and the generator with plain CMake, in a build folder of their own.
-//   node scripts/build-test.mjs            build-test/
+//   node scripts/build-test.mjs            build-test/, and build/ with the addon, whose core they are linked with
 //   node scripts/build-test.mjs asan       build-asan/: AddressSanitizer and UBSan, the addon too
 //   node scripts/build-test.mjs valgrind   build-valgrind/: for a CPU that valgrind can imitate
 //   node scripts/build-test.mjs v2         build-v2/: for CPUs without fused multiply-adds
 //   node scripts/build-test.mjs arm64      build-arm64/: for another processor (scripts/test-arm64.mjs)
 import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { buildNative, march } from "./build-native.mjs";
 import { at, fail, forgetStaleCache, jobs, root, run, say, sources, whenStale } from "./common.mjs";
 
 /** The libraries of another processor, and the programs' root there. */
 export const arm64System = at("build", "arm64", "system");
 
 const variants = {
-  test: { ADJOINT_ADDON: "OFF" },
+  // On the core that the addon is made of.
+  test: {
+    ADJOINT_ADDON: "OFF",
+    ADJOINT_MARCH: march,
+    ADJOINT_CORE: at("build", "libadjoint_core.a"),
+  },
   asan: {
     CMAKE_BUILD_TYPE: "RelWithDebInfo",
     CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O1 -g1",
@@ -50,10 +56,11 @@ export function buildTests(variant = "test") {
   if (test.length === 0 || tools.length === 0) {
     fail("native/sources.json lists no tests or no generator (npm run sources mends it)");
   }
+  if (variant === "test") buildNative();
   const outputs = [`${folder}/adjoint_native_tests`, `${folder}/adjoint_generate`];
   const build = () => {
     say(`building the C++ tests in ${folder}/`);
-    forgetStaleCache(folder);
+    forgetStaleCache(folder, variant === "test" ? { ADJOINT_MARCH: march } : {});
     const options = { CMAKE_BUILD_TYPE: "Release", ADJOINT_TESTS: "ON", ...variants[variant] };
     const defines = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
     run("cmake", ["-S", ".", "-B", folder, "-G", "Unix Makefiles", ...defines], {
@@ -62,7 +69,8 @@ export function buildTests(variant = "test") {
     run("cmake", ["--build", folder, "-j", jobs]);
   };
   // The tests know the folder that they were built in.
-  whenStale(folder, ["native", "CMakeLists.txt", "cmake"], outputs, build, `${root}\n`);
+  const settings = `ADJOINT_MARCH=${march}\n${root}\n`;
+  whenStale(folder, ["native", "CMakeLists.txt", "cmake"], outputs, build, settings);
   return folder;
 }
 

@@ -1,10 +1,10 @@
-// Everything once more under AddressSanitizer and UndefinedBehaviorSanitizer: the C++ tests as they are,
-// vitest with the sanitizers' libraries loaded into Node and the addon of build-asan/.
+// Everything that runs native code once more under AddressSanitizer and UndefinedBehaviorSanitizer: the C++ tests as
+// they are, vitest with the sanitizers' libraries loaded into Node and the addon of build-asan/.
 //   node scripts/test-asan.mjs [cpp|ts] [arguments for the runner]
 import { existsSync } from "node:fs";
 import { buildTests } from "./build-test.mjs";
 import { at, fail, output } from "./common.mjs";
-import { conclude, runCpp, runVitest } from "./test.mjs";
+import { conclude, runCpp, runVitest, withoutNative } from "./test.mjs";
 
 const ubsan = "print_stacktrace=1:halt_on_error=1";
 const only = ["cpp", "ts"].includes(process.argv[2]) ? process.argv[2] : undefined;
@@ -33,7 +33,7 @@ if (only !== "cpp") {
     // Tests that measure time or memory are skipped where this is set.
     ADJOINT_SANITIZED: "1",
   };
-  const options = ["--testTimeout=180000", "--typecheck.enabled=false"];
+  const options = ["--testTimeout=180000", "--typecheck.enabled=false", ...withoutNative];
   runs.push(runVitest({ name: "vitest-asan", args: [...options, ...args], env }));
 }
 conclude(runs, "asan");

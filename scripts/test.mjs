@@ -19,6 +19,11 @@ function counted(passed, failed, skipped, code) {
   return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
 }
 
+/** Tests of no native code, or of programs around it: for runs of vitest that are about native code. */
+export const withoutNative = ["scripts", "loader", "package-types", "fit-table", "cli-fit"].map(
+  (name) => `--exclude=test/${name}.test.ts`,
+);
+
 /**
  * Runs a build's C++ tests, in as many processes as there are processors where `inShards` says so. `wrapper` is a
  * command that runs them, as valgrind does.
@@ -80,7 +85,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const only = ["cpp", "ts"].includes(process.argv[2]) ? process.argv[2] : undefined;
   const args = process.argv.slice(only ? 3 : 2);
   const runs = [];
-  if (only !== "ts") runs.push(await runCpp(buildTests(), { args: only ? args : [] }));
+  if (only !== "ts") {
+    runs.push(await runCpp(buildTests(), { args: only ? args : [], inShards: true }));
+  }
   if (only !== "cpp") runs.push(runVitest({ args }));
   conclude(runs, "tests");
 }

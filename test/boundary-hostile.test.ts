@@ -301,7 +301,7 @@ const methods: Record<string, Record<string, Fitting[]>> = {
     plan: [],
     dispose: [],
   },
-  plan: { toString: [], stats: [], layout: [], session: [], share: [], dispose: [] },
+  plan: { toString: [], stats: [], costs: [], layout: [], session: [], share: [], dispose: [] },
   session: { runAsync: [deadline], cancel: [], progress: [], dispose: [] },
   native: { run: [seen], adoptPlan: [seen], nativeBytes: [], version: [], Builder: [] },
 };

@@ -330,8 +330,28 @@ describe("state", () => {
     const next = plan.session();
     expect(next.handle).not.toBe(handle);
     expect(code(() => native.run(handle))).toBe("ERR_STATE");
-    for (const wrong of [-1, 0.5, 2 ** 53, Number.NaN, "0", undefined, next]) {
-      expect(code(() => native.run(wrong as number))).toBe("ERR_STATE");
+    for (const wrong of [-1, 0.5, 2 ** 53, Number.NaN]) {
+      expect(code(() => native.run(wrong))).toBe("ERR_STATE");
+    }
+    for (const wrong of ["0", undefined, next]) {
+      expect(code(() => native.run(wrong as unknown as number))).toBe("ERR_ARGUMENT");
+    }
+  });
+
+  test("the fast door runs the session whose handle was left there", async () => {
+    const { session, arena } = open(sines(3, 1));
+    arena.x!.fill(1);
+    native.next[0] = session.handle;
+    native.runNext();
+    native.runNext();
+    expect(arena.y![2]).toBe(Math.sin(1));
+    const running = session.runAsync(0, 0);
+    expect(code(() => native.runNext())).toBe("ERR_STATE");
+    await running;
+    session.dispose();
+    for (const wrong of [session.handle, -1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY]) {
+      native.next[0] = wrong;
+      expect(code(() => native.runNext())).toBe("ERR_STATE");
     }
   });
 

@@ -3,6 +3,8 @@ import {
   type AdjointFunction,
   type AnyFunction,
   type BodyResult,
+  type CooPattern,
+  type CsrPattern,
   concat,
   constant,
   custom,
@@ -20,9 +22,11 @@ import {
   type Operand,
   type Plain,
   parse,
+  type SparseFormat,
   type Spec,
   scalar,
   sin,
+  sparseJacobian,
   stack,
   sub,
   sum,
@@ -516,6 +520,24 @@ describe("transforms", () => {
     jvp(f)({ x: [1, 2, 3], s: 1 });
   });
 
+  test("sparse Jacobians have a pattern of their format", () => {
+    const g = fn({ x: vector(3), k: { s: scalar() } }, ({ x, k }) => x.mul(k.s));
+    const rows = sparseJacobian(g);
+    expectTypeOf(rows({ x: [1, 2, 3], k: { s: 1 } })).toEqualTypeOf<Float64Array>();
+    expectTypeOf(rows.pattern).toEqualTypeOf<CsrPattern>();
+    expectTypeOf(rows.session().outputs).toEqualTypeOf<Float64Array>();
+    const coordinates = sparseJacobian(g, { format: "coo", wrt: ["k.s"], mode: "forward" });
+    expectTypeOf(coordinates.pattern).toEqualTypeOf<CooPattern>();
+    const format = "csr" as SparseFormat;
+    expectTypeOf(sparseJacobian(g, { format }).pattern).toEqualTypeOf<CsrPattern | CooPattern>();
+    // @ts-expect-error there is no such format
+    sparseJacobian(g, { format: "csc" });
+    // @ts-expect-error there is no input y
+    sparseJacobian(g, { wrt: ["y"] });
+    // @ts-expect-error rows have starts, and no indices
+    rows.pattern.rowIndices;
+  });
+
   test("jacobians by output, by input", () => {
     const g = fn({ a: vector(2), b: scalar() }, ({ a, b }) => ({ y: a.mul(b), z: b.mul(b) }));
     fn({ a: vector(2), b: scalar() }, (values) => {
@@ -575,6 +597,17 @@ test("functions where their arguments do not matter", () => {
   const all: AnyFunction[] = [f, grad(f), jvp(f), fn({ x: matrix(2, 2) }, ({ x }) => [x, 1])];
   // @ts-expect-error a function of numbers is not one of these
   all.push(Math.sin);
+});
+
+test("explain takes nothing, or the arguments of a call", () => {
+  expectTypeOf(f.explain().measured).toEqualTypeOf<number | undefined>();
+  const g = fn({ x: vector(2) }, ({ x }) => x.sum());
+  g.explain({ x: [1, 2] });
+  jvp(g).explain({ x: [1, 2] }, { x: [1, 0] });
+  // @ts-expect-error options, no inputs
+  g.explain({ measure: true });
+  // @ts-expect-error the tangents are missing
+  jvp(g).explain({ x: [1, 2] });
 });
 
 test("specs and results known only at run time", () => {

@@ -1,5 +1,17 @@
-import { fn, grad, matrix, scalar, stack, type Value, vector, vmap, where } from "adjoint";
+import {
+  fn,
+  grad,
+  matrix,
+  scalar,
+  sparseJacobian,
+  stack,
+  type Value,
+  vector,
+  vmap,
+  where,
+} from "adjoint";
 import { byHand } from "../harness/adjoint.js";
+import type { Contender } from "../harness/measure.js";
 import { Random } from "../harness/random.js";
 import { baByHand } from "./ba-by-hand.js";
 import type { Problem } from "./problem.js";
@@ -136,18 +148,18 @@ function observed(
 ) {
   const cameras = Int32Array.from({ length: p }, (_, i) => i % n);
   const points = Int32Array.from({ length: p }, (_, i) => i % m);
-  const column = (of: Value, i: number): Value => of.slice(null, [i, i + 1]).reshape([-1]);
+  const camera = cams.gather(cameras);
+  const point = x.gather(points);
+  const column = (of: Value, i: number) =>
+    of.slice(null, [i, i + 1]).reshape([-1]) as Value<[number]>;
   return {
-    camera: Object.fromEntries(
-      cameraNames.map((name, i) => [name, column(cams, i).gather(cameras)]),
-    ) as Record<(typeof cameraNames)[number], Value<[number]>>,
-    point: {
-      x: column(x, 0).gather(points) as Value<[number]>,
-      y: column(x, 1).gather(points) as Value<[number]>,
-      z: column(x, 2).gather(points) as Value<[number]>,
-    },
+    camera: Object.fromEntries(cameraNames.map((name, i) => [name, column(camera, i)])) as Record<
+      (typeof cameraNames)[number],
+      Value<[number]>
+    >,
+    point: { x: column(point, 0), y: column(point, 1), z: column(point, 2) },
     w: w as Value<[number]>,
-    feature: { u: column(feats, 0) as Value<[number]>, v: column(feats, 1) as Value<[number]> },
+    feature: { u: column(feats, 0), v: column(feats, 1) },
   };
 }
 
@@ -185,6 +197,41 @@ export const baJacobian = (sizes: BaSizes) =>
     };
   });
 
+/** The same derivatives by the transform: compressed rows, which leave out what is zero by structure. */
+function sparseContender(input: BaInput): Contender {
+  const { n, m, p } = input;
+  const start = performance.now();
+  const jacobian = sparseJacobian(ba(input), { wrt: ["cams", "x", "w"] });
+  const session = jacobian.session();
+  const values = baValues(input);
+  for (const name of Object.keys(values) as (keyof typeof values)[])
+    session.inputs[name].set(values[name]);
+  const setupSeconds = (performance.now() - start) / 1000;
+  const { outputs } = session;
+  return {
+    ...{ tool: "adjoint", backend: "sparseJacobian", dtype: "f64" as const, setupSeconds },
+    run: () => {
+      session.run();
+      return outputs[0]!;
+    },
+    gradient: () => {
+      const { rowStarts, columnIndices } = jacobian.pattern;
+      const all = new Float64Array(p * 31);
+      for (let row = 0; row < 3 * p; row++) {
+        const first = row < 2 * p ? (row >> 1) * 31 + (row & 1) * 15 : (row - 2 * p) * 31 + 30;
+        for (let entry = rowStarts[row]!; entry < rowStarts[row + 1]!; entry++) {
+          const column = columnIndices[entry]!;
+          const ofPoint = column - n * 11;
+          const own = ofPoint < 0 ? column % 11 : ofPoint < m * 3 ? 11 + (ofPoint % 3) : 14;
+          all[row < 2 * p ? first + own : first] = outputs[entry]!;
+        }
+      }
+      return all;
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
 export function baProblem(n: number, m: number, p: number): Problem {
   return {
     name: "bundle adjustment",
@@ -218,6 +265,7 @@ export function baProblem(n: number, m: number, p: number): Problem {
           },
           dispose: () => session.dispose(),
         },
+        sparseContender(input),
       ];
     },
   };

@@ -24,7 +24,7 @@ function factorPlaces(d: number, k: number): Int32Array {
 }
 
 /**
- * With the points as columns: all components' L (x - mu) come out of one matrix product, of [L, -L mu] with [x; 1], and
+ * With the points as columns: all components' L (x - mu) come out of one matrix product, of [-L mu, L] with [1; x], and
  * no difference is needed for every pair of a point and a component. `l` has one unused column when d is 1.
  */
 export const gmm = ({ d, k, n, gamma, m }: Pick<GmmInput, "d" | "k" | "n" | "gamma" | "m">) => {
@@ -44,9 +44,9 @@ export const gmm = ({ d, k, n, gamma, m }: Pick<GmmInput, "d" | "k" | "n" | "gam
       const factor = packed.gather(factorPlaces(d, k)).reshape([k, d, d]);
       const shift = factor.mul(mu.reshape([k, 1, d])).sum({ axis: 2, keepDims: true });
       const ones = constant(new Float64Array(n).fill(1), [1, n]);
-      const scaled = concat([factor, shift.neg()], { axis: 2 })
+      const scaled = concat([shift.neg(), factor], { axis: 2 })
         .reshape([k * d, d + 1])
-        .matmul(concat([x.transpose(), ones]))
+        .matmul(concat([ones, x.transpose()]))
         .reshape([k, d, n]);
       const sumQ = q.sum({ axis: 1 });
       const terms = alpha

@@ -152,15 +152,6 @@ void Environment::removeSession(double handle) {
   if (++slot.generation < (1u << 31)) freeSlots_.push_back(index);
 }
 
-SessionHandle* Environment::findSession(double handle) const {
-  if (!(handle >= 0 && handle < 9007199254740992.0)) return nullptr;
-  const std::uint64_t number = static_cast<std::uint64_t>(handle);
-  const std::uint64_t index = number % kSlots;
-  if (static_cast<double>(number) != handle || index >= slots_.size()) return nullptr;
-  const Slot& slot = slots_[index];
-  return slot.generation == number / kSlots ? slot.session : nullptr;
-}
-
 void Handle::report(std::int64_t bytes) {
   if (bytes == reported_) return;
   environment->adjustBytes(bytes - reported_);

@@ -62,7 +62,16 @@ class Environment : public std::enable_shared_from_this<Environment> {
   double addSession(SessionHandle* session);
   void removeSession(double handle);
   /// nullptr when there is no such session (any more).
-  SessionHandle* findSession(double handle) const;
+  SessionHandle* findSession(double handle) const {
+    if (!(handle >= 0 && handle < 9007199254740992.0)) return nullptr;
+    const auto number = static_cast<std::uint64_t>(handle);
+    const std::uint64_t index = number % kSlots;
+    if (static_cast<double>(number) != handle || index >= slots_.size()) return nullptr;
+    const Slot& slot = slots_[index];
+    return slot.generation == number / kSlots ? slot.session : nullptr;
+  }
+  /// Where JavaScript writes the handle of the session that runNext runs.
+  double* next = nullptr;
 
   /// Async work: tasks under way by number, and the way back to this thread, made when first
   /// needed.

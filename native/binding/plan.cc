@@ -50,7 +50,31 @@ napi_value stats(Call& call) {
   set("workspaceBytes",
       static_cast<double>(shared->executable->workspaceDoubles()) * sizeof(double));
   set("flops", shared->flops);
+  if (const char* obstacle = shared->executable->obstacle())
+    setField(env, result, "obstacle", makeText(env, obstacle));
   return result;
+}
+
+napi_value costs(Call& call) {
+  static constexpr const char* kBy[] = {"machine code", "interpreter", "library"};
+  const std::vector<StepCost> costs = planOf(call)->executable->costs();
+  const napi_env env = call.env;
+  const napi_value list = makeArray(env, costs.size());
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    const StepCost& cost = costs[i];
+    const napi_value object = makeObject(env);
+    const napi_value operations = makeObject(env);
+    for (const auto& [name, times] : cost.operations)
+      setField(env, operations, name.c_str(), makeNumber(env, times));
+    setField(env, object, "text", makeText(env, cost.text));
+    setField(env, object, "by", makeText(env, kBy[static_cast<int>(cost.by)]));
+    setField(env, object, "operations", operations);
+    setField(env, object, "bytesRead", makeNumber(env, cost.bytesRead));
+    setField(env, object, "bytesWritten", makeNumber(env, cost.bytesWritten));
+    setField(env, object, "seconds", makeNumber(env, cost.seconds));
+    setElement(env, list, i, object);
+  }
+  return list;
 }
 
 napi_value ports(napi_env env, const Plan& plan, const std::vector<IoPort>& ports) {
@@ -130,11 +154,11 @@ napi_value compileTape(Call& call) {
 }
 
 void definePlan(Environment& environment, napi_value exports) {
-  defineClass(
-      environment, Kind::Plan, "Plan",
-      {method<text>(environment, "toString"), method<stats>(environment, "stats"),
-       method<layout>(environment, "layout"), method<session>(environment, "session"),
-       method<share>(environment, "share"), method<dispose<Kind::Plan>>(environment, "dispose")});
+  defineClass(environment, Kind::Plan, "Plan",
+              {method<text>(environment, "toString"), method<stats>(environment, "stats"),
+               method<costs>(environment, "costs"), method<layout>(environment, "layout"),
+               method<session>(environment, "session"), method<share>(environment, "share"),
+               method<dispose<Kind::Plan>>(environment, "dispose")});
   defineFunction<adoptPlan>(environment, exports, "adoptPlan");
 }
 

@@ -70,23 +70,31 @@ napi_value runOn(Call& call) {
   return nullptr;
 }
 
-// The hot entry: about as much as a call can be without knowing its session.
-napi_value run(napi_env env, napi_callback_info info) noexcept {
-  napi_value argument = nullptr;
-  std::size_t count = 1;
+void runAtOnce(const SessionHandle& session) {
+  const RunStatus status = session.executable->run(session.io, session.workspace.data(), nullptr);
+  if (!status.ok) [[unlikely]]
+    throw RunFailure(status, session.executable->plan(), false);
+}
+
+napi_value run(Call& call) {
+  const double number = readNumber(call.env, call.arguments[0], "session");
+  const SessionHandle* const session = call.environment->findSession(number);
+  if (session == nullptr || session->running) refuseRun(session);
+  session->checkArena(call.env);
+  runAtOnce(*session);
+  return nullptr;
+}
+
+// The hot entry: an argument, and a look at the arena, would take as long as all the rest.
+napi_value runNext(napi_env env, napi_callback_info info) noexcept {
   void* data = nullptr;
-  double number = -1;
-  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
-  napi_get_value_double(env, argument, &number);  // stays -1, no session's, when it is no number
-  SessionHandle* const session = static_cast<Environment*>(data)->findSession(number);
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  const Environment& environment = *static_cast<Environment*>(data);
+  const SessionHandle* const session = environment.findSession(*environment.next);
   try {
     if (session == nullptr || session->running) [[unlikely]]
       refuseRun(session);
-    session->checkArena(env);
-    const RunStatus status =
-        session->executable->run(session->io, session->workspace.data(), nullptr);
-    if (!status.ok) [[unlikely]]
-      throw RunFailure(status, session->executable->plan(), false);
+    runAtOnce(*session);
   } catch (...) {
     throwCurrent(env);
   }
@@ -174,6 +182,17 @@ napi_value runAsync(Call& call) {
     task->finished(*call.environment);
     throw;
   }
+}
+
+napi_value measure(Call& call) {
+  SessionHandle& session = sessionOf(call);
+  if (session.running) refuseRun(&session);
+  session.checkArena(call.env);
+  std::vector<double> seconds;
+  const RunStatus status =
+      session.executable->measure(session.io, session.workspace.data(), seconds);
+  if (!status.ok) throw RunFailure(status, session.executable->plan(), false);
+  return makeFloat64s(call.env, seconds);
 }
 
 napi_value cancel(Call& call) {
@@ -267,9 +286,21 @@ napi_value newSession(Environment& environment, std::shared_ptr<const Executable
 void defineSession(Environment& environment, napi_value exports) {
   defineClass(environment, Kind::Session, "Session",
               {method<promising<runAsync>>(environment, "runAsync"),
-               method<cancel>(environment, "cancel"), method<progress>(environment, "progress"),
+               method<measure>(environment, "measure"), method<cancel>(environment, "cancel"),
+               method<progress>(environment, "progress"),
                method<dispose<Kind::Session>>(environment, "dispose")});
-  defineFunction(environment, exports, "run", run);
+  const napi_env env = environment.env;
+  void* memory = nullptr;
+  const napi_value buffer = makeArrayBuffer(env, sizeof(double), &memory);
+  environment.next = static_cast<double*>(memory);
+  *environment.next = -1;
+  napi_value next = nullptr;
+  check(env, napi_create_typedarray(env, napi_float64_array, 1, buffer, 0, &next));
+  napi_ref kept = nullptr;  // for as long as the environment lives
+  check(env, napi_create_reference(env, next, 1, &kept));
+  setField(env, exports, "next", next);
+  defineFunction(environment, exports, "runNext", runNext);
+  defineFunction<run>(environment, exports, "run");
   defineFunction<runOn>(environment, exports, "runOn");
 }
 

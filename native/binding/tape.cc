@@ -1,6 +1,7 @@
 #include "binding/handles.h"
 #include "binding/values.h"
 #include "solve/trace_table.h"
+#include "sparsity/block_jacobian.h"
 #include "tape/dot.h"
 #include "transform/transform.h"
 
@@ -101,6 +102,10 @@ JacobianMode readMode(napi_env env, napi_value value) {
   throw Error(ErrorCode::Argument, "mode: expected \"auto\", \"forward\" or \"reverse\"");
 }
 
+const char* nameOf(JacobianMode mode) {
+  return mode == JacobianMode::Forward ? "forward" : "reverse";
+}
+
 napi_value jacobianOf(Call& call) {
   const std::vector<std::size_t> wrt = readPositions(call.env, call.arguments[0], "wrt");
   const JacobianMode mode = readMode(call.env, call.arguments[1]);
@@ -110,10 +115,49 @@ napi_value jacobianOf(Call& call) {
   const napi_env env = call.env;
   const napi_value result = makeObject(env);
   setField(env, result, "tape", wrapTape(*call.environment, std::move(found.tape)));
-  setField(env, result, "mode",
-           makeText(env, found.mode == JacobianMode::Forward ? "forward" : "reverse"));
+  setField(env, result, "mode", makeText(env, nameOf(found.mode)));
   setField(env, result, "forwardCost", makeNumber(env, found.forwardCost));
   setField(env, result, "reverseCost", makeNumber(env, found.reverseCost));
+  return result;
+}
+
+napi_value makeBlock(napi_env env, const Tape& tape, const JacobianBlock& block) {
+  const napi_value result = makeObject(env);
+  setField(env, result, "lanes", makeNumber(env, static_cast<double>(block.lanes)));
+  setField(env, result, "outputs", makeNumber(env, static_cast<double>(block.outputs)));
+  setField(env, result, "inputs", makeNumber(env, static_cast<double>(block.inputs)));
+  setField(env, result, "mode", makeText(env, nameOf(block.mode)));
+  setField(env, result, "forwardCost", makeNumber(env, block.forwardCost));
+  setField(env, result, "reverseCost", makeNumber(env, block.reverseCost));
+  if (block.denseBy != kNoNode) {
+    const Node& node = tape.node(block.denseBy);
+    setField(env, result, "operation", makeText(env, opName(node.op)));
+    setField(env, result, "node", makeNumber(env, node.origin));
+  }
+  return result;
+}
+
+napi_value sparseJacobianOf(Call& call) {
+  const napi_env env = call.env;
+  const std::vector<std::size_t> wrt = readPositions(env, call.arguments[0], "wrt");
+  const JacobianMode mode = readMode(env, call.arguments[1]);
+  const std::string format = readText(env, call.arguments[2], "format");
+  if (format != "csr" && format != "coo")
+    throw Error(ErrorCode::Argument, "format: expected \"csr\" or \"coo\"");
+  const TapePtr tape = tapeOf(call);
+  checkWrt(*tape, wrt);
+  BlockJacobian found =
+      blockJacobian(tape, wrt, {mode, format == "csr" ? SparseFormat::Csr : SparseFormat::Coo});
+  const napi_value blocks = makeArray(env, found.blocks.size());
+  for (std::size_t i = 0; i < found.blocks.size(); ++i)
+    setElement(env, blocks, i, makeBlock(env, *tape, found.blocks[i]));
+  const napi_value result = makeObject(env);
+  setField(env, result, "rows", makeNumber(env, static_cast<double>(found.pattern.rows)));
+  setField(env, result, "columns", makeNumber(env, static_cast<double>(found.pattern.columns)));
+  setField(env, result, "rowIndex", makeInt32s(env, found.pattern.rowIndex));
+  setField(env, result, "columnIndex", makeInt32s(env, found.pattern.columnIndex));
+  setField(env, result, "blocks", blocks);
+  setField(env, result, "tape", wrapTape(*call.environment, std::move(found.tape)));
   return result;
 }
 
@@ -168,17 +212,18 @@ napi_value wrapTape(Environment& environment, TapePtr tape) {
 }
 
 void defineTape(Environment& environment, napi_value) {
-  defineClass(
-      environment, Kind::Tape, "Tape",
-      {method<text>(environment, "toString"), method<dot>(environment, "toDot"),
-       method<size>(environment, "size"), method<bytes>(environment, "bytes"),
-       method<inputs>(environment, "inputs"), method<outputs>(environment, "outputs"),
-       method<derive<jvp>>(environment, "jvp"), method<derive<vjp>>(environment, "vjp"),
-       method<derive<valueAndGrad>>(environment, "valueAndGrad"),
-       method<derive<gradient>>(environment, "gradient"), method<map>(environment, "vmap"),
-       method<jacobianOf>(environment, "jacobian"), method<select>(environment, "selectOutputs"),
-       method<trace>(environment, "trace"), method<compileTape>(environment, "plan"),
-       method<dispose<Kind::Tape>>(environment, "dispose")});
+  defineClass(environment, Kind::Tape, "Tape",
+              {method<text>(environment, "toString"), method<dot>(environment, "toDot"),
+               method<size>(environment, "size"), method<bytes>(environment, "bytes"),
+               method<inputs>(environment, "inputs"), method<outputs>(environment, "outputs"),
+               method<derive<jvp>>(environment, "jvp"), method<derive<vjp>>(environment, "vjp"),
+               method<derive<valueAndGrad>>(environment, "valueAndGrad"),
+               method<derive<gradient>>(environment, "gradient"), method<map>(environment, "vmap"),
+               method<jacobianOf>(environment, "jacobian"),
+               method<sparseJacobianOf>(environment, "sparseJacobian"),
+               method<select>(environment, "selectOutputs"), method<trace>(environment, "trace"),
+               method<compileTape>(environment, "plan"),
+               method<dispose<Kind::Tape>>(environment, "dispose")});
 }
 
 }  // namespace adjoint::binding

@@ -222,13 +222,26 @@ napi_value makeNumbers(napi_env env, const std::vector<NodeId>& values) {
   return array;
 }
 
-napi_value makeFloat64s(napi_env env, const std::vector<double>& values) {
+namespace {
+
+template <class T>
+napi_value makeTypedArray(napi_env env, const std::vector<T>& values, napi_typedarray_type type) {
   void* data = nullptr;
-  const napi_value buffer = makeArrayBuffer(env, values.size() * sizeof(double), &data);
-  if (!values.empty()) std::memcpy(data, values.data(), values.size() * sizeof(double));
+  const napi_value buffer = makeArrayBuffer(env, values.size() * sizeof(T), &data);
+  if (!values.empty()) std::memcpy(data, values.data(), values.size() * sizeof(T));
   napi_value array = nullptr;
-  check(env, napi_create_typedarray(env, napi_float64_array, values.size(), buffer, 0, &array));
+  check(env, napi_create_typedarray(env, type, values.size(), buffer, 0, &array));
   return array;
+}
+
+}  // namespace
+
+napi_value makeFloat64s(napi_env env, const std::vector<double>& values) {
+  return makeTypedArray(env, values, napi_float64_array);
+}
+
+napi_value makeInt32s(napi_env env, const std::vector<std::int32_t>& values) {
+  return makeTypedArray(env, values, napi_int32_array);
 }
 
 napi_value makeObject(napi_env env) {

@@ -44,6 +44,7 @@ napi_value makeText(napi_env env, const std::string& text);
 napi_value makeShape(napi_env env, const Shape& shape);
 napi_value makeNumbers(napi_env env, const std::vector<NodeId>& values);
 napi_value makeFloat64s(napi_env env, const std::vector<double>& values);
+napi_value makeInt32s(napi_env env, const std::vector<std::int32_t>& values);
 napi_value makeObject(napi_env env);
 napi_value makeArray(napi_env env, std::size_t length);
 void setField(napi_env env, napi_value object, const char* name, napi_value value);

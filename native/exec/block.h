@@ -130,6 +130,8 @@ struct BlockProgram {
   std::vector<std::uint32_t> segmentNumbers;  ///< in the module
   std::vector<CodeFunction> segments;
   std::vector<Number> numbers;
+  std::vector<std::uint32_t> pointed;  ///< numbers in memory that have a slot
+  std::vector<std::uint32_t> celled;   ///< the others that have one
   std::vector<Pattern> patterns;
   std::vector<std::uint32_t> walked;  ///< patterns whose loop indices each block needs
   std::vector<Place> places;
@@ -137,13 +139,22 @@ struct BlockProgram {
   std::vector<Periodic> periodics;
   std::vector<Walk> walks;
   std::vector<Window> windows;
+  std::vector<std::int64_t> cuts;  ///< points where a block ends, so that few are partly in windows
   std::vector<Gather> gathers;
   std::vector<Reduction> reductions;
 
   // Scratch offsets, in doubles.
   std::int64_t slotTable = 0, patternStates = 0, registerFile = 0, cellFile = 0;
-  std::int64_t spills = 0;  ///< of segments; the slot past the others
+  std::int64_t spills = 0;  ///< of segments
   std::int64_t scratch = 0;
+
+  // Slots past the others, for segments: spilled values, cells, and each Base, where its numbers
+  // are and where the current block's lanes are.
+  std::uint32_t spillSlot() const { return slots; }
+  std::uint32_t cellSlot() const { return slots + 1; }
+  std::uint32_t numberSlot(Base base) const { return slots + 2 + static_cast<std::uint32_t>(base); }
+  std::uint32_t laneSlot(Base base) const { return slots + 5 + static_cast<std::uint32_t>(base); }
+  std::uint32_t allSlots() const { return slots + 8; }
 
   std::size_t bytes() const;
 };

@@ -532,7 +532,8 @@ class Compiler {
       for (Segment::Operation& o : segment.operations) {
         for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) {
           // Values that stay within the segment have numbers past all slots.
-          if (*slot < kNumber && *slot >= scratchRegisters) *slot += p.slots + 1 - scratchRegisters;
+          if (*slot < kNumber && *slot >= scratchRegisters)
+            *slot += p.allSlots() - scratchRegisters;
           resolve(*slot);
         }
       }
@@ -552,10 +553,12 @@ class Compiler {
     }
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
     alignRows();
+    placeCuts();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
     std::int64_t spills = 0;
     for (const Segment& segment : segments)
       spills = std::max(spills, addSegment(segment, firstNumber));
+    dropUnusedSlots(firstNumber);
 
     std::int64_t at = 0;
     const auto take = [&](std::int64_t doubles) {
@@ -563,7 +566,7 @@ class Compiler {
       at += roundUp(doubles, 8);
       return from;
     };
-    p.slotTable = take(p.slots + 1);
+    p.slotTable = take(p.allSlots());
     p.spills = take(spills);
     p.patternStates =
         take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
@@ -581,18 +584,64 @@ class Compiler {
 
   /// Doubles its spilled values need.
   std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber) {
+    using Kind = SlotPlace::Kind;
     const BlockProgram& p = *out_;
-    const auto kindOf = [&](std::uint32_t slot) {
-      if (slot < p.registers || slot >= p.slots) return SlotKind::Register;
-      if (slot < firstNumber) return SlotKind::Memory;
-      const bool inMemory =
-          p.numbers[slot - firstNumber].kind == BlockProgram::Number::Kind::Memory;
-      return inMemory ? SlotKind::Number : SlotKind::Lanes;
+    std::unordered_map<std::uint32_t, Place> streams;
+    for (const auto& stream : p.streams) streams.emplace(stream.slot, stream.place);
+    const auto placeOf = [&](std::uint32_t slot) -> SlotPlace {
+      constexpr std::int64_t kDouble = sizeof(double);
+      if (slot < p.registers) return {Kind::Lanes, {0, true, slot * p.padded * kDouble}};
+      if (slot < firstNumber) {
+        const auto stream = streams.find(slot);
+        if (stream == streams.end()) return {Kind::Lanes, {slot, true, 0}};
+        const auto [base, offset] = stream->second;
+        return {Kind::Lanes, {p.laneSlot(base), true, offset * kDouble}};
+      }
+      const std::uint32_t i = slot - firstNumber;
+      const auto& number = p.numbers[i];
+      if (number.kind == BlockProgram::Number::Kind::Constant)
+        return {Kind::Constant, {}, number.value};
+      if (number.kind == BlockProgram::Number::Kind::Cell)
+        return {Kind::Lanes, {p.cellSlot(), false, i * 8 * kDouble}};
+      return {Kind::Number,
+              {p.numberSlot(number.place.base), false, number.place.offset * kDouble}};
     };
-    Code code = codeOf(segment, kindOf, p.padded, p.slots);
+    Code code = codeOf(segment, placeOf, p.spillSlot());
     const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
     out_->segmentNumbers.push_back(jit_->add(std::move(code)));
     return spills;
+  }
+
+  /// Segments know where streams and numbers are; slots are for the other instructions.
+  void dropUnusedSlots(std::uint32_t firstNumber) {
+    BlockProgram& p = *out_;
+    std::vector<bool> isUsed(p.slots, false);
+    for (const auto* list : {&p.cells, &p.prologue, &p.body}) {
+      for (const BlockInstr& code : *list) {
+        if (code.kind == BlockKind::Segment) continue;
+        for (const std::uint32_t slot : {code.d, code.a, code.b, code.c})
+          if (slot < p.slots) isUsed[slot] = true;
+      }
+    }
+    std::erase_if(p.streams, [&](const auto& stream) { return !isUsed[stream.slot]; });
+    for (std::uint32_t i = 0; i < p.numbers.size(); ++i) {
+      using Kind = BlockProgram::Number::Kind;
+      const Kind kind = p.numbers[i].kind;
+      if (kind != Kind::Cell && !isUsed[firstNumber + i]) continue;
+      (kind == Kind::Memory ? p.pointed : p.celled).push_back(i);
+    }
+  }
+
+  /// Blocks that are partly in a window are copied: short ones.
+  void placeCuts() {
+    BlockProgram& p = *out_;
+    if (p.tile > 0 || p.windows.size() > kMaxCutWindows) return;
+    for (const auto& window : p.windows) {
+      for (const std::int64_t cut : {roundUp(window.lo, 16), window.hi / 16 * 16})
+        if (cut > 0 && cut < p.points) p.cuts.push_back(cut);
+    }
+    std::ranges::sort(p.cuts);
+    p.cuts.erase(std::ranges::unique(p.cuts).begin(), p.cuts.end());
   }
 
   /// Reduced rows that end where a block ends need no accumulators in memory.
@@ -607,6 +656,8 @@ class Compiler {
       return;
     }
   }
+
+  static constexpr std::size_t kMaxCutWindows = 8;
 
   static constexpr std::uint32_t kStream = 0x80000000u;
   static constexpr std::uint32_t kInvariant = 0x40000000u;

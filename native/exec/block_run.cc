@@ -37,18 +37,17 @@ class Runner {
     const BlockProgram& p = program_;
     for (std::uint32_t r = 0; r < p.registers; ++r)
       slots_[r] = context_.scratch + p.registerFile + r * p.padded;
-    slots_[p.slots] = context_.scratch + p.spills;
-    double** number = slots_ + p.slots - p.numbers.size();
-    double* cell = context_.scratch + p.cellFile;
-    for (const auto& from : p.numbers) {
-      if (from.kind == BlockProgram::Number::Kind::Memory) {
-        *number = context_.at(from.place.base, from.place.offset);
-      } else {
-        *number = cell;
-        if (from.kind == BlockProgram::Number::Kind::Constant) splat(cell, from.value, 8);
-      }
-      ++number;
-      cell += 8;
+    slots_[p.spillSlot()] = context_.scratch + p.spills;
+    slots_[p.cellSlot()] = context_.scratch + p.cellFile;
+    for (const Base base : {Base::Io, Base::Temp, Base::Constant})
+      slots_[p.numberSlot(base)] = context_.at(base, 0);
+    double** const numberSlots = slots_ + p.slots - p.numbers.size();
+    for (const std::uint32_t i : p.pointed)
+      numberSlots[i] = context_.at(p.numbers[i].place.base, p.numbers[i].place.offset);
+    for (const std::uint32_t i : p.celled) {
+      numberSlots[i] = slots_[p.cellSlot()] + std::int64_t{i} * 8;
+      if (p.numbers[i].kind == BlockProgram::Number::Kind::Constant)
+        splat(numberSlots[i], p.numbers[i].value, 8);
     }
     for (const auto& periodic : p.periodics) {
       double* table = context_.scratch + periodic.table;
@@ -82,8 +81,13 @@ class Runner {
   /// Points from .. to of the flattened nest, a multiple of the block apart: what a thread may
   /// take.
   bool range(std::int64_t from, std::int64_t to) {
-    for (std::int64_t p = from; p < to; p += program_.lanes) {
-      if (!block(p, std::min(program_.lanes, to - p))) return false;
+    auto cut = program_.cuts.begin();
+    for (std::int64_t p = from; p < to;) {
+      std::int64_t end = std::min(p + program_.lanes, to);
+      while (cut != program_.cuts.end() && *cut <= p) ++cut;
+      if (cut != program_.cuts.end()) end = std::min(end, *cut);
+      if (!block(p, end - p)) return false;
+      p = end;
     }
     return true;
   }
@@ -109,6 +113,8 @@ class Runner {
     if ((++blocks_ & 63) == 0 && stopped(context_)) return false;
     p_ = p;
     n_ = n;
+    for (const Base base : {Base::Io, Base::Temp, Base::Constant})
+      slots_[program_.laneSlot(base)] = context_.at(base, p);
     for (const auto& stream : program_.streams)
       slots_[stream.slot] = context_.at(stream.place.base, stream.place.offset + p);
     for (const auto& periodic : program_.periodics)

@@ -4,8 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <vector>
 
+#include "exec/cost.h"
 #include "plan/plan.h"
 #include "tape/error.h"
 
@@ -47,6 +48,13 @@ class Executable {
   virtual const Plan& plan() const = 0;
   /// Runs of operations that are machine code.
   virtual std::size_t segments() const = 0;
+  /// Why nothing is machine code; null where that could be had.
+  virtual const char* obstacle() const = 0;
+  /// What every step costs.
+  virtual std::vector<StepCost> costs() const = 0;
+  /// Runs some times, on one thread, and gives the median seconds of every step and, as the last,
+  /// of a whole run.
+  virtual RunStatus measure(double* io, double* workspace, std::vector<double>& seconds) const = 0;
   virtual std::size_t bytes() const = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "exec/lanes.h"
 #include "exec/library.h"
 #include "exec/scalar.h"
+#include "exec/stopwatch.h"
 
 namespace adjoint::exec {
 namespace {
@@ -34,10 +35,10 @@ struct NoCode {};
 
 class Interpreter final : public Executable {
  public:
-  Interpreter(std::shared_ptr<const Plan> plan, bool isJit)
-      : plan_(std::move(plan)), isJit_(isJit) {
+  Interpreter(std::shared_ptr<const Plan> plan, const char* obstacle)
+      : plan_(std::move(plan)), obstacle_(obstacle) {
     JitBuilder builder;
-    if (isJit) jit_ = &builder;
+    if (obstacle_ == nullptr) jit_ = &builder;
     std::int64_t scratch = 0;
     for (const Step& step : plan_->steps) {
       std::visit([&](const auto& s) { scratch = std::max(scratch, prepare(s)); }, step);
@@ -79,14 +80,7 @@ class Interpreter final : public Executable {
 
   RunStatus run(double* io, double* workspace, RunControl* control) const noexcept override {
     RunStatus status;
-    RunContext context;
-    context.base[static_cast<int>(Base::Io)] = io;
-    context.base[static_cast<int>(Base::Temp)] = workspace;
-    context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
-    context.scratch = workspace + scratchAt_;
-    context.threadScratch = workspace + workspace_;
-    context.control = control;
-    context.status = &status;
+    const RunContext context = contextOf(io, workspace, control, status);
     for (const Prepared& step : steps_) {
       if (!runOne(step, context)) break;
       if (control != nullptr) {
@@ -97,7 +91,72 @@ class Interpreter final : public Executable {
     return status;
   }
 
+  const char* obstacle() const override {
+    for (const auto& loop : loops_) {
+      if (const char* found = loop->body().obstacle()) return found;
+    }
+    return obstacle_;
+  }
+
+  std::vector<StepCost> costs() const override {
+    std::vector<StepCost> costs;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const Prepared& prepared = steps_[i];
+      std::vector<StepCost> body;
+      if (prepared.kind == Prepared::Kind::Lanes)
+        body = static_cast<const LaneProgram*>(prepared.step)->body().costs();
+      costs.push_back(costOf(*plan_, plan_->steps[i], whoComputes(prepared), body));
+    }
+    return costs;
+  }
+
+  RunStatus measure(double* io, double* workspace, std::vector<double>& seconds) const override {
+    RunStatus status;
+    const RunContext context = contextOf(io, workspace, nullptr, status);
+    Stopwatch stopwatch(steps_.size());
+    do {
+      stopwatch.begin();
+      for (const Prepared& step : steps_) {
+        if (!runOne(step, context)) return status;
+        stopwatch.stepDone();
+      }
+      if (!stopwatch.timeRuns([&] { return run(io, workspace, nullptr).ok; })) return status;
+    } while (stopwatch.goesOn());
+    seconds = stopwatch.medians();
+    return status;
+  }
+
  private:
+  RunContext contextOf(double* io, double* workspace, RunControl* control,
+                       RunStatus& status) const {
+    RunContext context;
+    context.base[static_cast<int>(Base::Io)] = io;
+    context.base[static_cast<int>(Base::Temp)] = workspace;
+    context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
+    context.scratch = workspace + scratchAt_;
+    context.threadScratch = workspace + workspace_;
+    context.control = control;
+    context.status = &status;
+    return context;
+  }
+
+  static StepCost::By whoComputes(const Prepared& prepared) {
+    switch (prepared.kind) {
+      case Prepared::Kind::Code:
+        return StepCost::By::MachineCode;
+      case Prepared::Kind::Scalar:
+        return StepCost::By::Interpreter;
+      case Prepared::Kind::Block:
+        return static_cast<const BlockProgram*>(prepared.step)->segments.empty()
+                   ? StepCost::By::Interpreter
+                   : StepCost::By::MachineCode;
+      case Prepared::Kind::Lanes:  // or as its body is
+        return StepCost::By::Interpreter;
+      default:
+        return StepCost::By::Library;
+    }
+  }
+
   std::int64_t prepare(const Kernel& kernel) {
     if (kernel.points() == 1) {
       if (Code code; jit_ != nullptr && compileScalar(*plan_, kernel, code)) {
@@ -133,7 +192,8 @@ class Interpreter final : public Executable {
   }
 
   std::int64_t prepare(const LaneStep& step) {
-    auto body = isJit_ ? adjoint::makeExecutable(step.plan) : makeInterpreter(step.plan);
+    auto body = obstacle_ == nullptr ? adjoint::makeExecutable(step.plan)
+                                     : std::make_shared<Interpreter>(step.plan, obstacle_);
     loops_.push_back(std::make_unique<LaneProgram>(*plan_, step, std::move(body)));
     steps_.push_back({Prepared::Kind::Lanes, loops_.back().get()});
     return loops_.back()->scratch();
@@ -172,7 +232,7 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;
-  const bool isJit_;
+  const char* const obstacle_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;
@@ -199,17 +259,19 @@ bool stopped(const RunContext& context) {
 namespace adjoint {
 
 std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> plan) {
-  return std::make_shared<exec::Interpreter>(std::move(plan), false);
+  return std::make_shared<exec::Interpreter>(std::move(plan), "the interpreter was asked for");
 }
 
 std::shared_ptr<const Executable> makeExecutable(std::shared_ptr<const Plan> plan) {
-  if (exec::JitBuilder::isAvailable()) {
+  const char* obstacle = exec::JitBuilder::obstacle();
+  if (obstacle == nullptr) {
     try {
-      return std::make_shared<exec::Interpreter>(plan, true);
+      return std::make_shared<exec::Interpreter>(plan, nullptr);
     } catch (const exec::NoCode&) {
+      obstacle = "machine code could not be made executable";
     }
   }
-  return makeInterpreter(std::move(plan));
+  return std::make_shared<exec::Interpreter>(std::move(plan), obstacle);
 }
 
 }  // namespace adjoint

@@ -57,15 +57,16 @@ JitModule::JitModule(void* pages, std::size_t bytes, std::vector<std::size_t> en
 
 JitModule::~JitModule() { munmap(pages_, bytes_); }
 
-bool JitBuilder::isAvailable() {
-  if (chosenInstructionSet() == InstructionSet::None) return false;
-  static const bool isPossible = [] {
+const char* JitBuilder::obstacle() {
+  if (instructionSets().empty()) return "this build has no code generator for this processor";
+  static const char* const never = []() -> const char* {
     void* pages = makeExecutable(std::string(1, '\0'));
-    if (pages == nullptr) return false;
+    if (pages == nullptr) return "the system lets no memory be made executable";
     munmap(pages, roundToPages(1));
-    return true;
+    return nullptr;
   }();
-  return isPossible;
+  if (never != nullptr) return never;
+  return chosenInstructionSet() == InstructionSet::None ? "ADJOINT_JIT is off" : nullptr;
 }
 
 std::uint32_t JitBuilder::add(Code code) {

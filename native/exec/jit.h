@@ -33,9 +33,11 @@ class JitModule {
 /// Collects the code of a plan. Equal plans share one module, which goes with the last of them.
 class JitBuilder {
  public:
-  /// Whether there is a code generator for this processor, the machine lets pages be made
-  /// executable, and the environment variable ADJOINT_JIT is not "off".
-  static bool isAvailable();
+  /// Why there can be no code: no code generator for this processor, a system that lets no pages be
+  /// made executable, or the environment variable ADJOINT_JIT, which is "off". Null where there
+  /// can.
+  static const char* obstacle();
+  static bool isAvailable() { return obstacle() == nullptr; }
 
   explicit JitBuilder(InstructionSet set = chosenInstructionSet()) : set_(set) {}
 

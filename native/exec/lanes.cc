@@ -13,7 +13,9 @@ namespace {
 /// Lanes that a thread takes at a time where no sum says otherwise.
 constexpr std::int64_t kChunkLanes = 1024;
 
-bool isReduction(const LaneStep::Port& port) { return port.kind == LaneStep::Port::Kind::Reduce; }
+using Kind = LaneStep::Port::Kind;
+
+bool isReduction(const LaneStep::Port& port) { return port.kind == Kind::Reduce; }
 
 }  // namespace
 
@@ -34,6 +36,10 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
     port.outside = outside;
     const Buffer& buffer = plan.buffers[outside.buffer];
     port.place = {buffer.base, buffer.offset};
+    if (outside.kind == Kind::Gathered) {
+      const Buffer& indices = plan.buffers[outside.indices];
+      port.indices = {indices.base, indices.offset};
+    }
     port.offset = inner.buffers[inside.buffer].offset;
     port.rows = outside.outer * outside.inner;
     if (isReduction(outside)) {
@@ -48,14 +54,19 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
     outputs_.push_back(makePort(step.outputs[i], inner.outputs[i]));
   turned_ = takeFrom(perThread_, widest * block_);
 
-  // A chunk has whole blocks, and whole chunks of every sum (docs/design/0003).
-  chunkLanes_ = roundUp(kChunkLanes, block_);
+  // A chunk has whole chunks of every sum (docs/design/0003); its last block may be a part of one.
+  chunkLanes_ = kChunkLanes;
+  bool hasSums = false;
   for (const Port& port : outputs_) {
-    if (!isReduction(port.outside)) continue;
+    if (port.outside.kind == Kind::Mapped) continue;
+    hasSums = true;
     const std::int64_t terms = std::max<std::int64_t>(1, port.outside.terms);
     chunkLanes_ = std::lcm(chunkLanes_, kSumChunk / std::gcd(kSumChunk, terms));
   }
+  if (!hasSums) chunkLanes_ = roundUp(chunkLanes_, block_);
   chunks_ = (lanes_ + chunkLanes_ - 1) / chunkLanes_;
+  parts_ = (lanes_ + kSumChunk - 1) / kSumChunk;
+  placeProducts();
 
   for (Port& port : outputs_) {
     if (!isReduction(port.outside)) continue;
@@ -70,6 +81,23 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
   first_ = takeFrom(scratch_, perThread_);
 }
 
+void LaneProgram::placeProducts() {
+  const auto takeFrom = [](std::int64_t& at, std::int64_t doubles) {
+    const std::int64_t from = at;
+    at += roundUp(doubles, 8);
+    return from;
+  };
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    Port& port = outputs_[i];
+    if (port.outside.kind != Kind::Left) continue;
+    port.product = {port.outside.outer, port.outside.inner, outputs_[i + 1].outside.inner, block_};
+    if (!port.outside.needed.empty()) port.product.needed = port.outside.needed.data();
+    if (block_ < kProductChain) port.chain = takeFrom(perThread_, port.productSize());
+    if (parts_ > 1) port.table = takeFrom(scratch_, parts_ * port.productSize());
+    if (packed_ == 0) packed_ = takeFrom(perThread_, outerProductScratch());
+  }
+}
+
 /// One chunk of a sum, or the sum of all chunks' results.
 ReduceShape LaneProgram::shapeOf(const Port& port, std::int64_t terms) const {
   ReduceShape shape;
@@ -82,32 +110,47 @@ ReduceShape LaneProgram::shapeOf(const Port& port, std::int64_t terms) const {
 
 void LaneProgram::share(const RunContext& context, double* own) const {
   for (const Port& port : inputs_) {
-    if (port.outside.kind == LaneStep::Port::Kind::Shared)
+    if (port.outside.kind == Kind::Shared)
       std::memcpy(own + io_ + port.offset, context.at(port.place.base, port.place.offset),
                   static_cast<std::size_t>(port.rows) * sizeof(double));
+  }
+}
+
+/// Lanes first .. first + n - 1 of an input.
+void LaneProgram::readPort(const RunContext& context, const Port& port, double* to,
+                           std::int64_t first, std::int64_t n) const {
+  const std::int64_t inner = port.outside.inner;
+  const double* from = context.at(port.place.base, port.place.offset);
+  if (port.outside.kind == Kind::Gathered) {
+    const double* indices = context.at(port.indices.base, port.indices.offset) + first;
+    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+      gatherRows(from, inner, indices, n, to, block_);
+      from += port.outside.rows * inner;
+      to += inner * block_;
+    }
+    return;
+  }
+  from += first * inner;
+  for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+    if (inner == 1) {
+      std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(double));
+    } else {
+      transpose(from, inner, n, inner, to, block_);
+    }
+    from += lanes_ * inner;
+    to += inner * block_;
   }
 }
 
 void LaneProgram::readBlock(const RunContext& context, double* own, std::int64_t first,
                             std::int64_t n) const {
   for (const Port& port : inputs_) {
-    if (port.outside.kind == LaneStep::Port::Kind::Shared) continue;
-    const std::int64_t inner = port.outside.inner;
-    const double* from = context.at(port.place.base, port.place.offset) + first * inner;
+    if (port.outside.kind == Kind::Shared) continue;
     double* to = own + io_ + port.offset;
-    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
-      if (inner == 1) {
-        std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(double));
-      } else {
-        transpose(from, inner, n, inner, to, block_);
-      }
-      from += lanes_ * inner;
-      to += inner * block_;
-    }
-    if (n == block_) continue;
+    readPort(context, port, to, first, n);
     // The last block repeats its last lane.
-    for (std::int64_t row = 0; row < port.rows; ++row) {
-      double* at = own + io_ + port.offset + row * block_;
+    for (std::int64_t row = 0; n < block_ && row < port.rows; ++row) {
+      double* at = to + row * block_;
       std::fill(at + n, at + block_, at[n - 1]);
     }
   }
@@ -115,9 +158,15 @@ void LaneProgram::readBlock(const RunContext& context, double* own, std::int64_t
 
 void LaneProgram::writeBlock(const RunContext& context, double* own, std::int64_t first,
                              std::int64_t n) const {
-  for (const Port& port : outputs_) {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Port& port = outputs_[i];
     const std::int64_t inner = port.outside.inner;
     const double* from = own + io_ + port.offset;
+    if (port.outside.kind == Kind::Right) continue;
+    if (port.outside.kind == Kind::Left) {
+      multiply(port, context, own, from, own + io_ + outputs_[i + 1].offset, first, n);
+      continue;
+    }
     if (isReduction(port.outside)) {
       if (port.rows == 0) continue;
       if (port.rows > 1) {
@@ -164,6 +213,20 @@ void LaneProgram::feed(const Port& port, const RunContext& context, double* own,
   }
 }
 
+/// Lanes first .. first + n - 1 of a product: a part of one chain (docs/design/0003).
+void LaneProgram::multiply(const Port& port, const RunContext& context, double* own,
+                           const double* a, const double* b, std::int64_t first,
+                           std::int64_t n) const {
+  double* sum = parts_ > 1 ? context.scratch + port.table + first / kSumChunk * port.productSize()
+                           : context.at(port.place.base, port.place.offset);
+  double* chain = own + port.chain;
+  const bool isBegun = first % kProductChain != 0;
+  const bool isWhole = (first + n) % kProductChain == 0 || first + n == lanes_;
+  const bool adds = isWhole && first % kSumChunk >= kProductChain;
+  addOuterProducts(port.product, n, a, b, isBegun ? chain : nullptr, isWhole ? sum : chain, adds,
+                   own + packed_);
+}
+
 bool LaneProgram::runChunk(const RunContext& context, double* own, std::int64_t chunk) const {
   if (stopped(context)) return false;
   const std::int64_t end = std::min(lanes_, (chunk + 1) * chunkLanes_);
@@ -180,9 +243,19 @@ bool LaneProgram::runChunk(const RunContext& context, double* own, std::int64_t 
   return true;
 }
 
-/// The chunks' results are the terms of a last reduction.
+/// The chunks' results are the terms of a last reduction; those of products are added in order.
 void LaneProgram::finish(const RunContext& context) const {
   for (const Port& port : outputs_) {
+    if (port.outside.kind == Kind::Left && parts_ > 1) {
+      double* to = context.at(port.place.base, port.place.offset);
+      const double* part = context.scratch + port.table;
+      const std::int64_t size = port.productSize();
+      std::copy_n(part, size, to);
+      for (std::int64_t k = 1; k < parts_; ++k) {
+        part += size;
+        for (std::int64_t i = 0; i < size; ++i) to[i] += part[i];
+      }
+    }
     if (!isReduction(port.outside)) continue;
     const std::int64_t inner = port.outside.inner;
     const std::int64_t terms = lanes_ * port.outside.terms;

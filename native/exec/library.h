@@ -12,6 +12,18 @@ namespace adjoint::exec {
 std::int64_t matMulScratch(const MatMulStep& step);
 bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept;
 
+/// A part of a product of matrices that contracts over lanes: a [batch, m, lanes] and b [batch, n,
+/// lanes], rows of lanes `stride` apart, c [batch, m, n].
+struct OuterProducts {
+  std::int64_t batch = 1, m = 0, n = 0, stride = 0;
+  const Span* needed = nullptr;  ///< by row of c, what is read; the rest may be left as it is
+};
+std::int64_t outerProductScratch();
+/// c = start + the sum over lanes of the outer products, of one chain; plus what c is where `adds`.
+/// `start` null: zeros.
+void addOuterProducts(const OuterProducts& shape, std::int64_t lanes, const double* a,
+                      const double* b, const double* start, double* c, bool adds, double* scratch);
+
 bool runRecurrence(const Plan& plan, const RecurrenceStep& step,
                    const RunContext& context) noexcept;
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "exec/pattern.h"
+#include "ops/order.h"
 #include "plan/kernel.h"
-#include "plan/order.h"
 
 namespace adjoint::exec {
 

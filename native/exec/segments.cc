@@ -192,23 +192,22 @@ Kernel groupOperations(const Kernel& kernel) {
   return result;
 }
 
-Code codeOf(const Segment& segment, const std::function<SlotKind(std::uint32_t)>& kindOf,
-            std::int64_t padded, std::uint32_t spillSlot) {
+Code codeOf(const Segment& segment, const std::function<SlotPlace(std::uint32_t)>& placeOf,
+            std::uint32_t spillSlot) {
   Code code;
   code.spillSlot = spillSlot;
   CodeWriter writer(code);
   Lowering lowering(writer);
   std::unordered_map<std::uint32_t, Lowering::Value> values;
-  const auto place = [&](std::uint32_t slot) -> MemoryOperand {
-    const SlotKind kind = kindOf(slot);
-    if (kind == SlotKind::Register) return {0, true, slot * padded * 8};
-    return {slot, kind == SlotKind::Memory, 0};
+  const auto read = [&](const SlotPlace& place) {
+    if (place.kind == SlotPlace::Kind::Constant) return writer.constant(place.value);
+    const bool isNumber = place.kind == SlotPlace::Kind::Number;
+    return writer.read(isNumber ? Micro::Broadcast : Micro::Load, place.at);
   };
   const auto value = [&](std::uint32_t slot) -> Lowering::Value& {
     Lowering::Value& v = values[slot];
     if (v.number == Lowering::Value::kNone && v.mask == Lowering::Value::kNone)
-      v.number = writer.read(kindOf(slot) == SlotKind::Number ? Micro::Broadcast : Micro::Load,
-                             place(slot));
+      v.number = read(placeOf(slot));
     return v;
   };
   for (const Segment::Operation& o : segment.operations) {
@@ -219,7 +218,7 @@ Code codeOf(const Segment& segment, const std::function<SlotKind(std::uint32_t)>
     Lowering::Value result;
     if (!lowering.lower(o.op, a, b, c, result))
       throw Error(ErrorCode::Native, "a segment with an operation that is called");
-    if (o.isStored) writer.store(place(o.d), lowering.number(result));
+    if (o.isStored) writer.store(placeOf(o.d).at, lowering.number(result));
     values[o.d] = result;
   }
   return code;

@@ -10,11 +10,14 @@
 namespace adjoint::exec {
 
 /// What a slot of a block program is to generated code.
-enum class SlotKind : std::uint8_t {
-  Register,  ///< lanes in the register file, at a fixed distance from slot 0
-  Memory,    ///< lanes somewhere in memory
-  Lanes,     ///< one number, in eight lanes
-  Number,    ///< one number, once in memory
+struct SlotPlace {
+  enum class Kind : std::uint8_t {
+    Lanes,     ///< vectors at `at`
+    Number,    ///< one number, once at `at`
+    Constant,  ///< `value`
+  } kind = Kind::Lanes;
+  MemoryOperand at;
+  double value = 0;
 };
 
 /// Operations in a row over the lanes of a block, without data movement between them.
@@ -31,9 +34,10 @@ struct Segment {
 /// that operations form long runs.
 Kernel groupOperations(const Kernel& kernel);
 
-/// The segment as instructions. `kindOf` says what a slot is; registers are `padded` doubles apart.
-Code codeOf(const Segment& segment, const std::function<SlotKind(std::uint32_t)>& kindOf,
-            std::int64_t padded, std::uint32_t spillSlot);
+/// The segment as instructions. `placeOf` says what a slot is that is read before it is written, or
+/// stored.
+Code codeOf(const Segment& segment, const std::function<SlotPlace(std::uint32_t)>& placeOf,
+            std::uint32_t spillSlot);
 
 /// Takes the operations out of a program's body, one instruction of kind Segment for each run of
 /// them. Slots are registers below `firstOther`. Registers that only segments use are taken out of

@@ -27,7 +27,10 @@ void visitBuffers(const Step& step, Visit visit) {
     visit(scatter->updates);
     visit(scatter->out);
   } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
-    for (const LaneStep::Port& port : loop->inputs) visit(port.buffer);
+    for (const LaneStep::Port& port : loop->inputs) {
+      visit(port.buffer);
+      if (port.kind == LaneStep::Port::Kind::Gathered) visit(port.indices);
+    }
     for (const LaneStep::Port& port : loop->outputs) visit(port.buffer);
   }
 }

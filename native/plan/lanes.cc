@@ -4,11 +4,12 @@
 #include <map>
 
 #include "ops/build.h"
+#include "ops/order.h"
 #include "ops/row.h"
-#include "plan/lane_axes.h"
-#include "plan/lane_body.h"
 #include "plan/view.h"
 #include "transform/copy.h"
+#include "transform/lane_axes.h"
+#include "transform/lane_body.h"
 
 namespace adjoint {
 
@@ -25,6 +26,11 @@ constexpr std::size_t kMaxLoops = 32;
 constexpr std::size_t kMaxCandidates = 4;
 /// Joined values that make a loop worthwhile like a reduction does.
 constexpr std::size_t kManyPieces = 4;
+
+/// Elements of a product of matrices that is computed by a loop: its result is read and written
+/// once a block of lanes, and kept once a chunk.
+constexpr std::int64_t kMaxProduct = std::int64_t{1} << 18;
+constexpr std::int64_t kMaxProductSums = std::int64_t{1} << 22;
 
 bool isReduction(Op op) { return op == Op::Sum || op == Op::ReduceMax || op == Op::ReduceMin; }
 
@@ -60,7 +66,7 @@ class Region {
  private:
   enum class Kind : std::uint8_t {
     Outside,  ///< computed once, before or after a loop
-    Both,     ///< data movement of what is outside: wherever it is wanted
+    Both,     ///< data movement of what is outside, gathers included: wherever it is wanted
     Lane,     ///< computed lane by lane
     Reduced,  ///< a reduction over lanes, at the end of a loop
   };
@@ -72,10 +78,14 @@ class Region {
       const Node& node = tape_.node(id);
       if (isLeaf(node)) continue;
       if (axis_[id] < 0) {
-        if (isReduction(opOf(node)) && isReducible(node)) kind_[id] = Kind::Reduced;
+        if (isReducible(node) || isContraction(id)) kind_[id] = Kind::Reduced;
         continue;
       }
-      if (canFail(tape_, node) || opOf(node) == Op::Gather) continue;
+      if (canFail(tape_, node)) continue;
+      if (opOf(node) == Op::Gather) {
+        if (isRowsByLane(id)) kind_[id] = Kind::Both;
+        continue;
+      }
       bool isParallel = true, isMoved = movesData(opOf(node));
       const auto operands = tape_.operands(node);
       for (std::size_t k = 0; k < operands.size(); ++k) {
@@ -87,18 +97,38 @@ class Region {
     }
   }
 
+  /// One index a lane into an axis of a value that is not computed in lanes.
+  bool isRowsByLane(NodeId id) const {
+    const Node& node = tape_.node(id);
+    return opOf(node) == Op::Gather && tape_.shape(node.operand[1]).size() == 1 &&
+           tape_.attrs(node)[0] == axis_[id] && axis_[node.operand[0]] < 0;
+  }
+
   /// A reduction over lanes whose terms come lane after lane.
   bool isReducible(const Node& node) const {
+    if (!isReduction(opOf(node))) return false;
     const NodeId operand = node.operand[0];
     return axis_[operand] >= 0 && isLane(operand) && tape_.attrs(node)[0] == axis_[operand];
+  }
+
+  /// A product of matrices that contracts over lanes, and whose result stays in a cache.
+  bool isContraction(NodeId id) const {
+    const Node& node = tape_.node(id);
+    if (opOf(node) != Op::BatchMatMul) return false;
+    const auto rank = static_cast<int>(tape_.shape(id).size());
+    const NodeId a = node.operand[0], b = node.operand[1];
+    const std::int64_t chunks = (lanes_ + kSumChunk - 1) / kSumChunk;
+    return axis_[a] == rank - 1 && axis_[b] == rank - 2 && (isLane(a) || isLane(b)) &&
+           tape_.count(id) <= kMaxProduct && tape_.count(id) * chunks <= kMaxProductSums;
   }
 
   /// There are values of several elements a lane, and more than one loop over them.
   bool isWorthwhile() const {
     std::int64_t loops = 0, elements = 0;
     for (NodeId id = 0; id < tape_.size(); ++id) {
-      if (!isLane(id)) continue;
       const Node& node = tape_.node(id);
+      if (kind_[id] == Kind::Reduced && opOf(node) == Op::BatchMatMul) ++loops;
+      if (!isLane(id)) continue;
       const std::int64_t count = tape_.count(id) / lanes_;
       elements += count;
       if (movesData(opOf(node))) continue;
@@ -211,6 +241,10 @@ bool Region::buildLoop(std::uint32_t stage) {
       const Node& node = tape_.node(top);
       if (node.op == tapeop::kConstant) {
         body.constant(top);
+      } else if (isRowsByLane(top)) {
+        body.input(top, "x" + std::to_string(attributes.inputs.size()));
+        for (const NodeId operand : tape_.operands(node)) operands.push_back(outside(operand));
+        attributes.inputs.push_back({LaneInput::Gathered, axis_[top]});
       } else if (kind_[top] == Kind::Both) {
         const auto sources = tape_.operands(node);
         const auto missing = std::ranges::find_if(sources, [&](NodeId o) { return !body.has(o); });
@@ -220,9 +254,11 @@ bool Region::buildLoop(std::uint32_t stage) {
         }
         body.operation(top);
       } else {
-        body.input(top, "x" + std::to_string(operands.size()));
+        body.input(top, "x" + std::to_string(attributes.inputs.size()));
         operands.push_back(outside(top));
-        attributes.operandAxes.push_back(axis_[top]);
+        const bool isShared = axis_[top] < 0;
+        attributes.inputs.push_back({isShared ? LaneInput::Shared : LaneInput::Mapped,
+                                     isShared ? 0 : axis_[top]});
       }
       open.pop_back();
     }
@@ -241,6 +277,11 @@ bool Region::buildLoop(std::uint32_t stage) {
     if (isLane(id)) {
       body.operation(id);
       if (isWanted_[id]) give(id, body.at(id), LaneOutput::Mapped, axis_[id]);
+      continue;
+    }
+    if (opOf(node) == Op::BatchMatMul) {
+      give(id, body.at(node.operand[0]), LaneOutput::Left, 0);
+      give(kNoNode, body.at(node.operand[1]), LaneOutput::Right, 0);
       continue;
     }
     // Terms first, then what is kept.
@@ -268,13 +309,12 @@ bool Region::buildLoop(std::uint32_t stage) {
   auto rule = std::make_shared<CustomRule>();
   rule->name = "lanes";
   rule->primal = body.builder().finish(std::move(outputs));
-  std::vector<bool> isMapped;
-  for (const std::int64_t axis : attributes.operandAxes) isMapped.push_back(axis >= 0);
-  if (overLanes(rule->primal, 8, isMapped) == nullptr) return false;
+  if (overLanes(rule->primal, 8, attributes.isMapped()) == nullptr) return false;
   attributes.rule = builder_.addRule(rule);
   const NodeId loop =
       builder_.append(code(Op::Lanes), DType::F64, {}, operands, attributes.write());
   for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i] == kNoNode) continue;
     const auto position = static_cast<std::int64_t>(i);
     const Node& node = tape_.node(results[i]);
     builder_.setOrigin(node.origin == kNoNode ? results[i] : node.origin);
@@ -350,16 +390,27 @@ LaneAttributes LaneAttributes::read(const Tape& t, const Node& node) {
   LaneAttributes result;
   result.rule = static_cast<std::size_t>(attrs[0]);
   result.lanes = attrs[1];
-  const std::size_t n = t.operands(node).size();
-  result.operandAxes.assign(attrs.begin() + 2, attrs.begin() + 2 + static_cast<std::ptrdiff_t>(n));
-  for (std::size_t i = 2 + n; i < attrs.size(); i += 2)
+  const std::size_t outputs = 3 + 2 * static_cast<std::size_t>(attrs[2]);
+  for (std::size_t i = 3; i < outputs; i += 2)
+    result.inputs.push_back({static_cast<LaneInput>(attrs[i]), attrs[i + 1]});
+  for (std::size_t i = outputs; i < attrs.size(); i += 2)
     result.outputs.push_back({static_cast<LaneOutput>(attrs[i]), attrs[i + 1]});
   return result;
 }
 
+std::vector<bool> LaneAttributes::isMapped() const {
+  std::vector<bool> result;
+  for (const Input& input : inputs) result.push_back(input.kind != LaneInput::Shared);
+  return result;
+}
+
 std::vector<std::int64_t> LaneAttributes::write() const {
-  std::vector<std::int64_t> attrs = {static_cast<std::int64_t>(rule), lanes};
-  attrs.insert(attrs.end(), operandAxes.begin(), operandAxes.end());
+  std::vector<std::int64_t> attrs = {static_cast<std::int64_t>(rule), lanes,
+                                     static_cast<std::int64_t>(inputs.size())};
+  for (const Input& input : inputs) {
+    attrs.push_back(static_cast<std::int64_t>(input.kind));
+    attrs.push_back(input.axis);
+  }
   for (const Output& output : outputs) {
     attrs.push_back(static_cast<std::int64_t>(output.kind));
     attrs.push_back(output.axisOrTerms);

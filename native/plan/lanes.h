@@ -13,19 +13,35 @@ enum class LaneOutput : std::uint8_t {
   Sum,     ///< reduced over lanes and the first `terms` elements of each lane's value
   Max,
   Min,
+  Left,   ///< the sum over lanes of outer products of this, [batch.., m], with the next output
+  Right,  ///< the next output: [batch.., n]
 };
 
-/// Attributes of a `lanes` node, in this order: rule, lanes, the lane axis of every operand (-1:
-/// the same in every lane), then kind and axis (or terms) of every output.
+/// Where a body's input comes from.
+enum class LaneInput : std::uint8_t {
+  Shared,    ///< the same in every lane
+  Mapped,    ///< one for every index of an axis
+  Gathered,  ///< by lane an index of an axis, from a table that is the node's next operand
+};
+
+/// Attributes of a `lanes` node, in this order: rule, lanes, number of inputs, kind and axis of
+/// every input, then kind and axis (or terms) of every output.
 struct LaneAttributes {
   std::size_t rule = 0;
   std::int64_t lanes = 0;
-  std::vector<std::int64_t> operandAxes;
+  struct Input {
+    LaneInput kind = LaneInput::Shared;
+    std::int64_t axis = 0;
+  };
+  std::vector<Input> inputs;
   struct Output {
     LaneOutput kind = LaneOutput::Mapped;
     std::int64_t axisOrTerms = 0;
   };
   std::vector<Output> outputs;
+
+  /// By input of the body, whether lanes differ in it.
+  std::vector<bool> isMapped() const;
 
   static LaneAttributes read(const Tape& t, const Node& node);
   std::vector<std::int64_t> write() const;
@@ -34,8 +50,8 @@ struct LaneAttributes {
 /// Finds an index that many values share and that nothing mixes (points of a mixture, instances of
 /// a batch, the axis of a vmap), and moves everything done along it into `lanes` nodes: the body is
 /// a function of one lane. Their loops run over blocks of lanes that fit the caches, outermost
-/// around all of the body. What mixes lanes stays outside, before or after; sums over lanes are the
-/// loop's own. Gives the tape itself where there is nothing to gain.
+/// around all of the body. What mixes lanes stays outside, before or after; sums over lanes, and
+/// products that contract over them, are the loop's own. Gives the tape itself where there is nothing to gain.
 TapePtr formLanes(const TapePtr& t);
 
 /// The body of a `lanes` node over a block of lanes, which are the last axis of every mapped input

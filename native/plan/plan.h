@@ -27,6 +27,11 @@ struct StridedOperand {
   std::vector<std::int64_t> stride;
 };
 
+/// Columns first .. last - 1 of a row.
+struct Span {
+  std::int64_t first = 0, last = 0;
+};
+
 /// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j]: fused chains of 128 terms, their results added in
 /// order (docs/design/0003). Strides are (batch, row, column); a batch stride of 0 shares the
 /// operand. c is contiguous.
@@ -34,6 +39,8 @@ struct MatMulStep {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
   StridedOperand a, b;
   BufferId c = 0;
+  std::vector<Span> nonzero;  ///< by row of a, what is not known to be zeros; empty: all
+  std::vector<Span> needed;   ///< by row of c, what is read; empty: all
 };
 
 /// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the
@@ -71,15 +78,22 @@ struct LaneStep {
   /// An input or output of the plan, in its order.
   struct Port {
     enum class Kind : std::uint8_t {
-      Shared,  ///< input: the same in every lane
-      Mapped,  ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
-      Reduce,  ///< output: reduced over lanes and terms; [terms, inner, block] in the plan, [inner]
-               ///< here
+      Shared,    ///< input: the same in every lane
+      Mapped,    ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
+      Gathered,  ///< input: likewise, from [outer, rows, inner] by the row in `indices` of each lane
+      Reduce,    ///< output: reduced over lanes and terms; [terms, inner, block] in the plan,
+                 ///< [inner] here
+      Left,      ///< output: [outer, inner, block] in the plan, whose outer products with the next
+                 ///< port are summed over lanes into [outer, inner, inner of the next]
+      Right,     ///< the next port, of the same buffer
     } kind = Kind::Mapped;
     BufferId buffer = 0;
+    BufferId indices = 0;   ///< of Gathered
+    std::int64_t rows = 0;  ///< of Gathered
     std::int64_t outer = 1, inner = 1;
     std::int64_t terms = 1;
     ReduceOp op = ReduceOp::Sum;
+    std::vector<Span> needed;  ///< of Left: by row of the result, what is read; empty: all
   };
   std::shared_ptr<const Plan> plan;
   std::int64_t lanes = 0, block = 0;

@@ -1,6 +1,7 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 #include "plan/analysis.h"
@@ -10,6 +11,7 @@
 #include "plan/emit.h"
 #include "plan/lanes.h"
 #include "plan/scalarize.h"
+#include "plan/structure.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -35,12 +37,17 @@ bool isSmall(const Tape& t) {
   return hasTensors && scalarOperations(t, kFewOperations) >= 0;
 }
 
-LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes);
+/// Products of fewer multiplications have nothing to gain from what is known of their elements.
+constexpr std::int64_t kManyMultiplications = 4096;
+
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
+                      const std::vector<ElementSet>& inputZeros);
 
 class Planner : public BufferTable {
  public:
-  explicit Planner(TapePtr tape)
+  explicit Planner(TapePtr tape, std::vector<ElementSet> inputZeros = {})
       : tape_(*tape),
+        inputZeros_(std::move(inputZeros)),
         analysis_(tape_),
         plan_(std::make_shared<Plan>()),
         buffers_(tape_.size(), kNoNode),
@@ -266,16 +273,26 @@ class Planner : public BufferTable {
   Step lanes(NodeId id) {
     const Node& node = tape_.node(id);
     const LaneAttributes attributes = LaneAttributes::read(tape_, node);
-    LaneStep step = makeLaneStep(tape_.rule(attributes.rule).primal, attributes);
-    const auto operands = tape_.operands(node);
-    for (std::size_t k = 0; k < operands.size(); ++k) {
+    LaneStep step =
+        makeLaneStep(tape_.rule(attributes.rule).primal, attributes, sharedZeros(node, attributes));
+    auto operand = tape_.operands(node).begin();
+    for (const auto& [kind, axis] : attributes.inputs) {
+      const NodeId from = *operand++;
       LaneStep::Port port;
-      port.buffer = contiguousBufferOf(operands[k]);
-      const Around a = around(tape_.shape(operands[k]), attributes.operandAxes[k]);
-      const bool isShared = attributes.operandAxes[k] < 0;
-      port.kind = isShared ? LaneStep::Port::Kind::Shared : LaneStep::Port::Kind::Mapped;
-      port.outer = isShared ? 1 : a.outer;
-      port.inner = isShared ? tape_.count(operands[k]) : a.inner;
+      port.buffer = contiguousBufferOf(from);
+      if (kind == LaneInput::Shared) {
+        port.kind = LaneStep::Port::Kind::Shared;
+        port.inner = tape_.count(from);
+      } else {
+        const Around a = around(tape_.shape(from), axis);
+        port.outer = a.outer;
+        port.inner = a.inner;
+        if (kind == LaneInput::Gathered) {
+          port.kind = LaneStep::Port::Kind::Gathered;
+          port.rows = a.n;
+          port.indices = contiguousBufferOf(*operand++);
+        }
+      }
       step.inputs.push_back(port);
     }
     step.outputs.resize(attributes.outputs.size());
@@ -296,6 +313,9 @@ class Planner : public BufferTable {
         } else {
           port.inner = perLane;
         }
+      } else if (kind == LaneOutput::Left || kind == LaneOutput::Right) {
+        placeProduct(step, k, kind == LaneOutput::Left, items[k]);
+        continue;
       } else {
         port.kind = LaneStep::Port::Kind::Reduce;
         port.terms = axisOrTerms;
@@ -309,6 +329,44 @@ class Planner : public BufferTable {
       port.buffer = items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
     }
     return step;
+  }
+
+  const Structure& structure() {
+    if (structure_ == nullptr) structure_ = std::make_unique<Structure>(tape_, inputZeros_);
+    return *structure_;
+  }
+
+  /// Known zeros of what all lanes share.
+  std::vector<ElementSet> sharedZeros(const Node& node, const LaneAttributes& attributes) {
+    const Tape& body = *tape_.rule(attributes.rule).primal;
+    const bool hasProducts = std::ranges::any_of(
+        body.nodes(), [](const Node& inner) { return opOf(inner) == Op::BatchMatMul; });
+    std::vector<ElementSet> result;
+    if (!hasProducts) return result;
+    auto operand = tape_.operands(node).begin();
+    for (const auto& input : attributes.inputs) {
+      result.emplace_back();
+      if (input.kind == LaneInput::Shared) result.back() = structure().zeros(*operand);
+      operand += input.kind == LaneInput::Gathered ? 2 : 1;
+    }
+    return result;
+  }
+
+  /// One side of a product that contracts over lanes.
+  void placeProduct(LaneStep& step, std::size_t k, bool isLeft, NodeId item) {
+    LaneStep::Port& port = step.outputs[k];
+    const Shape& own = step.plan->outputs[k].shape;  // [batch.., m or n, block]
+    port.inner = own[own.size() - 2];
+    port.outer = elementCount(own) / (port.inner * step.block);
+    port.kind = isLeft ? LaneStep::Port::Kind::Left : LaneStep::Port::Kind::Right;
+    if (isLeft) {
+      const Shape& right = step.plan->outputs[k + 1].shape;
+      const std::int64_t elements = port.outer * port.inner * right[right.size() - 2];
+      port.buffer = item != kNoNode ? bufferOf(item) : addBuffer({Base::Temp, 0, elements});
+      if (item != kNoNode) port.needed = structure().neededSpans(item);
+    } else {
+      port.buffer = step.outputs[k - 1].buffer;
+    }
   }
 
   StridedOperand strided(NodeId operand) {
@@ -339,10 +397,18 @@ class Planner : public BufferTable {
     step.a = strided(node.operand[0]);
     step.b = strided(node.operand[1]);
     step.c = bufferOf(id);
+    if (step.m * step.n * step.k >= kManyMultiplications) {
+      // Rows of a step are rows of its operand.
+      const bool isOwn = step.batch == 1 || step.a.stride[0] != 0;
+      if (isOwn) step.nonzero = structure().nonzeroSpans(node.operand[0]);
+      step.needed = structure().neededSpans(id);
+    }
     return step;
   }
 
   const Tape& tape_;
+  const std::vector<ElementSet> inputZeros_;
+  std::unique_ptr<Structure> structure_;  ///< made when it is first asked
   Analysis analysis_;
   std::shared_ptr<Plan> plan_;
   std::vector<BufferId> buffers_;  // by node
@@ -359,14 +425,18 @@ class Planner : public BufferTable {
 
 /// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.
 constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;
-constexpr std::int64_t kMinBlock = 16, kMaxBlock = 128;
+/// Odd multiples of the least block: rows of lanes at distances that are multiples of large powers
+/// of two would share few sets of a cache.
+constexpr std::int64_t kMinBlock = 16, kMaxBlock = 112;
+/// A product that contracts over lanes reads and writes its result once a block.
+constexpr std::int64_t kMinProductBlock = 32;
 
 /// The loop without its ports: as many lanes a block as keep all values of the body near.
-LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
-  std::vector<bool> isMapped;
-  for (const std::int64_t axis : attributes.operandAxes) isMapped.push_back(axis >= 0);
+LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
+                      const std::vector<ElementSet>& inputZeros) {
+  const std::vector<bool> isMapped = attributes.isMapped();
   const auto planOf = [&](std::int64_t block) {
-    return Planner(overLanes(body, block, isMapped)).run();
+    return Planner(overLanes(body, block, isMapped), inputZeros).run();
   };
   LaneStep step;
   step.lanes = attributes.lanes;
@@ -375,8 +445,15 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes) {
   const std::int64_t perLane = (step.plan->ioDoubles + step.plan->tempDoubles) / kMinBlock + 1;
   const std::int64_t near = step.plan->tempDoubles == 0 ? kFirstLevel : kSecondLevel;
   const std::int64_t most = (step.lanes + kMinBlock - 1) / kMinBlock * kMinBlock;
-  const std::int64_t block =
+  std::int64_t block =
       std::min(most, std::clamp(near / perLane / kMinBlock * kMinBlock, kMinBlock, kMaxBlock));
+  if (block / kMinBlock % 2 == 0 && block < most) block -= kMinBlock;
+  const bool hasProducts = std::ranges::any_of(
+      attributes.outputs, [](const auto& output) { return output.kind == LaneOutput::Left; });
+  // Blocks are parts of a product's chains.
+  if (hasProducts)
+    block = static_cast<std::int64_t>(
+        std::bit_floor(static_cast<std::uint64_t>(std::max(block, kMinProductBlock))));
   if (block != step.block) {
     step.block = block;
     step.plan = planOf(block);

@@ -92,10 +92,14 @@ std::string stepText(const ScatterAddStep& s) {
 std::string stepText(const Kernel& kernel) { return kernel.toString(); }
 std::string stepText(const LaneStep& s) {
   std::string text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
-  for (const LaneStep::Port& port : s.inputs) text += " " + b(port.buffer);
+  for (const LaneStep::Port& port : s.inputs) {
+    text += " " + b(port.buffer);
+    if (port.kind == LaneStep::Port::Kind::Gathered) text += "[" + b(port.indices) + "]";
+  }
   text += " ->";
   for (const LaneStep::Port& port : s.outputs) {
     text += " " + b(port.buffer);
+    if (port.kind == LaneStep::Port::Kind::Left) text += " (product)";
     if (port.kind == LaneStep::Port::Kind::Reduce)
       text += port.op == ReduceOp::Sum ? " (sum)" : port.op == ReduceOp::Max ? " (max)" : " (min)";
   }

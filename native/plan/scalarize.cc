@@ -4,9 +4,9 @@
 #include <numeric>
 
 #include "ops/build.h"
+#include "ops/order.h"
 #include "ops/row.h"
 #include "plan/around.h"
-#include "plan/order.h"
 #include "plan/plan.h"
 
 namespace adjoint {
@@ -298,20 +298,8 @@ class Scalarizer {
 
   /// Terms in order, by rule 2 or 3 of docs/design/0003.
   NodeId reduce(Op op, const Elements& terms) {
-    const auto combine = [&](NodeId a, NodeId b) { return operate(op, DType::F64, {a, b}); };
-    const auto n = static_cast<std::int64_t>(terms.size());
-    if (n <= kSumLanes) {
-      NodeId result = terms[0];
-      for (std::size_t i = 1; i < terms.size(); ++i) result = combine(result, terms[i]);
-      return result;
-    }
-    Elements p(terms.begin(), terms.begin() + kSumLanes);
-    for (std::size_t i = kSumLanes; i < terms.size(); ++i)
-      p[i % kSumLanes] = combine(p[i % kSumLanes], terms[i]);
-    for (std::size_t half = kSumLanes / 2; half > 0; half /= 2) {
-      for (std::size_t j = 0; j < half; ++j) p[j] = combine(p[j], p[j + half]);
-    }
-    return p[0];
+    return combineInOrder(terms,
+                          [&](NodeId a, NodeId b) { return operate(op, DType::F64, {a, b}); });
   }
 
   void expandReduction(NodeId id, const Node& node) {

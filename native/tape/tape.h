@@ -61,6 +61,10 @@ struct CustomRule {
   std::shared_ptr<const Tape> primal;
   std::shared_ptr<const Tape> jvp;
   std::shared_ptr<const Tape> vjp;
+  /// Of a function mapped over lanes: that of one lane, and which inputs have the lanes as their
+  /// first axis. All outputs have.
+  std::shared_ptr<const CustomRule> each;
+  std::vector<bool> isMapped;
 };
 
 /// A finished function: nodes in topological order, immutable and shared between threads.

@@ -1,32 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "exec_reference.h"
-
-namespace {
-thread_local long allocations = 0;  // of this thread: others may be at work
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t n) {
-  ++allocations;
-  if (void* p = std::malloc(n == 0 ? 1 : n)) return p;
-  throw std::bad_alloc();
-}
-// The standard library's temporary buffers come this way, and leave by the same delete.
-[[gnu::noinline]] void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(n == 0 ? 1 : n);
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#include "test/support/allocations.h"
 
 namespace adjoint {
 namespace {
 
 using testing::Aligned;
+using testing::allocations;
 using testing::KernelMaker;
 using testing::PlanMaker;
 using testing::sameBits;
@@ -81,9 +62,9 @@ void compare(PlanMaker& maker, const Kernel& kernel) {
   for (std::size_t i = 0; i < ioSize; ++i) io[i] = expected[i] = 0.1 * static_cast<double>(i + 1);
   for (std::size_t i = 0; i < tempSize; ++i) work[i] = temp[i] = 1.5 - static_cast<double>(i);
   const RunStatus want = testing::referenceKernel(plan, kernel, expected.data(), temp.data());
-  const long before = allocations;
+  const long before = allocations();
   const RunStatus got = executable->run(io.data(), work.data(), nullptr);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
   ASSERT_EQ(got.ok, want.ok);
   if (!want.ok) {
     EXPECT_EQ(got.code, want.code);
@@ -160,26 +141,6 @@ TEST(ExecScalar, StoresAndLoadsOfOnePlaceKeepTheirOrder) {
   const auto c = k.load(k.access(x, none));
   k.store(k.access(x, none, 1), k.op(Op::Neg, c));
   compare(maker, k.k);
-}
-
-TEST(ExecScalar, BlocksAndLibraryStepsAllocateNothing) {
-  PlanMaker maker;
-  const std::int64_t n = 5000;
-  const BufferId x = maker.io(n), y = maker.io(n), s = maker.io(1), o = maker.io(n);
-  KernelMaker k;
-  k.k.extents = {n};
-  const auto e = k.op(Op::Exp, k.loadAll(x));
-  k.storeAll(y, e);
-  k.reduce(ReduceOp::Sum, k.access(s, {0}), 1, e);
-  IndexStep sort{IndexStep::Kind::ArgSort, 1, n, 1, x, o};
-  MatMulStep product{1, 50, 100, 50, {x, 0, {0, 50, 1}}, {y, 0, {0, 1, 50}}, o};
-  maker.plan->steps = {k.k, sort, product};
-  const auto executable = makeInterpreter(maker.plan);
-  Aligned io(static_cast<std::size_t>(maker.plan->ioDoubles), 0.5);
-  Aligned work(static_cast<std::size_t>(executable->workspaceDoubles()));
-  const long before = allocations;
-  EXPECT_TRUE(executable->run(io.data(), work.data(), nullptr).ok);
-  EXPECT_EQ(allocations, before);
 }
 
 }  // namespace

@@ -119,9 +119,16 @@ TEST(JitChoice, TheEnvironmentSwitchesItOff) {
   maker.plan->steps = {k.k};
   Setting setting;
   setting.set(nullptr);
-  EXPECT_EQ(makeExecutable(maker.plan)->segments(), JitBuilder::isAvailable() ? 1u : 0u);
+  const bool isPossible = JitBuilder::isAvailable();
+  EXPECT_EQ(makeExecutable(maker.plan)->segments(), isPossible ? 1u : 0u);
+  EXPECT_EQ(makeExecutable(maker.plan)->obstacle() == nullptr, isPossible);
   setting.set("off");
-  EXPECT_EQ(makeExecutable(maker.plan)->segments(), 0u);
+  const auto interpreted = makeExecutable(maker.plan);
+  EXPECT_EQ(interpreted->segments(), 0u);
+  ASSERT_NE(interpreted->obstacle(), nullptr);
+  if (isPossible) {
+    EXPECT_STREQ(interpreted->obstacle(), "ADJOINT_JIT is off");
+  }
 }
 
 TEST(JitChoice, TheEnvironmentNamesAnInstructionSet) {

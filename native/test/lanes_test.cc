@@ -155,6 +155,67 @@ TEST(Lanes, ProductsOfMatrices) {
   }
 }
 
+/// Rows that every lane picks from tables belong to the loop, and so do their derivatives.
+TEST(Lanes, GatheredRows) {
+  for (const std::int64_t n : {33, 100, 1000}) {
+    Builder builder;
+    const Expr cameras{&builder, builder.input("cameras", {7, 11})};
+    const Expr points{&builder, builder.input("points", {2, 50, 3})};
+    const auto pick = [&](std::int64_t rows, std::int64_t step) {
+      Values table;
+      for (std::int64_t i = 0; i < n; ++i) table.push_back(static_cast<double>(i * step % rows));
+      return Expr{&builder, builder.data(table, {n})};
+    };
+    const Expr camera = gather(cameras, pick(7, 3), 0);
+    const Expr point = gather(points, pick(50, 19), 1);
+    const auto of = [&](std::int64_t i) {
+      return reshape(sliceAxis(camera, 1, {i, 1, 1}), {n});
+    };
+    const Expr at = broadcastTo(reshape(sliceAxis(camera, 1, {3, 3, 1}), {1, n, 3}), {2, n, 3});
+    const Expr distance = sqrt(sum(square(point - at), {2}));
+    std::vector<Expr> rows;
+    for (std::int64_t i = 0; i < 6; ++i) rows.push_back(reshape(of(i) * sin(of(10 - i)), {n, 1}));
+    const TapePtr t = builder.finish(
+        {{"rows", concat(rows, 1).id}, {"f", sum(distance * broadcastTo(of(6), {2, n}), {0}).id}});
+    EXPECT_TRUE(hasLoops(t));
+    const Arrays inputs = {numbers(77, -1, 2), numbers(300, -1, 2)};
+    Evaluator evaluator(t);
+    EXPECT_EQ(evaluator.plan().steps.size(), 1u) << evaluator.plan().toString();
+    evaluator(inputs);
+    Arrays seeds = inputs;
+    seeds.push_back(numbers(6 * n, 0.5, 1));
+    seeds.push_back(numbers(n, 0.5, 1));
+    evaluate(vjp(t, Positions{0, 1}), seeds);
+  }
+}
+
+/// A loop computes products that contract over its lanes, of every length that has a rule.
+TEST(Lanes, ProductsOverLanes) {
+  for (const std::int64_t n : {40, 128, 129, 1000, 4096, 9000}) {
+    for (const std::int64_t m : {1, 5, 17}) {
+      Builder builder;
+      const Expr x{&builder, builder.input("x", {n, 6})};
+      const Expr shared{&builder, builder.input("s", {6, m})};
+      const Expr y = batchMatmul(x, shared);
+      const Expr weights = exp(y) / broadcastTo(reshape(sum(exp(y), {1}), {n, 1}), {n, m});
+      const Expr product = batchMatmul(transpose(weights, {1, 0}), x);
+      const Expr batch = batchMatmul(
+          transpose(reshape(weights * y, {n, m, 1}), {1, 2, 0}),
+          transpose(broadcastTo(reshape(x * x, {n, 1, 6}), {n, m, 6}), {1, 0, 2}));
+      const TapePtr t = builder.finish(
+          {{"product", product.id}, {"batch", batch.id}, {"sum", sum(weights, {0}).id}});
+      EXPECT_TRUE(hasLoops(t));
+      const Arrays inputs = {numbers(n * 6, -1, 2), numbers(6 * m, -1, 2)};
+      evaluate(t, inputs);
+      Arrays seeds = inputs;
+      seeds.push_back(numbers(m * 6, 0.5, 1));
+      seeds.push_back(numbers(m * 6, 0.5, 1));
+      seeds.push_back(numbers(m, 0.5, 1));
+      evaluate(vjp(t, Positions{0, 1}), seeds);
+    }
+  }
+}
+
 /// Every step waits for the sum of the one before: as many loops would each need a plan of their
 /// own.
 TEST(Lanes, ALongChainOfLoopsIsNotFormed) {

@@ -101,10 +101,6 @@ Real cotangentDerivative(const Real& x, int n) {
 
 }  // namespace
 
-Real divFamily(const Real& a, const Real& b, int n) {
-  return a * (n % 2 ? -factorial(n) : factorial(n)) / power(b, n + 1);
-}
-
 Real powFamily(const Real& a, const Real& b, int i, int j) {
   Real sum = 0.0;
   for (const Real& t : powTerms(a, b, i, j)) sum = sum + t;

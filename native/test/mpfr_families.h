@@ -6,7 +6,6 @@
 namespace adjoint::testing {
 
 /// n-th derivative of a / b by b.
-Real divFamily(const Real& a, const Real& b, int n);
 /// i-th derivative by a of the j-th by b of a^b.
 Real powFamily(const Real& a, const Real& b, int i, int j);
 /// The same of hypot, of order 1 to 4.

@@ -208,8 +208,6 @@ Real reference(Op op, const Real* x, int n) {
       return a.isZero() ? c : b;
     case Op::ToNumber:
       return a;
-    case Op::DivDeriv:
-      return divFamily(a, b, n);
     case Op::PowDeriv:
       return powFamily(a, b, n % 16, n / 16);
     case Op::HypotDeriv:
@@ -361,8 +359,6 @@ Real referencePartial(Op op, int which, const Real* x, int n) {
       const bool above = extreme(a, b, true, false) > c;
       return number(first ? b <= a && a <= c : which == 1 ? a < b && b <= c : above);
     }
-    case Op::DivDeriv:
-      return first ? divFamily(1.0, b, n) : divFamily(a, b, n + 1);
     case Op::PowDeriv:
       return powFamily(a, b, n % 16 + (first ? 1 : 0), n / 16 + (first ? 0 : 1));
     case Op::HypotDeriv:

@@ -66,7 +66,6 @@ inline TapePtr tapeOfRow(const Row& row, int attr) {
 /// Attributes with which a row is tested.
 inline std::vector<int> attrsOf(Op op) {
   switch (op) {
-    case Op::DivDeriv:
     case Op::Exp2Deriv:
     case Op::Polygamma:
       return {1, 2, 3};

@@ -8,7 +8,8 @@ namespace {
 
 class Pusher {
  public:
-  Pusher(const TapePtr& t, std::span<const std::size_t> wrt)
+  /// With `one` the seeds are the constant 1, and no inputs.
+  Pusher(const TapePtr& t, std::span<const std::size_t> wrt, bool one)
       : tape_(*t),
         copier_(builder_, tape_),
         active_(activeNodes(tape_, wrt)),
@@ -24,12 +25,17 @@ class Pusher {
       if (tape_.node(port.node).dtype == DType::Bool) {
         throw Error(ErrorCode::NotDifferentiable, "input " + port.name + " is boolean");
       }
+      if (one) {
+        const Expr d{&builder_, builder_.constant(1, tape_.shape(port.node))};
+        tangents_[port.node] = {d, {}, true, false};
+        continue;
+      }
       const Expr d{&builder_, builder_.input("d_" + port.name, tape_.shape(port.node))};
       tangents_[port.node] = seed(d);
     }
   }
 
-  TapePtr run() {
+  TapePtr run(bool withOutputs) {
     builder_.reserve(2 * tape_.size());
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
@@ -39,7 +45,9 @@ class Pusher {
       if (active_[id]) pushNode(id, node);
     }
     std::vector<Port> outputs;
-    for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    if (withOutputs) {
+      for (const Port& port : tape_.outputs()) outputs.push_back({port.name, map_[port.node]});
+    }
     for (const Port& port : tape_.outputs()) {
       const Expr d = settleOr(tangents_[port.node], builder_, tape_.shape(port.node));
       outputs.push_back({"d_" + port.name, d.id});
@@ -92,6 +100,12 @@ class Pusher {
 
 }  // namespace
 
-TapePtr jvp(const TapePtr& t, std::span<const std::size_t> wrt) { return Pusher(t, wrt).run(); }
+TapePtr jvp(const TapePtr& t, std::span<const std::size_t> wrt) {
+  return Pusher(t, wrt, false).run(true);
+}
+
+TapePtr derivative(const TapePtr& t, std::size_t input) {
+  return Pusher(t, {&input, 1}, true).run(false);
+}
 
 }  // namespace adjoint

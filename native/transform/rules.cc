@@ -1,5 +1,6 @@
 #include "transform/rules.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace adjoint {
@@ -60,20 +61,22 @@ Masked recurrent(const Masked& m, Expr value, std::int64_t axis, bool reverse) {
   return {value, apply(Op::NotEqual, {count, full(count, 0)}), false, true};
 }
 
+std::span<const NodeId> differentiableOperands(const Tape& t, const Node& node) {
+  if (node.op == tapeop::kInput || opOf(node) == Op::StopGradient) return {};
+  const Family family = rowOf(node).family;
+  if (family == Family::Select || family == Family::Leaf || node.dtype == DType::Bool) return {};
+  const auto operands = t.operands(node);
+  if (opOf(node) == Op::Where || opOf(node) == Op::ScatterSum) return operands.subspan(1);
+  return opOf(node) == Op::Gather ? operands.first(1) : operands;
+}
+
 std::vector<bool> activeNodes(const Tape& t, std::span<const std::size_t> wrt) {
   std::vector<bool> active(t.size(), false);
   for (const std::size_t i : wrt) active[t.inputs()[i].node] = true;
   for (NodeId id = 0; id < t.size(); ++id) {
-    const Node& node = t.node(id);
-    if (node.op == tapeop::kInput || opOf(node) == Op::StopGradient) continue;
-    const Row& row = rowOf(node);
-    if (row.family == Family::Select || row.family == Family::Leaf) continue;
-    if (node.dtype == DType::Bool) continue;
-    const auto operands = t.operands(node);
-    // Conditions and indices carry no derivative.
-    const std::size_t first = opOf(node) == Op::Where || opOf(node) == Op::ScatterSum ? 1 : 0;
-    const std::size_t last = opOf(node) == Op::Gather ? 1 : operands.size();
-    for (std::size_t i = first; i < last && !active[id]; ++i) active[id] = active[operands[i]];
+    const auto operands = differentiableOperands(t, t.node(id));
+    if (std::ranges::any_of(operands, [&](NodeId operand) { return active[operand]; }))
+      active[id] = true;
   }
   return active;
 }

@@ -56,6 +56,9 @@ TapePtr customVjp(const CustomRule& rule);
 /// The outputs of a custom call.
 std::vector<NodeId> itemsOf(Builder& builder, const Tape& primal, NodeId call);
 
+/// The operands through which a node has a derivative: conditions and indices carry none.
+std::span<const NodeId> differentiableOperands(const Tape& t, const Node& node);
+
 /// Which nodes depend differentiably on the inputs `wrt`.
 std::vector<bool> activeNodes(const Tape& t, std::span<const std::size_t> wrt);
 

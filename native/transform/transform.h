@@ -30,6 +30,10 @@ TapePtr valueAndGrad(const TapePtr& t, std::span<const std::size_t> wrt);
 /// The same without the value.
 TapePtr gradient(const TapePtr& t, std::span<const std::size_t> wrt);
 
+/// The counterpart in forward mode: the derivative of every output by one scalar input, a jvp whose
+/// seed is the constant 1.
+TapePtr derivative(const TapePtr& t, std::size_t input);
+
 /// One copy of t for each of `lanes` lanes, the lane axis first. Inputs where `batched` is false
 /// are shared. Outputs all have the lane axis.
 TapePtr vmap(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched);

@@ -216,6 +216,8 @@ class Batcher {
     };
     auto batched = std::make_shared<CustomRule>();
     batched->name = rule.name;
+    batched->each = tape_.sharedRule(static_cast<std::size_t>(tape_.attrs(node)[0]));
+    batched->isMapped = primal;
     batched->primal = vmap(rule.primal, lanes_, primal);
     if (rule.jvp)
       batched->jvp =

@@ -56,14 +56,6 @@ inline V floorMod(V a, V b) {
   return select(r == 0.0, copySign(splat(0.0), b), r);
 }
 
-/// (-1)^n n! a / b^(n+1) on split operands, so that nothing on the way over- or underflows.
-inline V divDerivative(V a, V b, int n) {
-  const Split p = split(a), q = split(b);
-  V r = p.mantissa / q.mantissa;
-  for (int i = 1; i <= n; ++i) r = r / q.mantissa * static_cast<double>(-i);
-  return scale(r, p.exponent - (n + 1.0) * q.exponent);
-}
-
 /// Share of a in max(a, b): 1, 0, half each at a tie, NaN where either is.
 inline V maxShare(V a, V b) {
   const V r = select(a > b, 1.0, select(a == b, 0.5, splat(0.0)));
@@ -96,7 +88,6 @@ ADJOINT_KERNEL1(rsqrt, 1.0 / simd::sqrt(x))
 ADJOINT_KERNEL1(abs, simd::abs(x))
 ADJOINT_KERNEL1(sign, select(isNaN(x), x, simd::toNumber(x > 0.0) - simd::toNumber(x < 0.0)))
 ADJOINT_KERNEL2(copysign, copySign(x, y))
-ADJOINT_KERNEL2(divDeriv, divDerivative(x, y, attr))
 
 ADJOINT_KERNEL1(floor, simd::floor(x))
 ADJOINT_KERNEL1(ceil, simd::ceil(x))

@@ -46,7 +46,10 @@ std::vector<Use> usesOf(const Step& step) {
   } else if (const auto* scatter = std::get_if<ScatterAddStep>(&step)) {
     uses = {{scatter->indices, false}, {scatter->updates, false}, {scatter->out, true}};
   } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
-    for (const LaneStep::Port& port : loop->inputs) uses.push_back({port.buffer, false});
+    for (const LaneStep::Port& port : loop->inputs) {
+      uses.push_back({port.buffer, false});
+      if (port.kind == LaneStep::Port::Kind::Gathered) uses.push_back({port.indices, false});
+    }
     for (const LaneStep::Port& port : loop->outputs) uses.push_back({port.buffer, true});
   }
   return uses;

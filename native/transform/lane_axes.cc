@@ -1,4 +1,4 @@
-#include "plan/lane_axes.h"
+#include "transform/lane_axes.h"
 
 #include <algorithm>
 #include <numeric>

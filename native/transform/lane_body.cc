@@ -1,4 +1,4 @@
-#include "plan/lane_body.h"
+#include "transform/lane_body.h"
 
 #include "ops/build.h"
 #include "ops/row.h"
@@ -62,7 +62,7 @@ NodeId LaneBody::build(NodeId id, const Node& node) {
       Shape aligned(tape_.shape(id).size() - tape_.shape(operands[0]).size(), 1);
       const Shape& own = tape_.shape(operands[0]);
       aligned.insert(aligned.end(), own.begin(), own.end());
-      aligned.erase(aligned.begin() + lane);
+      if (lane >= 0) aligned.erase(aligned.begin() + lane);
       return ex::broadcastTo(ex::reshape(operand(node, 0), aligned), shape).id;
     }
     case Op::Slice:

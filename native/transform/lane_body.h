@@ -8,7 +8,7 @@
 
 namespace adjoint {
 
-/// Builds the body of a loop over lanes: operations of a tape on one lane, without its axis.
+/// Builds a function of one lane: operations of a tape on one lane, without its axis.
 class LaneBody {
  public:
   /// `axis`: the lane axis of every node of the tape, -1 for those without.

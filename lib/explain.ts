@@ -1,0 +1,145 @@
+/** What functions say about what they run: the plan, and what its steps cost. */
+import type { Core } from "./core.js";
+import { formatTable } from "./report.js";
+
+/** What a step of a plan does in one run. */
+export interface StepCost {
+  /** What it is: "scalar code", "kernel 300x70", "matmul 60x60x60", "lanes 1000 by 16". */
+  readonly text: string;
+  /** Who computes it: what operations became, or a loop of the core for this kind of step. */
+  readonly by: "machine code" | "interpreter" | "library";
+  /** How often each operation is computed, by name, the most frequent first. */
+  readonly operations: Readonly<Record<string, number>>;
+  /** Bytes of inputs, constants and intermediate values that are read, each counted once. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Seconds it should take on one thread, by a model with a few constants: good for orders of magnitude. */
+  readonly estimated: number;
+  /** Median seconds it took, where `explain` was given inputs. */
+  readonly measured: number | undefined;
+}
+
+/** What a function will run. */
+export interface Explanation {
+  readonly name: string;
+  /** Nodes of the tape. */
+  readonly nodes: number;
+  /** Steps of the plan: kernels and library calls. */
+  readonly steps: number;
+  /** Loops over straight-line bodies that operations were fused into. */
+  readonly kernels: number;
+  /** Runs of operations in kernels that are machine code; the interpreter computes the rest. */
+  readonly segments: number;
+  /** Why nothing is machine code and the interpreter computes everything; undefined where that is not so. */
+  readonly interpreted: string | undefined;
+  /** Bytes of native memory that tape and plan hold. */
+  readonly bytes: number;
+  /** Bytes of scratch memory a run needs. */
+  readonly workspaceBytes: number;
+  /** Estimated arithmetic operations of one run. */
+  readonly flops: number;
+  /** What was chosen (forward or reverse, lanes) and why. */
+  readonly notes: readonly string[];
+  /** What every step costs, in the order of the plan. */
+  readonly costs: readonly StepCost[];
+  /** Seconds a run should take on one thread: the sum over the steps. */
+  readonly estimated: number;
+  /** Median seconds of a whole run, where `explain` was given inputs. */
+  readonly measured: number | undefined;
+  /** The steps of the plan, for people. */
+  readonly plan: string;
+  /** All of it as text. */
+  toString(): string;
+}
+
+/** Without `given` inputs nothing is run. */
+export function explain(core: Core, given: readonly unknown[]): Explanation {
+  const { plan } = core.compiled;
+  const { obstacle, ...stats } = plan.stats();
+  const seconds = given.length > 0 ? core.measure(given) : undefined;
+  const costs = plan.costs().map(({ seconds: estimated, ...cost }, i): StepCost => {
+    return { ...cost, estimated, measured: seconds?.[i] };
+  });
+  const explanation: Explanation = {
+    name: core.name,
+    ...stats,
+    interpreted: obstacle,
+    notes: core.notes,
+    costs,
+    estimated: costs.reduce((sum, { estimated }) => sum + estimated, 0),
+    measured: seconds?.[costs.length],
+    plan: plan.toString(),
+  };
+  return Object.defineProperty(explanation, "toString", { value: () => textOf(explanation) });
+}
+
+function textOf(found: Explanation): string {
+  return [
+    `${found.name}: ${found.nodes} nodes, ${found.steps} steps (${found.kernels} kernels), ${executorOf(found)}, ` +
+      `${found.flops} flops, ${found.bytes} bytes, ${found.workspaceBytes} bytes of workspace`,
+    ...found.notes.map((note) => `  ${note}`),
+    "",
+    tableOf(found),
+    "",
+    found.plan,
+  ].join("\n");
+}
+
+function executorOf({ interpreted, segments }: Explanation): string {
+  if (interpreted !== undefined) return `interpreted (${interpreted})`;
+  return `${segments} runs of machine code`;
+}
+
+function tableOf({ costs, estimated, measured }: Explanation): string {
+  const time = (of: { estimated: number; measured: number | undefined }): string[] =>
+    of.measured === undefined
+      ? [formatSeconds(of.estimated)]
+      : [formatSeconds(of.estimated), formatSeconds(of.measured)];
+  const rows = costs.map((cost, i) => [
+    String(i + 1),
+    cost.text,
+    cost.by,
+    formatOperations(cost.operations),
+    formatBytes(cost.bytesRead),
+    formatBytes(cost.bytesWritten),
+    ...time(cost),
+  ]);
+  const header = ["step", "is", "by", "operations", "reads", "writes", "estimated"];
+  if (measured !== undefined) header.push("measured");
+  return formatTable(header, [
+    ...rows,
+    ["all", "", "", "", "", "", ...time({ estimated, measured })],
+  ]);
+}
+
+/** The most frequent ones. */
+function formatOperations(operations: Readonly<Record<string, number>>): string {
+  const all = Object.entries(operations).map(([name, times]) => `${name} ${times}`);
+  const shown = all.slice(0, 4);
+  return [
+    ...shown,
+    ...(all.length > shown.length ? [`${all.length - shown.length} more`] : []),
+  ].join(", ");
+}
+
+/** Three digits and the unit that they suit. */
+function formatUnit(value: number, units: readonly (readonly [string, number])[]): string {
+  const [name, size] = units.find(([, size]) => value < 999.5 * size) ?? units.at(-1)!;
+  return `${Number((value / size).toPrecision(3))} ${name}`;
+}
+
+const times = [
+  ["ns", 1e-9],
+  ["us", 1e-6],
+  ["ms", 1e-3],
+  ["s", 1],
+] as const;
+const formatSeconds = (seconds: number): string => formatUnit(seconds, times);
+
+const sizes = [
+  ["B", 1],
+  ["kB", 1e3],
+  ["MB", 1e6],
+  ["GB", 1e9],
+] as const;
+const formatBytes = (bytes: number): string => formatUnit(bytes, sizes);

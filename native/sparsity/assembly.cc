@@ -1,0 +1,257 @@
+#include "sparsity/assembly.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "ops/build.h"
+
+namespace adjoint {
+
+namespace {
+
+/// A block whose places are lines in more pieces than this is put together by a gather.
+constexpr std::size_t kMaxPieces = 16;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// The sum of all counts; throws ERR_LIMIT where 32-bit indices would not do.
+std::int64_t totalOf(const std::vector<Strip>& strips) {
+  std::int64_t total = 0;
+  for (const Strip& strip : strips)
+    total += strip.width * static_cast<std::int64_t>(strip.rows.size());
+  if (total > std::numeric_limits<std::int32_t>::max())
+    throw Error(ErrorCode::Limit, "a sparse matrix has at most 2147483647 entries, this one " +
+                                      std::to_string(total));
+  return total;
+}
+
+Expr joined(const std::vector<Expr>& parts, std::int64_t axis) {
+  return parts.size() == 1 ? parts[0] : ex::concat(parts, axis);
+}
+
+/// The entries of some lanes; all of them keep their axes.
+Expr lanesOf(const Strip& strip, std::int64_t first, std::int64_t count) {
+  const auto lanes = static_cast<std::int64_t>(strip.rows.size());
+  if (count == lanes) return strip.values;
+  return ex::sliceAxis(ex::reshape(strip.values, {lanes, strip.width}), 0, {first, count, 1});
+}
+
+/// Matrices [lanes..., width] side by side, as one list.
+Expr sideBySide(std::vector<Expr> columns, std::int64_t count) {
+  const auto lanesAre = [](const Expr& a, const Expr& b) {
+    return std::equal(a.shape().begin(), a.shape().end() - 1, b.shape().begin(),
+                      b.shape().end() - 1);
+  };
+  const bool areAlike =
+      std::ranges::all_of(columns, [&](const Expr& c) { return lanesAre(c, columns[0]); });
+  if (!areAlike) {
+    for (Expr& column : columns) {
+      const std::int64_t width = column.shape().back();
+      column = ex::reshape(column, {elementCount(column.shape()) / width, width});
+    }
+  }
+  const auto axis = static_cast<std::int64_t>(columns[0].shape().size()) - 1;
+  return ex::reshape(joined(columns, axis), {count});
+}
+
+}  // namespace
+
+Assembly::Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format) : format_(format) {
+  if (std::max(rows, columns) > std::numeric_limits<std::int32_t>::max())
+    throw Error(ErrorCode::Limit, "a sparse matrix has at most 2147483647 rows and columns");
+  pattern_.rows = rows;
+  pattern_.columns = columns;
+}
+
+SparsePattern Assembly::finish(Builder& builder, Expr& values) {
+  isShared_.assign(strips_.size(), false);
+  for (const Strip& strip : strips_) places_.emplace_back(strip.rows.size());
+  format_ == SparseFormat::Csr ? placeCsr() : placeCoo();
+  values = assemble(builder);
+  return std::move(pattern_);
+}
+
+/// Rows one after another, columns ascending within each; equal ones are one entry.
+void Assembly::placeCsr() {
+  struct Item {
+    std::int32_t column, strip, lane;
+  };
+  totalOf(strips_);
+  std::vector<std::int64_t> starts(at(pattern_.rows) + 1, 0);
+  for (const Strip& strip : strips_) {
+    for (const std::int32_t row : strip.rows) ++starts[at(row) + 1];
+  }
+  for (std::size_t row = 1; row < starts.size(); ++row) starts[row] += starts[row - 1];
+  std::vector<Item> items(at(starts.back()));
+  std::vector<std::int64_t> next(starts.begin(), starts.end() - 1);
+  for (std::size_t s = 0; s < strips_.size(); ++s) {
+    for (std::size_t lane = 0; lane < strips_[s].rows.size(); ++lane) {
+      items[at(next[at(strips_[s].rows[lane])]++)] = {
+          strips_[s].columns[lane], static_cast<std::int32_t>(s), static_cast<std::int32_t>(lane)};
+    }
+  }
+  pattern_.rowIndex.push_back(0);
+  for (std::size_t row = 0; row + 1 < starts.size(); ++row) {
+    const auto first = items.begin() + starts[row], last = items.begin() + starts[row + 1];
+    std::stable_sort(first, last, [](const Item& a, const Item& b) { return a.column < b.column; });
+    for (auto item = first; item != last; ++item) {
+      std::vector<std::int32_t>& columns = pattern_.columnIndex;
+      const auto own = static_cast<std::size_t>(item->strip);
+      const bool isSame = item != first && columns.back() == item->column;
+      // Strips wider than one column are alone in their columns.
+      for (std::int64_t k = 0; k < strips_[own].width && !isSame; ++k)
+        columns.push_back(item->column + static_cast<std::int32_t>(k));
+      const auto width = isSame ? 1 : strips_[own].width;
+      places_[own][static_cast<std::size_t>(item->lane)] =
+          static_cast<std::int32_t>(static_cast<std::int64_t>(columns.size()) - width);
+      if (isSame) isShared_[own] = isShared_[static_cast<std::size_t>((item - 1)->strip)] = true;
+    }
+    pattern_.rowIndex.push_back(static_cast<std::int32_t>(pattern_.columnIndex.size()));
+  }
+}
+
+/// Blocks one after another, lane by lane.
+void Assembly::placeCoo() {
+  const std::int64_t total = totalOf(strips_);
+  pattern_.rowIndex.resize(at(total));
+  pattern_.columnIndex.resize(at(total));
+  std::map<std::size_t, std::vector<std::size_t>> blocks;
+  for (std::size_t s = 0; s < strips_.size(); ++s) blocks[strips_[s].block].push_back(s);
+  std::int32_t next = 0;
+  for (const auto& [block, strips] : blocks) {
+    for (std::size_t lane = 0; lane < strips_[strips[0]].rows.size(); ++lane) {
+      for (const std::size_t s : strips) {
+        places_[s][lane] = next;
+        for (std::int64_t k = 0; k < strips_[s].width; ++k, ++next) {
+          pattern_.rowIndex[at(next)] = strips_[s].rows[lane];
+          pattern_.columnIndex[at(next)] = strips_[s].columns[lane] + static_cast<std::int32_t>(k);
+        }
+      }
+    }
+  }
+}
+
+/// The strips of a block cut where one of them leaves its line; none where that is too often.
+std::vector<Assembly::Run> Assembly::runsOf(const std::vector<std::size_t>& block) const {
+  std::set<std::size_t> cuts = {0};
+  const std::size_t lanes = strips_[block[0]].rows.size();
+  for (const std::size_t s : block) {
+    if (isShared_[s]) return {};
+    const std::vector<std::int32_t>& places = places_[s];
+    for (std::size_t first = 0; first < lanes;) {
+      std::size_t end = std::min(first + 2, lanes);
+      while (end < lanes && places[end] - places[end - 1] == places[first + 1] - places[first])
+        ++end;
+      cuts.insert(first);
+      if (cuts.size() > kMaxPieces) return {};
+      first = end;
+    }
+  }
+  std::vector<Run> runs;
+  for (const std::size_t s : block) {
+    for (auto cut = cuts.begin(); cut != cuts.end(); ++cut) {
+      const std::size_t end = std::next(cut) == cuts.end() ? lanes : *std::next(cut);
+      const std::int32_t start = places_[s][*cut];
+      const std::int64_t stride = end - *cut > 1 ? places_[s][*cut + 1] - start : 0;
+      runs.push_back({s, static_cast<std::int64_t>(*cut), static_cast<std::int64_t>(end - *cut),
+                      start, stride});
+    }
+  }
+  return runs;
+}
+
+Expr Assembly::assemble(Builder& builder) const {
+  const auto nonzeros = static_cast<std::int64_t>(pattern_.columnIndex.size());
+  if (nonzeros == 0) return {&builder, builder.constant(0, {0})};
+  std::map<std::size_t, std::vector<std::size_t>> blocks;
+  for (std::size_t s = 0; s < strips_.size(); ++s) blocks[strips_[s].block].push_back(s);
+  std::vector<Run> runs, left;
+  for (const auto& [block, strips] : blocks) {
+    const std::vector<Run> own = runsOf(strips);
+    runs.insert(runs.end(), own.begin(), own.end());
+    if (!own.empty()) continue;
+    for (const std::size_t s : strips)
+      left.push_back({s, 0, static_cast<std::int64_t>(strips_[s].rows.size()), 0, 0});
+  }
+  std::ranges::stable_sort(runs, [](const Run& a, const Run& b) { return a.start < b.start; });
+
+  // Runs side by side that fill a piece of the values: a matrix with a row for every lane.
+  struct Piece {
+    std::int64_t start, count;
+    Expr values;
+  };
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < runs.size();) {
+    const Run& first = runs[i];
+    std::vector<Expr> columns;
+    std::int64_t width = 0;
+    std::size_t end = i;
+    const std::int64_t stride = first.count == 1 ? strips_[first.strip].width : first.stride;
+    while (end < runs.size() && width < stride && runs[end].start == first.start + width &&
+           runs[end].count == first.count && runs[end].stride == first.stride) {
+      const Run& run = runs[end++];
+      columns.push_back(lanesOf(strips_[run.strip], run.first, run.count));
+      width += strips_[run.strip].width;
+    }
+    if (width == stride) {
+      const std::int64_t count = width * first.count;
+      pieces.push_back({first.start, count, sideBySide(std::move(columns), count)});
+      i = end;
+    } else {
+      left.push_back(first);
+      ++i;
+    }
+  }
+  if (!left.empty()) {
+    // What no piece covers, in order.
+    std::vector<std::int32_t> renumbered(at(nonzeros), 0);
+    for (const Piece& piece : pieces)
+      std::fill_n(renumbered.begin() + piece.start, piece.count, -1);
+    std::int32_t count = 0;
+    for (std::int32_t& place : renumbered) {
+      if (place == 0) place = count++;
+    }
+    const Expr others = rest(builder, left, count, renumbered);
+    for (std::int64_t i = 0; i < nonzeros;) {
+      std::int64_t end = i;
+      while (end < nonzeros && renumbered[at(end)] >= 0) ++end;
+      if (end > i)
+        pieces.push_back({i, end - i, ex::sliceAxis(others, 0, {renumbered[at(i)], end - i, 1})});
+      i = std::max(end, i + 1);
+    }
+    std::ranges::stable_sort(pieces,
+                             [](const Piece& a, const Piece& b) { return a.start < b.start; });
+  }
+  std::vector<Expr> parts;
+  for (const Piece& piece : pieces) parts.push_back(piece.values);
+  return joined(parts, 0);
+}
+
+/// The entries of these runs, each at its place among them; those of one place are added in order.
+Expr Assembly::rest(Builder& builder, const std::vector<Run>& runs, std::int64_t count,
+                    const std::vector<std::int32_t>& renumbered) const {
+  std::vector<Expr> parts;
+  std::vector<double> places;
+  bool isShared = false;
+  for (const Run& run : runs) {
+    const Strip& strip = strips_[run.strip];
+    parts.push_back(ex::reshape(lanesOf(strip, run.first, run.count), {run.count * strip.width}));
+    for (std::int64_t lane = run.first; lane < run.first + run.count; ++lane) {
+      for (std::int64_t k = 0; k < strip.width; ++k)
+        places.push_back(renumbered[at(places_[run.strip][at(lane)] + k)]);
+    }
+    isShared = isShared || isShared_[run.strip];
+  }
+  const Expr all = joined(parts, 0);
+  const auto total = static_cast<std::int64_t>(places.size());
+  if (isShared)
+    return ex::scatterSum({&builder, builder.data(std::move(places), {total})}, all, 0, count);
+  std::vector<double> sources(places.size());
+  for (std::size_t i = 0; i < places.size(); ++i)
+    sources[static_cast<std::size_t>(places[i])] = static_cast<double>(i);
+  return ex::gather(all, {&builder, builder.data(std::move(sources), {total})}, 0);
+}
+
+}  // namespace adjoint

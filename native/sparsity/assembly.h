@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ops/expr.h"
+
+namespace adjoint {
+
+enum class SparseFormat { Csr, Coo };
+
+/// Rows and columns of the entries of a sparse matrix.
+struct SparsePattern {
+  std::int64_t rows = 0, columns = 0;
+  /// CSR: where each row starts among the entries, and their number; else the row of every entry.
+  std::vector<std::int32_t> rowIndex;
+  std::vector<std::int32_t> columnIndex;
+};
+
+/// Entries computed together.
+struct Strip {
+  Expr values;  ///< [lanes..., width]; the lanes may have several axes
+  std::int64_t width = 1;
+  std::vector<std::int32_t> rows;     ///< of every lane
+  std::vector<std::int32_t> columns;  ///< of every lane, the first of `width` neighbors
+  std::size_t block = 0;              ///< strips of one block have the same lanes
+};
+
+/// Gives every entry its place in a pattern, and puts the values there.
+class Assembly {
+ public:
+  Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format);
+
+  void add(Strip strip) { strips_.push_back(std::move(strip)); }
+  /// The pattern, and a value with an element for every entry of it.
+  SparsePattern finish(Builder& builder, Expr& values);
+
+ private:
+  /// A range of a strip's lanes whose places are a line.
+  struct Run {
+    std::size_t strip;
+    std::int64_t first, count, start, stride;
+  };
+
+  void placeCsr();
+  void placeCoo();
+  std::vector<Run> runsOf(const std::vector<std::size_t>& block) const;
+  Expr assemble(Builder& builder) const;
+  Expr rest(Builder& builder, const std::vector<Run>& runs, std::int64_t count,
+            const std::vector<std::int32_t>& renumbered) const;
+
+  SparseFormat format_;
+  SparsePattern pattern_;
+  std::vector<Strip> strips_;
+  /// Of every strip, where the first entry of each lane goes.
+  std::vector<std::vector<std::int32_t>> places_;
+  std::vector<bool> isShared_;  ///< by strip: some of its places are those of another strip too
+};
+
+}  // namespace adjoint

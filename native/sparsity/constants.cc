@@ -1,0 +1,162 @@
+#include "sparsity/constants.h"
+
+#include <algorithm>
+
+#include "ops/op.h"
+#include "ops/row.h"
+
+namespace adjoint {
+
+Linear linearOf(const Tape& t, const Node& node) {
+  const Shape& of = t.shape(node);
+  const Shape& from = t.shape(node.operand[0]);
+  const std::vector<std::int64_t> strides = rowMajorStrides(from);
+  const auto& attrs = t.attrs(node);
+  std::vector<std::int64_t> coefficients(of.size(), 0);
+  std::int64_t base = 0;
+  switch (opOf(node)) {
+    case Op::Transpose:
+      for (std::size_t k = 0; k < of.size(); ++k)
+        coefficients[k] = strides[static_cast<std::size_t>(attrs[k])];
+      break;
+    case Op::BroadcastTo:
+      for (std::size_t k = 0; k < from.size(); ++k) {
+        if (from[k] != 1) coefficients[k + of.size() - from.size()] = strides[k];
+      }
+      break;
+    case Op::Slice:
+      for (std::size_t k = 0; k < of.size(); ++k) {
+        base += attrs[3 * k] * strides[k];
+        coefficients[k] = attrs[3 * k + 2] * strides[k];
+      }
+      break;
+    default:  // Flip.
+      coefficients = strides;
+      for (const std::int64_t axis : attrs) {
+        const auto k = static_cast<std::size_t>(axis);
+        base += (of[k] - 1) * strides[k];
+        coefficients[k] = -strides[k];
+      }
+  }
+  return {of, base, coefficients};
+}
+
+namespace {
+
+/// Operations that `Constants` computes.
+bool isComputed(Op op) {
+  switch (op) {
+    case Op::Constant:
+    case Op::Data:
+    case Op::Iota:
+    case Op::Reshape:
+    case Op::StopGradient:
+    case Op::Transpose:
+    case Op::BroadcastTo:
+    case Op::Slice:
+    case Op::Flip:
+      return true;
+    default:
+      return rowOf(op).kernel != nullptr;
+  }
+}
+
+}  // namespace
+
+Constants::Constants(const Tape& t) : tape_(t), isConstant_(t.size(), false) {
+  for (NodeId id = 0; id < t.size(); ++id) {
+    const Node& node = t.node(id);
+    isConstant_[id] =
+        isComputed(opOf(node)) &&
+        std::ranges::all_of(t.operands(node), [&](NodeId o) { return isConstant_[o]; });
+  }
+}
+
+void Constants::compute(NodeId id) {
+  const Node& node = tape_.node(id);
+  const auto operands = tape_.operands(node);
+  const auto n = static_cast<std::size_t>(tape_.count(id));
+  std::vector<double>& out = values_[id];
+  switch (opOf(node)) {
+    case Op::Constant:
+      out.assign(n, Tape::constantValue(node));
+      return;
+    case Op::Data:
+      out = tape_.data(node);
+      return;
+    case Op::Iota: {
+      const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
+      std::vector<std::int64_t> coefficients(tape_.shape(node).size(), 0);
+      coefficients[axis] = 1;
+      const Linear position(tape_.shape(node), 0, coefficients);
+      for (std::size_t i = 0; i < n; ++i)
+        out.push_back(static_cast<double>(position(static_cast<std::int64_t>(i))));
+      return;
+    }
+    case Op::Reshape:
+    case Op::StopGradient:
+      out = values_.at(operands[0]);
+      return;
+    case Op::Transpose:
+    case Op::BroadcastTo:
+    case Op::Slice:
+    case Op::Flip: {
+      const Linear linear = linearOf(tape_, node);
+      const std::vector<double>& from = values_.at(operands[0]);
+      for (std::size_t i = 0; i < n; ++i)
+        out.push_back(from[static_cast<std::size_t>(linear(static_cast<std::int64_t>(i)))]);
+      return;
+    }
+    default: {
+      const std::size_t padded = (n + 7) / 8 * 8;
+      std::vector<double> in[3];
+      for (std::size_t k = 0; k < 3; ++k) {
+        if (k < operands.size()) in[k] = values_.at(operands[k]);
+        in[k].resize(padded);
+      }
+      out.resize(padded);
+      const auto& attrs = tape_.attrs(node);
+      rowOf(node).kernel(out.data(), in[0].data(), in[1].data(), in[2].data(), n,
+                         attrs.empty() ? 0 : static_cast<int>(attrs[0]));
+      out.resize(n);
+      return;
+    }
+  }
+}
+
+const std::vector<double>* Constants::of(NodeId id) {
+  if (!isConstant_[id]) return nullptr;
+  std::vector<NodeId> open = {id};
+  while (!open.empty()) {
+    const NodeId top = open.back();
+    const auto operands = tape_.operands(tape_.node(top));
+    const auto missing =
+        std::ranges::find_if(operands, [&](NodeId o) { return !values_.contains(o); });
+    if (missing != operands.end()) {
+      open.push_back(*missing);
+      continue;
+    }
+    open.pop_back();
+    if (!values_.contains(top)) compute(top);
+  }
+  return &values_.at(id);
+}
+
+const std::vector<std::int64_t>* Constants::indices(NodeId id, std::int64_t extent) {
+  if (const auto it = indices_.find(id); it != indices_.end()) {
+    return std::ranges::all_of(it->second, [&](std::int64_t i) { return i < extent; }) ? &it->second
+                                                                                       : nullptr;
+  }
+  const std::vector<double>* values = of(id);
+  if (values == nullptr) return nullptr;
+  std::vector<std::int64_t> result;
+  for (const double x : *values) {
+    const bool isInside = x >= 0 && x < static_cast<double>(extent) &&
+                          x == static_cast<double>(static_cast<std::int64_t>(x));
+    if (!isInside) return nullptr;
+    result.push_back(static_cast<std::int64_t>(x));
+  }
+  return &(indices_[id] = std::move(result));
+}
+
+}  // namespace adjoint

@@ -1,0 +1,66 @@
+// A run asks nobody for memory. That plans of all kinds do not is tested in C++; here it is about the way to them.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { fn, jacobian, matrix, scalar, valueAndGrad, vector, vmap } from "adjoint";
+import { expect, test } from "vitest";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const isSanitized = process.env.ADJOINT_SANITIZED !== undefined;
+
+const curve = fn({ x: vector(6) }, ({ x }) => x.mul(2).exp().sum().log());
+const sessions = {
+  "scalar code": fn({ x: scalar() }, ({ x }) => x.add(1)).session(),
+  "a gradient": valueAndGrad(curve).session(),
+  "a batch of gradients": vmap(valueAndGrad(curve), 32).session(),
+  "a Jacobian": jacobian(fn({ x: vector(9) }, ({ x }) => x.sin().cumsum())).session(),
+  "products and gathers": fn({ a: matrix(20, 20), i: scalar() }, ({ a, i }) =>
+    a.matmul(a).gather(i),
+  ).session(),
+};
+
+test.skipIf(isSanitized).each(Object.entries(sessions))(
+  "%s leaves the heap as it was",
+  (_, session) => {
+    // Fewer bytes than a collection would wait for, so that none hides them.
+    const runs = 30_000;
+    const grown = () => {
+      collect();
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < runs; i++) session.run();
+      return process.memoryUsage().heapUsed - before;
+    };
+    grown(); // Compiled by then.
+    // V8 has its own work to do now and then. The smallest object has 12 bytes.
+    const least = Math.min(...Array.from({ length: 5 }, grown));
+    expect(least / runs).toBeLessThan(1);
+  },
+);
+
+test.skipIf(isSanitized)("no run calls malloc", { timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "adjoint-mallocs-"));
+  const file = (name: string) => fileURLToPath(new URL(`stress/${name}`, import.meta.url));
+  try {
+    const counter = join(folder, "mallocs.so");
+    const built = spawnSync("cc", ["-O1", "-shared", "-fPIC", "-o", counter, file("mallocs.c")]);
+    expect(built.status, String(built.stderr)).toBe(0);
+    const mallocs = (runs: number) => {
+      const env = { ...process.env, LD_PRELOAD: counter };
+      const options = { env, encoding: "utf8" } as const;
+      const ended = spawnSync(process.execPath, [file("runs.mjs"), String(runs)], options);
+      expect(ended.status, ended.stderr).toBe(0);
+      return Number(/^mallocs (\d+)$/m.exec(ended.stderr)?.[1]);
+    };
+    // Node asks for memory too, from start to end, but not once a run.
+    const [few, many] = [mallocs(10_000), mallocs(50_000)];
+    expect(few).toBeGreaterThan(100);
+    expect(many - few).toBeLessThan(4_000);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
