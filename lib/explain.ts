@@ -64,7 +64,7 @@ export function explain(core: Core, given: readonly unknown[]): Explanation {
     name: core.name,
     ...stats,
     interpreted: obstacle,
-    notes: core.notes,
+    notes: core.notes.map((note) => (typeof note === "string" ? note : note())),
     costs,
     estimated: costs.reduce((sum, { estimated }) => sum + estimated, 0),
     measured: seconds?.[costs.length],

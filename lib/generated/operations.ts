@@ -83,7 +83,6 @@ export const Op = {
   ToNumber: 103,
   Fms: 110,
   Fnma: 111,
-  DivDeriv: 150,
   PowDeriv: 151,
   HypotDeriv: 152,
   Exp2Deriv: 153,
@@ -391,7 +390,7 @@ export abstract class ElementwiseMethods {
    * a / b
    *
    * Elementwise; domain: b != 0; correctly rounded.
-   * Derivative: by a: 1 / b; by b: divDeriv(a, b, 1).
+   * Derivative: by a: 1 / b; by b: -y / b (y is the value).
    */
   div<B extends Operand>(this: Value<[]>, b: B): Value<DimsOf<B>>;
   div<S extends Value<Dims>, B extends Operand>(this: S, b: B & Fits<DimsOf<S>, DimsOf<B>>): Value<Broadcast<DimsOf<S>, DimsOf<B>>>;
@@ -495,7 +494,7 @@ export abstract class ElementwiseMethods {
    * 1 / a
    *
    * Elementwise; domain: a != 0; correctly rounded.
-   * Derivative: divDeriv(1, a, 1).
+   * Derivative: -square(y) (y is the value).
    */
   reciprocal<S extends Value<Dims>>(this: S): Value<DimsOf<S>> {
     return op1(23, this);
@@ -1134,7 +1133,7 @@ export function mul(a: Operand, b: Operand): Value<Dims> {
  * a / b
  *
  * Elementwise; domain: b != 0; correctly rounded.
- * Derivative: by a: 1 / b; by b: divDeriv(a, b, 1).
+ * Derivative: by a: 1 / b; by b: -y / b (y is the value).
  */
 export function div<B extends Operand>(a: number | Value<[]>, b: B): Value<DimsOf<B>>;
 export function div<A extends Operand, B extends Operand>(a: A, b: B & Fits<DimsOf<A>, DimsOf<B>>): Value<Broadcast<DimsOf<A>, DimsOf<B>>>;
@@ -1238,7 +1237,7 @@ export function cbrt<A extends Operand>(a: A): Value<DimsOf<A>> {
  * 1 / a
  *
  * Elementwise; domain: a != 0; correctly rounded.
- * Derivative: divDeriv(1, a, 1).
+ * Derivative: -square(y) (y is the value).
  */
 export function reciprocal<A extends Operand>(a: A): Value<DimsOf<A>> {
   return op1(23, a);

@@ -39,8 +39,8 @@ struct MatMulStep {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
   StridedOperand a, b;
   BufferId c = 0;
-  std::vector<Span> nonzero;  ///< by row of a, what is not known to be zeros; empty: all
-  std::vector<Span> needed;   ///< by row of c, what is read; empty: all
+  std::vector<Span> nonzero = {};  ///< by row of a, what is not known to be zeros; empty: all
+  std::vector<Span> needed = {};   ///< by row of c, what is read; empty: all
 };
 
 /// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the
