@@ -214,7 +214,8 @@ napi_value custom(Call& call) {
                    portsOf(*rules[1], rules[1]->inputs()));
     checkSignature(name + ": output of vjp", dx, portsOf(*rules[1], rules[1]->outputs()));
   }
-  auto rule = std::make_shared<CustomRule>(CustomRule{name, primal, rules[0], rules[1], nullptr, {}});
+  auto rule =
+      std::make_shared<CustomRule>(CustomRule{name, primal, rules[0], rules[1], nullptr, {}});
   const std::int64_t index = static_cast<std::int64_t>(builder.addRule(std::move(rule)));
   const NodeId function =
       builder.append(code(Op::Custom), DType::F64, {}, operands, std::span(&index, 1));

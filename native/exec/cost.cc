@@ -230,7 +230,7 @@ class Counter {
   void count(const LaneStep& s) {
     cost_.text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
     start_ = kLibraryStart;
-    const double blocks = std::ceil(static_cast<double>(s.lanes) / static_cast<double>(s.block));
+    const double blocks = static_cast<double>(s.lanes) / static_cast<double>(s.block);
     for (const StepCost& step : body_) {
       for (const auto& [name, times] : step.operations) operations_[name] += blocks * times;
       computing_ += blocks * step.seconds * 1e9;

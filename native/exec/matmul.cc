@@ -131,8 +131,9 @@ void rows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t co
       const std::int64_t end = hull<R>(p.needed + i).last - column;
       if (end <= 0) continue;
       if (NV > 2 && end <= 2 * kLanes) {
-        end <= kLanes ? tile<R, 1>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, kLanes))
-                      : tile<R, 2>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, 2 * kLanes));
+        end <= kLanes
+            ? tile<R, 1>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, kLanes))
+            : tile<R, 2>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, 2 * kLanes));
       } else {
         tile<R, NV>(p, i, b, bTerm, column, columns);
       }
@@ -357,8 +358,7 @@ bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& conte
 std::int64_t outerProductScratch() { return kPacked; }
 
 void addOuterProducts(const OuterProducts& shape, std::int64_t lanes, const double* a,
-                      const double* b, const double* start, double* c, bool adds,
-                      double* scratch) {
+                      const double* b, const double* start, double* c, bool adds, double* scratch) {
   const std::int64_t size = shape.m * shape.n;
   for (std::int64_t i = 0; i < shape.batch; ++i) {
     Product p{shape.m, shape.n, lanes, a, shape.stride, 1, b, 1, shape.stride, c, shape.n, 1};

@@ -13,7 +13,8 @@ inline void transposeBlock(const double* const (&rows)[4], std::int64_t column, 
                            std::int64_t toStride) {
   const auto load = [column](const double* row) {
     if constexpr (N == 4) return _mm256_loadu_pd(row + column);
-    return _mm256_maskload_pd(row + column, _mm256_setr_epi64x(-1, N > 1 ? -1 : 0, N > 2 ? -1 : 0, 0));
+    return _mm256_maskload_pd(row + column,
+                              _mm256_setr_epi64x(-1, N > 1 ? -1 : 0, N > 2 ? -1 : 0, 0));
   };
   const __m256d r0 = load(rows[0]), r1 = load(rows[1]), r2 = load(rows[2]), r3 = load(rows[3]);
   const __m256d low01 = _mm256_unpacklo_pd(r0, r1), high01 = _mm256_unpackhi_pd(r0, r1);

@@ -257,8 +257,8 @@ bool Region::buildLoop(std::uint32_t stage) {
         body.input(top, "x" + std::to_string(attributes.inputs.size()));
         operands.push_back(outside(top));
         const bool isShared = axis_[top] < 0;
-        attributes.inputs.push_back({isShared ? LaneInput::Shared : LaneInput::Mapped,
-                                     isShared ? 0 : axis_[top]});
+        attributes.inputs.push_back(
+            {isShared ? LaneInput::Shared : LaneInput::Mapped, isShared ? 0 : axis_[top]});
       }
       open.pop_back();
     }

@@ -51,7 +51,8 @@ struct LaneAttributes {
 /// a batch, the axis of a vmap), and moves everything done along it into `lanes` nodes: the body is
 /// a function of one lane. Their loops run over blocks of lanes that fit the caches, outermost
 /// around all of the body. What mixes lanes stays outside, before or after; sums over lanes, and
-/// products that contract over them, are the loop's own. Gives the tape itself where there is nothing to gain.
+/// products that contract over them, are the loop's own. Gives the tape itself where there is
+/// nothing to gain.
 TapePtr formLanes(const TapePtr& t);
 
 /// The body of a `lanes` node over a block of lanes, which are the last axis of every mapped input

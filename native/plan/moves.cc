@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace adjoint {
 
 namespace {
@@ -14,7 +13,8 @@ std::vector<Move> movesOfConcat(const Tape& t, const Node& node) {
   std::int64_t start = 0;
   for (const NodeId part : t.operands(node)) {
     const Shape& from = t.shape(part);
-    result.push_back({result.size(), from, 0, start * strides[axis], rowMajorStrides(from), strides});
+    result.push_back(
+        {result.size(), from, 0, start * strides[axis], rowMajorStrides(from), strides});
     start += from[axis];
   }
   return result;

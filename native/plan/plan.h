@@ -80,7 +80,8 @@ struct LaneStep {
     enum class Kind : std::uint8_t {
       Shared,    ///< input: the same in every lane
       Mapped,    ///< [outer, lanes, inner] here, [outer, inner, block] in the plan
-      Gathered,  ///< input: likewise, from [outer, rows, inner] by the row in `indices` of each lane
+      Gathered,  ///< input: likewise, from [outer, rows, inner] by the row in `indices` of each
+                 ///< lane
       Reduce,    ///< output: reduced over lanes and terms; [terms, inner, block] in the plan,
                  ///< [inner] here
       Left,      ///< output: [outer, inner, block] in the plan, whose outer products with the next

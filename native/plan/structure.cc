@@ -57,10 +57,9 @@ void Structure::findZeros(const std::vector<ElementSet>& inputZeros) {
       found = zeros_[node.operand[0]];
     } else {
       const auto operands = tape_.operands(node);
-      const bool isFromZeros = opOf(node) == Op::Place ||
-                               std::ranges::any_of(operands, [&](NodeId operand) {
-                                 return !zeros_[operand].empty();
-                               });
+      const bool isFromZeros =
+          opOf(node) == Op::Place ||
+          std::ranges::any_of(operands, [&](NodeId operand) { return !zeros_[operand].empty(); });
       if (!isFromZeros) continue;
       ElementSet known(static_cast<std::size_t>(count), true);
       const bool isMoved =

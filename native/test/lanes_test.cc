@@ -168,9 +168,7 @@ TEST(Lanes, GatheredRows) {
     };
     const Expr camera = gather(cameras, pick(7, 3), 0);
     const Expr point = gather(points, pick(50, 19), 1);
-    const auto of = [&](std::int64_t i) {
-      return reshape(sliceAxis(camera, 1, {i, 1, 1}), {n});
-    };
+    const auto of = [&](std::int64_t i) { return reshape(sliceAxis(camera, 1, {i, 1, 1}), {n}); };
     const Expr at = broadcastTo(reshape(sliceAxis(camera, 1, {3, 3, 1}), {1, n, 3}), {2, n, 3});
     const Expr distance = sqrt(sum(square(point - at), {2}));
     std::vector<Expr> rows;
@@ -199,9 +197,9 @@ TEST(Lanes, ProductsOverLanes) {
       const Expr y = batchMatmul(x, shared);
       const Expr weights = exp(y) / broadcastTo(reshape(sum(exp(y), {1}), {n, 1}), {n, m});
       const Expr product = batchMatmul(transpose(weights, {1, 0}), x);
-      const Expr batch = batchMatmul(
-          transpose(reshape(weights * y, {n, m, 1}), {1, 2, 0}),
-          transpose(broadcastTo(reshape(x * x, {n, 1, 6}), {n, m, 6}), {1, 0, 2}));
+      const Expr batch =
+          batchMatmul(transpose(reshape(weights * y, {n, m, 1}), {1, 2, 0}),
+                      transpose(broadcastTo(reshape(x * x, {n, 1, 6}), {n, m, 6}), {1, 0, 2}));
       const TapePtr t = builder.finish(
           {{"product", product.id}, {"batch", batch.id}, {"sum", sum(weights, {0}).id}});
       EXPECT_TRUE(hasLoops(t));
