@@ -7,38 +7,18 @@
 #include "ops/order.h"
 #include "ops/row.h"
 #include "plan/around.h"
+#include "plan/moves.h"
 #include "plan/plan.h"
 
 namespace adjoint {
 
 namespace {
 
-/// Visits the elements of a shape in row-major order with the sum of stride * index over axes.
+/// Visits (element of a shape in row-major order, sum of stride * index over axes).
 template <class Visit>
-void visit(const Shape& shape, const std::vector<std::int64_t>& strides, std::int64_t offset,
-           Visit visit) {
-  const std::int64_t count = elementCount(shape);
-  std::vector<std::int64_t> index(shape.size(), 0);
-  for (std::int64_t i = 0; i < count; ++i) {
-    visit(i, offset);
-    for (std::size_t k = shape.size(); k-- > 0;) {
-      offset += strides[k];
-      if (++index[k] < shape[k]) break;
-      offset -= strides[k] * shape[k];
-      index[k] = 0;
-    }
-  }
-}
-
-/// Indices that are known when the plan is made, all in range.
-bool hasKnownIndices(const Tape& t, NodeId indices, std::int64_t size) {
-  const Node& node = t.node(indices);
-  const auto isInside = [&](double x) {
-    return x >= 0 && x < static_cast<double>(size) &&
-           x == static_cast<double>(static_cast<std::int64_t>(x));
-  };
-  if (node.op == tapeop::kConstant) return isInside(Tape::constantValue(node));
-  return node.op == tapeop::kData && std::ranges::all_of(t.data(node), isInside);
+void visitStrided(const Shape& shape, const std::vector<std::int64_t>& strides, Visit visit) {
+  const Move move{0, shape, 0, 0, strides, rowMajorStrides(shape)};
+  visitMove(move, [&](std::int64_t at, std::int64_t element) { visit(element, at); });
 }
 
 class Scalarizer {
@@ -140,34 +120,20 @@ class Scalarizer {
       case Op::Iota: {
         std::vector<std::int64_t> strides(shape.size(), 0);
         strides[static_cast<std::size_t>(attrs[0])] = 1;
-        return visit(shape, strides, 0, [&](std::int64_t, std::int64_t at) {
+        return visitStrided(shape, strides, [&](std::int64_t, std::int64_t at) {
           out.push_back(builder_.constant(static_cast<double>(at)));
         });
       }
       case Op::Reshape:
       case Op::StopGradient:
-        out = of(node.operand[0]);
-        return;
       case Op::Transpose:
       case Op::BroadcastTo:
       case Op::Slice:
       case Op::Flip:
-        return expandView(id, node);
       case Op::Place:
-        return expandPlace(id, node);
-      case Op::Concat: {
-        const Around result = around(shape, attrs[0]);
-        for (std::int64_t o = 0; o < result.outer; ++o) {
-          for (const NodeId part : tape_.operands(node)) {
-            const Elements& from = of(part);
-            const auto width = static_cast<std::ptrdiff_t>(from.size()) / result.outer;
-            out.insert(out.end(), from.begin() + o * width, from.begin() + (o + 1) * width);
-          }
-        }
-        return;
-      }
+      case Op::Concat:
       case Op::Gather:
-        return expandGather(id, node);
+        return expandMovement(id, node);
       case Op::ScatterSum:
         return expandScatter(id, node);
       case Op::Sum:
@@ -197,92 +163,20 @@ class Scalarizer {
     }
   }
 
-  /// Elements of the operand at an affine function of the index.
-  void expandView(NodeId id, const Node& node) {
-    const NodeId operand = node.operand[0];
-    const Shape& from = tape_.shape(operand);
-    const Shape& to = tape_.shape(node);
-    const std::vector<std::int64_t> rowMajor = rowMajorStrides(from);
-    const auto& attrs = tape_.attrs(node);
-    std::vector<std::int64_t> strides(to.size(), 0);
-    std::int64_t offset = 0;
-    for (std::size_t k = 0; k < from.size(); ++k) {
-      switch (opOf(node)) {
-        case Op::Slice:
-          strides[k] = rowMajor[k] * attrs[3 * k + 2];
-          offset += rowMajor[k] * attrs[3 * k];
-          break;
-        case Op::BroadcastTo: {
-          const std::size_t at = k + to.size() - from.size();
-          if (from[k] == to[at]) strides[at] = rowMajor[k];
-          break;
-        }
-        default:
-          strides[k] = rowMajor[k];
-      }
-    }
-    if (opOf(node) == Op::Transpose) {
-      for (std::size_t k = 0; k < to.size(); ++k)
-        strides[k] = rowMajor[static_cast<std::size_t>(attrs[k])];
-    }
-    if (opOf(node) == Op::Flip) {
-      for (const std::int64_t axis : attrs) {
-        const auto k = static_cast<std::size_t>(axis);
-        offset += (to[k] - 1) * rowMajor[k];
-        strides[k] = -rowMajor[k];
-      }
-    }
-    visit(to, strides, offset, [&](std::int64_t, std::int64_t at) {
-      of(id).push_back(of(operand)[static_cast<std::size_t>(at)]);
+  void expandMovement(NodeId id, const Node& node) {
+    const auto operands = tape_.operands(node);
+    Elements& out = of(id);
+    out.assign(static_cast<std::size_t>(tape_.count(id)),
+               opOf(node) == Op::Place ? builder_.constant(0.0, {}, node.dtype) : kNoNode);
+    visitMoves(tape_, node, [&](std::size_t k, std::int64_t from, std::int64_t to) {
+      out[static_cast<std::size_t>(to)] = of(operands[k])[static_cast<std::size_t>(from)];
     });
-  }
-
-  void expandPlace(NodeId id, const Node& node) {
-    const NodeId operand = node.operand[0];
-    const Shape& from = tape_.shape(operand);
-    const auto& attrs = tape_.attrs(node);
-    const std::vector<std::int64_t> rowMajor = rowMajorStrides(tape_.shape(node));
-    of(id).assign(static_cast<std::size_t>(tape_.count(id)),
-                  builder_.constant(0.0, {}, node.dtype));
-    std::vector<std::int64_t> strides(from.size());
-    std::int64_t offset = 0;
-    for (std::size_t k = 0; k < from.size(); ++k) {
-      offset += attrs[3 * k] * rowMajor[k];
-      strides[k] = attrs[3 * k + 2] * rowMajor[k];
-    }
-    visit(from, strides, offset, [&](std::int64_t i, std::int64_t at) {
-      of(id)[static_cast<std::size_t>(at)] = of(operand)[static_cast<std::size_t>(i)];
-    });
-  }
-
-  /// Values of known indices.
-  std::vector<std::int64_t> indicesOf(NodeId id) const {
-    const Node& node = tape_.node(id);
-    if (node.op == tapeop::kConstant)
-      return std::vector<std::int64_t>(static_cast<std::size_t>(tape_.count(id)),
-                                       static_cast<std::int64_t>(Tape::constantValue(node)));
-    std::vector<std::int64_t> result;
-    for (const double x : tape_.data(node)) result.push_back(static_cast<std::int64_t>(x));
-    return result;
-  }
-
-  void expandGather(NodeId id, const Node& node) {
-    const NodeId source = node.operand[0];
-    const Around from = around(tape_.shape(source), tape_.attrs(node)[0]);
-    const std::vector<std::int64_t> indices = indicesOf(node.operand[1]);
-    for (std::int64_t o = 0; o < from.outer; ++o) {
-      for (const std::int64_t index : indices) {
-        for (std::int64_t i = 0; i < from.inner; ++i)
-          of(id).push_back(
-              of(source)[static_cast<std::size_t>((o * from.n + index) * from.inner + i)]);
-      }
-    }
   }
 
   void expandScatter(NodeId id, const Node& node) {
     const NodeId updates = node.operand[1];
     const Around to = around(tape_.shape(node), tape_.attrs(node)[0]);
-    const std::vector<std::int64_t> indices = indicesOf(node.operand[0]);
+    const std::vector<std::int64_t> indices = knownIndices(tape_, node.operand[0], to.n);
     Elements& out = of(id);
     out.assign(static_cast<std::size_t>(tape_.count(id)), builder_.constant(0.0));
     std::size_t next = 0;
@@ -314,7 +208,7 @@ class Scalarizer {
         resultStrides[k] = strides[kept++];
     }
     std::vector<Elements> terms(static_cast<std::size_t>(tape_.count(id)));
-    visit(from, resultStrides, 0, [&](std::int64_t i, std::int64_t at) {
+    visitStrided(from, resultStrides, [&](std::int64_t i, std::int64_t at) {
       terms[static_cast<std::size_t>(at)].push_back(of(operand)[static_cast<std::size_t>(i)]);
     });
     const Op op = opOf(node) == Op::Sum         ? Op::Add
@@ -377,6 +271,10 @@ class Scalarizer {
   std::vector<Elements> elements_;  ///< by node, row-major
 };
 
+bool isKnown(const Tape& t, NodeId indices, std::int64_t size) {
+  return t.count(indices) == 0 || !knownIndices(t, indices, size).empty();
+}
+
 }  // namespace
 
 std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
@@ -389,12 +287,12 @@ std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
     elements += count;
     switch (opOf(node)) {
       case Op::Gather:
-        if (!hasKnownIndices(t, node.operand[1],
+        if (!isKnown(t, node.operand[1],
                              t.shape(node.operand[0])[static_cast<std::size_t>(t.attrs(node)[0])]))
           return -1;
         break;
       case Op::ScatterSum:
-        if (!hasKnownIndices(t, node.operand[0], t.attrs(node)[1])) return -1;
+        if (!isKnown(t, node.operand[0], t.attrs(node)[1])) return -1;
         total += t.count(node.operand[1]);
         break;
       case Op::Sum:
