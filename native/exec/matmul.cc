@@ -1,207 +1,15 @@
 #include <algorithm>
 
 #include "exec/library.h"
-#include "exec/transpose.h"
-#include "ops/math/vec.h"
-#include "ops/order.h"
+#include "exec/product.h"
 
 namespace adjoint::exec {
+
 namespace {
 
-using simd::kLanes;
-using simd::V;
-
-#if defined(__AVX512F__)
-constexpr int kRows = 8, kVectors = 3;
-#elif defined(__aarch64__)
-constexpr int kRows = 4, kVectors = 4;
-#else
-constexpr int kRows = 4, kVectors = 3;
-#endif
-constexpr std::int64_t kColumns = kVectors * kLanes;
-
-inline V madd(V a, V b, V c) {
-  if constexpr (kFusedProducts) return simd::fma(a, b, c);
-  return a * b + c;
-}
 inline double madd(double a, double b, double c) {
   if constexpr (kFusedProducts) return __builtin_fma(a, b, c);
   return a * b + c;
-}
-
-/// One chain of a product of matrices with strides: c = start + a b, or what c is plus that.
-struct Product {
-  std::int64_t m, n, k;
-  const double* a;
-  std::int64_t aRow, aTerm;
-  const double* b;
-  std::int64_t bTerm, bColumn;
-  double* c;
-  std::int64_t cRow, cColumn;
-  const double* start = nullptr;  ///< laid out like c; null: zeros
-  bool adds = false;              ///< the chain's result is added to c
-  const Span* nonzero = nullptr;  ///< by row of a, counted from term `origin`
-  const Span* needed = nullptr;   ///< by row of c
-  std::int64_t origin = 0;
-
-  /// The chain that begins at a term of this product.
-  Product chain(std::int64_t from) const {
-    Product result = *this;
-    result.k = std::min(kProductChain, k - from);
-    result.a += from * aTerm;
-    result.b += from * bTerm;
-    result.origin = from;
-    return result;
-  }
-};
-
-/// What is in one of R spans or between them.
-template <int R>
-Span hull(const Span* spans) {
-  Span result = spans[0];
-  for (int r = 1; r < R; ++r) {
-    result.first = std::min(result.first, spans[r].first);
-    result.last = std::max(result.last, spans[r].last);
-  }
-  return result;
-}
-
-/// Rows i .. i + R - 1 and `columns` columns; b has NV vectors of columns next to each other.
-template <int R, int NV>
-inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t bTerm,
-                 std::int64_t column, std::int64_t columns) {
-  const std::int64_t corner = i * p.cRow + column * p.cColumn;
-  const bool isWhole = p.cColumn == 1 && columns == NV * kLanes;
-  alignas(64) double row[NV * kLanes] = {};
-  V acc[R][NV];
-  for (int r = 0; r < R; ++r) {
-    if (p.start != nullptr) {
-      const double* from = p.start + corner + r * p.cRow;
-      if (!isWhole)
-        for (std::int64_t j = 0; j < columns; ++j) row[j] = from[j * p.cColumn];
-      for (int j = 0; j < NV; ++j) acc[r][j] = simd::load((isWhole ? from : row) + j * kLanes);
-    } else {
-      for (int j = 0; j < NV; ++j) acc[r][j] = V{};
-    }
-  }
-  Span terms{0, p.k};
-  if (p.nonzero != nullptr) {
-    terms = hull<R>(p.nonzero + i);
-    terms.first = std::clamp<std::int64_t>(terms.first - p.origin, 0, p.k);
-    terms.last = std::min(terms.last - p.origin, p.k);
-  }
-  const double* a = p.a + i * p.aRow + terms.first * p.aTerm;
-  b += terms.first * bTerm;
-  for (std::int64_t t = terms.first; t < terms.last; ++t) {
-    V y[NV];
-    for (int j = 0; j < NV; ++j) y[j] = simd::load(b + j * kLanes);
-    for (int r = 0; r < R; ++r) {
-      const V x = simd::splat(a[r * p.aRow]);
-      for (int j = 0; j < NV; ++j) acc[r][j] = madd(x, y[j], acc[r][j]);
-    }
-    a += p.aTerm;
-    b += bTerm;
-  }
-  for (int r = 0; r < R; ++r) {
-    double* to = p.c + corner + r * p.cRow;
-    if (isWhole) {
-      for (int j = 0; j < NV; ++j) {
-        double* at = to + j * kLanes;
-        simd::store(at, p.adds ? simd::load(at) + acc[r][j] : acc[r][j]);
-      }
-      continue;
-    }
-    for (int j = 0; j < NV; ++j) simd::store(row + j * kLanes, acc[r][j]);
-    for (std::int64_t j = 0; j < columns; ++j)
-      to[j * p.cColumn] = p.adds ? to[j * p.cColumn] + row[j] : row[j];
-  }
-}
-
-template <int NV>
-void rows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,
-          std::int64_t columns) {
-  std::int64_t i = 0;
-  const auto step = [&]<int R>() {
-    for (; i + R <= p.m; i += R) {
-      if (p.needed == nullptr) {
-        tile<R, NV>(p, i, b, bTerm, column, columns);
-        continue;
-      }
-      // As few vectors as hold what is read.
-      const std::int64_t end = hull<R>(p.needed + i).last - column;
-      if (end <= 0) continue;
-      if (NV > 2 && end <= 2 * kLanes) {
-        end <= kLanes
-            ? tile<R, 1>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, kLanes))
-            : tile<R, 2>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, 2 * kLanes));
-      } else {
-        tile<R, NV>(p, i, b, bTerm, column, columns);
-      }
-    }
-  };
-  step.template operator()<kRows>();
-  if constexpr (kRows > 4) step.template operator()<4>();
-  step.template operator()<2>();
-  step.template operator()<1>();
-}
-
-void columnsOf(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,
-               std::int64_t columns) {
-  const std::int64_t vectors = (columns + kLanes - 1) / kLanes;
-  if (vectors == 1) return rows<1>(p, b, bTerm, column, columns);
-  if (vectors == 2) return rows<2>(p, b, bTerm, column, columns);
-  if (vectors == 3) return rows<3>(p, b, bTerm, column, columns);
-  if constexpr (kVectors == 4) rows<4>(p, b, bTerm, column, columns);
-}
-
-void pack(const Product& p, std::int64_t column, std::int64_t columns, double* to) {
-  const std::int64_t width = roundUp(columns, kLanes);
-  const double* b = p.b + column * p.bColumn;
-  for (std::int64_t j = columns; j < width; ++j)
-    for (std::int64_t t = 0; t < p.k; ++t) to[t * width + j] = 0;
-  if (p.bColumn == 1) {
-    for (std::int64_t t = 0; t < p.k; ++t)
-      for (std::int64_t j = 0; j < columns; ++j) to[t * width + j] = b[t * p.bTerm + j];
-    return;
-  }
-  std::int64_t j = 0;
-  if (p.bTerm == 1) {
-    for (; j + 4 <= columns; j += 4) {
-      const double* x = b + j * p.bColumn;
-      transposeFour({x, x + p.bColumn, x + 2 * p.bColumn, x + 3 * p.bColumn}, p.k, to + j, width);
-    }
-  }
-  for (; j < columns; ++j)
-    for (std::int64_t t = 0; t < p.k; ++t) to[t * width + j] = b[t * p.bTerm + j * p.bColumn];
-}
-
-bool isFinite(const double* b, std::int64_t n) {
-  V sum{};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const V x = simd::load(b + i);
-    sum = sum + (x - x);
-  }
-  double rest = 0;
-  for (; i < n; ++i) rest += b[i] - b[i];
-  for (int lane = 0; lane < kLanes; ++lane) rest += sum[lane];
-  return rest == 0;
-}
-
-/// One chain by tiles.
-void multiplyChain(Product p, double* packed) {
-  const Span* const nonzero = p.nonzero;
-  for (std::int64_t column = 0; column < p.n; column += kColumns) {
-    const std::int64_t columns = std::min(kColumns, p.n - column);
-    const bool direct =
-        p.bColumn == 1 && columns % kLanes == 0 && p.m <= 4 * kRows && nonzero == nullptr;
-    if (!direct) pack(p, column, columns, packed);
-    // Zero times infinity or NaN is NaN: then no term may be left out.
-    const bool skips = nonzero != nullptr && isFinite(packed, p.k * roundUp(columns, kLanes));
-    p.nonzero = skips ? nonzero : nullptr;
-    columnsOf(p, direct ? p.b + column : packed, direct ? p.bTerm : roundUp(columns, kLanes),
-              column, columns);
-  }
 }
 
 /// All chains, in groups of kSumChunk terms; a group's sum is made in `group` before it is added.
@@ -301,24 +109,10 @@ bool rowByColumns(const Product& p, const RunContext& context) {
   return true;
 }
 
-constexpr std::int64_t kPacked = kProductChain * ((kColumns + 7) / 8 * 8);
-
-/// Few columns: the transposed product, so that vectors run along the longer side. A product of two
-/// numbers is the same either way round.
-void turn(Product& p) {
-  if (p.n >= p.m || p.n >= kLanes) return;
-  p.nonzero = p.needed = nullptr;
-  std::swap(p.m, p.n);
-  std::swap(p.a, p.b);
-  std::swap(p.aRow, p.bColumn);
-  std::swap(p.aTerm, p.bTerm);
-  std::swap(p.cRow, p.cColumn);
-}
-
 }  // namespace
 
 std::int64_t matMulScratch(const MatMulStep& step) {
-  return kPacked + (step.k > kSumChunk ? step.m * step.n : 0);
+  return packedDoubles() + (step.k > kSumChunk ? step.m * step.n : 0);
 }
 
 bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept {
@@ -346,16 +140,16 @@ bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& conte
     if (!step.nonzero.empty()) p.nonzero = step.nonzero.data() + i * step.m;
     if (!step.needed.empty()) p.needed = step.needed.data() + i * step.m;
     turn(p);
-    const bool thin = p.n < kLanes / 2 || (p.m <= 2 && p.bColumn != 1);
+    const bool thin = p.n < simd::kLanes / 2 || (p.m <= 2 && p.bColumn != 1);
     if (thin ? !rowByColumns(p, context)
-             : !multiply(p, context.scratch, context.scratch + kPacked, context))
+             : !multiply(p, context.scratch, context.scratch + packedDoubles(), context))
       return false;
     if ((i & 63) == 63 && stopped(context)) return false;
   }
   return true;
 }
 
-std::int64_t outerProductScratch() { return kPacked; }
+std::int64_t outerProductScratch() { return packedDoubles(); }
 
 void addOuterProducts(const OuterProducts& shape, std::int64_t lanes, const double* a,
                       const double* b, const double* start, double* c, bool adds, double* scratch) {

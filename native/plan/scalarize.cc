@@ -288,7 +288,7 @@ std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
     switch (opOf(node)) {
       case Op::Gather:
         if (!isKnown(t, node.operand[1],
-                             t.shape(node.operand[0])[static_cast<std::size_t>(t.attrs(node)[0])]))
+                     t.shape(node.operand[0])[static_cast<std::size_t>(t.attrs(node)[0])]))
           return -1;
         break;
       case Op::ScatterSum:
