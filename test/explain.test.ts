@@ -92,6 +92,8 @@ describe("what steps took", () => {
     // Measured beside each other, on a machine that may have other work to do.
     expect(steps / found.measured!).toBeGreaterThan(0.2);
     expect(steps / found.measured!).toBeLessThan(5);
+    // Sanitizers are no part of the model.
+    if (process.env.ADJOINT_SANITIZED !== undefined) return;
     expect(found.estimated / found.measured!).toBeGreaterThan(0.01);
     expect(found.estimated / found.measured!).toBeLessThan(100);
   });
