@@ -11,6 +11,8 @@ namespace {
 
 /// Of longer values nothing is known: a set takes a bit an element.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 20;
+/// Nor of tapes of more nodes, whose plans should take no longer to make than they do.
+constexpr std::size_t kMostNodes = 100'000;
 /// Spans of this share of all elements are not worth having.
 constexpr double kMostKept = 0.8;
 
@@ -37,6 +39,7 @@ bool isMatrix(const Shape& shape) { return shape.size() >= 2 && elementCount(sha
 
 Structure::Structure(const Tape& t, const std::vector<ElementSet>& inputZeros)
     : tape_(t), zeros_(t.size()), need_(t.size(), Need::None), needed_(t.size()) {
+  if (t.size() > kMostNodes) return;
   findZeros(inputZeros);
   findNeeded();
 }

@@ -52,19 +52,25 @@ TEST(Threads, AChunkCanEndTheLoop) {
   EXPECT_LT(loop.next, 1'000'000);
 }
 
-/// Rows whose values are kept and summed, so that lanes split over threads have both.
+/// Rows that are picked, kept, summed and multiplied over lanes: all that threads share.
 TEST(Threads, TheBitsDoNotDependOnTheirNumber) {
   const std::int64_t n = 20000, m = 5;
   Builder builder;
   const Expr x{&builder, builder.input("x", {n, m})};
   const Expr weight{&builder, builder.input("w", {m})};
-  const Expr rows = cumsum(exp(x) * broadcastTo(weight, {n, m}), 1, false);
+  std::vector<double> picks(n);
+  for (std::size_t i = 0; i < picks.size(); ++i) picks[i] = static_cast<double>(i * 31 % m);
+  const Expr square{&builder, builder.input("s", {m, m})};
+  const Expr picked = gather(square, {&builder, builder.data(picks, {n})}, 0);
+  const Expr rows = cumsum(exp(x * picked) * broadcastTo(weight, {n, m}), 1, false);
   const Expr total = log(sum(rows, {1}));
   const TapePtr t =
       builder.finish({{"rows", (rows / broadcastTo(reshape(total, {n, 1}), {n, m})).id},
+                      {"products", batchMatmul(transpose(rows, {1, 0}), x).id},
                       {"f", sum(total, {0}).id}});
-  const TapePtr derivative = vjp(t, std::vector<std::size_t>{0, 1});
+  const TapePtr derivative = vjp(t, std::vector<std::size_t>{0, 1, 2});
   const auto plan = makePlan(derivative);
+  EXPECT_NE(plan->toString().find("(product)"), std::string::npos) << plan->toString();
   const auto executable = makeExecutable(plan);
 
   std::vector<std::vector<double>> results;
