@@ -15,6 +15,13 @@ constexpr std::int64_t kChunkLanes = 1024;
 
 using Kind = LaneStep::Port::Kind;
 
+/// The next doubles of a memory.
+std::int64_t takeFrom(std::int64_t& at, std::int64_t doubles) {
+  const std::int64_t from = at;
+  at += roundUp(doubles, 8);
+  return from;
+}
+
 bool isReduction(const LaneStep::Port& port) { return port.kind == Kind::Reduce; }
 
 }  // namespace
@@ -22,11 +29,6 @@ bool isReduction(const LaneStep::Port& port) { return port.kind == Kind::Reduce;
 LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
                          std::shared_ptr<const Executable> body)
     : body_(std::move(body)), lanes_(step.lanes), block_(step.block) {
-  const auto takeFrom = [](std::int64_t& at, std::int64_t doubles) {
-    const std::int64_t from = at;
-    at += roundUp(doubles, 8);
-    return from;
-  };
   const Plan& inner = body_->plan();
   io_ = takeFrom(perThread_, inner.ioDoubles);
   workspace_ = takeFrom(perThread_, body_->workspaceDoubles(1));
@@ -82,11 +84,6 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
 }
 
 void LaneProgram::placeProducts() {
-  const auto takeFrom = [](std::int64_t& at, std::int64_t doubles) {
-    const std::int64_t from = at;
-    at += roundUp(doubles, 8);
-    return from;
-  };
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Port& port = outputs_[i];
     if (port.outside.kind != Kind::Left) continue;

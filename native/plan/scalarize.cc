@@ -104,7 +104,6 @@ class Scalarizer {
 
   void expand(NodeId id, const Node& node) {
     const Shape& shape = tape_.shape(node);
-    const auto& attrs = tape_.attrs(node);
     Elements& out = of(id);
     const std::int64_t count = tape_.count(id);
     switch (opOf(node)) {
@@ -119,7 +118,7 @@ class Scalarizer {
         return;
       case Op::Iota: {
         std::vector<std::int64_t> strides(shape.size(), 0);
-        strides[static_cast<std::size_t>(attrs[0])] = 1;
+        strides[static_cast<std::size_t>(tape_.attrs(node)[0])] = 1;
         return visitStrided(shape, strides, [&](std::int64_t, std::int64_t at) {
           out.push_back(builder_.constant(static_cast<double>(at)));
         });
