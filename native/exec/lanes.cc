@@ -37,7 +37,7 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
     Port port;
     port.outside = outside;
     const Buffer& buffer = plan.buffers[outside.buffer];
-    port.place = {buffer.base, buffer.offset};
+    port.place = {buffer.base, buffer.offset + outside.offset};
     if (outside.kind == Kind::Gathered) {
       const Buffer& indices = plan.buffers[outside.indices];
       port.indices = {indices.base, indices.offset};

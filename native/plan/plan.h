@@ -89,8 +89,9 @@ struct LaneStep {
       Right,     ///< the next port, of the same buffer
     } kind = Kind::Mapped;
     BufferId buffer = 0;
-    BufferId indices = 0;   ///< of Gathered
-    std::int64_t rows = 0;  ///< of Gathered
+    std::int64_t offset = 0;  ///< of the first element in the buffer
+    BufferId indices = 0;     ///< of Gathered
+    std::int64_t rows = 0;    ///< of Gathered
     std::int64_t outer = 1, inner = 1;
     std::int64_t terms = 1;
     ReduceOp op = ReduceOp::Sum;

@@ -165,9 +165,15 @@ class Planner : public BufferTable {
           const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
           const std::vector<std::int64_t> strides = rowMajorStrides(tape_.shape(node));
           const BufferId buffer = bufferOf(id);
+          const bool isWhole = around(tape_.shape(node), tape_.attrs(node)[0]).outer == 1;
           std::int64_t start = 0;
           for (const NodeId piece : tape_.operands(node)) {
-            addSite({piece, buffer, start * strides[axis], strides});
+            const NodeId item = isWhole ? loneItem(piece) : kNoNode;
+            if (item != kNoNode) {
+              piecesInPlace_.emplace(item, PieceInPlace{buffer, start * strides[axis]});
+            } else {
+              addSite({piece, buffer, start * strides[axis], strides});
+            }
             start += tape_.shape(piece)[axis];
           }
           break;
@@ -184,6 +190,26 @@ class Planner : public BufferTable {
       }
     }
     for (Site& site : outputSites_) addSite(std::move(site));
+  }
+
+  /// What a loop over lanes gives along them and only this operand of a concat reads: the loop
+  /// writes it where it belongs. kNoNode: it is something else.
+  NodeId loneItem(NodeId piece) {
+    if (uses_.empty()) {
+      uses_.resize(tape_.size(), 0);
+      for (const Node& node : tape_.nodes())
+        for (const NodeId operand : tape_.operands(node)) ++uses_[operand];
+      for (const Port& port : tape_.outputs()) ++uses_[port.node];
+      for (const NodeId id : tape_.checks()) ++uses_[id];
+    }
+    NodeId value = piece;
+    while (uses_[value] == 1 && opOf(tape_.node(value)) == Op::Reshape)
+      value = tape_.node(value).operand[0];
+    const Node& node = tape_.node(value);
+    if (uses_[value] != 1 || opOf(node) != Op::Item) return kNoNode;
+    const auto attributes = LaneAttributes::read(tape_, tape_.node(node.operand[0]));
+    const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
+    return attributes.outputs[position].kind == LaneOutput::Mapped ? value : kNoNode;
   }
 
   /// Values nobody stores or computes with are left out: those that others recompute.
@@ -326,7 +352,14 @@ class Planner : public BufferTable {
       }
       const std::int64_t elements =
           port.inner * (kind == LaneOutput::Mapped ? port.outer * step.lanes : 1);
-      port.buffer = items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
+      const auto inPlace = piecesInPlace_.find(items[k]);
+      if (inPlace != piecesInPlace_.end()) {
+        port.buffer = inPlace->second.buffer;
+        port.offset = inPlace->second.offset;
+      } else {
+        port.buffer =
+            items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
+      }
     }
     return step;
   }
@@ -421,6 +454,12 @@ class Planner : public BufferTable {
   std::vector<Site> outputSites_;
   std::vector<NodeId> libraries_;
   std::unordered_map<NodeId, std::vector<NodeId>> items_;  ///< of loops over lanes
+  struct PieceInPlace {
+    BufferId buffer;
+    std::int64_t offset;
+  };
+  std::unordered_map<NodeId, PieceInPlace> piecesInPlace_;  ///< by item
+  std::vector<std::uint32_t> uses_;                         ///< by node, when first asked for
 };
 
 /// Doubles that stay in the first-level cache beside what is computed, and in the second-level one.

@@ -155,6 +155,28 @@ TEST(Lanes, ProductsOfMatrices) {
   }
 }
 
+/// Values that are joined end to end are written where they belong.
+TEST(Lanes, PiecesInPlace) {
+  const std::int64_t n = 100;
+  for (const bool isOutput : {true, false}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n, 5})};
+    const Expr scaled = cumsum(exp(x), 1, false);
+    const Expr total = sum(scaled, {1});
+    const Expr rows = reshape(scaled / broadcastTo(reshape(total, {n, 1}), {n, 5}), {5 * n});
+    const Expr joined = concat({rows, total * total, total}, 0);
+    const Expr result = isOutput ? joined : sum(flip(joined * joined, {0}), {0});
+    const TapePtr t = builder.finish({{"result", result.id}, {"total", total.id}});
+    EXPECT_TRUE(hasLoops(t));
+    Evaluator evaluator(t);
+    evaluator({numbers(5 * n, -1, 2)});
+    // Only what is given twice is copied.
+    if (isOutput) {
+      EXPECT_EQ(evaluator.plan().steps.size(), 2u) << evaluator.plan().toString();
+    }
+  }
+}
+
 /// Rows that every lane picks from tables belong to the loop, and so do their derivatives.
 TEST(Lanes, GatheredRows) {
   for (const std::int64_t n : {33, 100, 1000}) {
