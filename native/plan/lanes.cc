@@ -6,10 +6,10 @@
 #include "ops/build.h"
 #include "ops/order.h"
 #include "ops/row.h"
-#include "plan/view.h"
 #include "transform/copy.h"
 #include "transform/lane_axes.h"
 #include "transform/lane_body.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 

@@ -6,12 +6,12 @@
 
 #include "plan/analysis.h"
 #include "plan/arena.h"
-#include "plan/around.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
 #include "plan/lanes.h"
 #include "plan/scalarize.h"
 #include "plan/structure.h"
+#include "tape/around.h"
 #include "transform/transform.h"
 
 namespace adjoint {

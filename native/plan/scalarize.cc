@@ -6,9 +6,9 @@
 #include "ops/build.h"
 #include "ops/order.h"
 #include "ops/row.h"
-#include "plan/around.h"
-#include "plan/moves.h"
 #include "plan/plan.h"
+#include "tape/around.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ops/row.h"
-#include "plan/moves.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 

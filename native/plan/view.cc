@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 
@@ -45,21 +46,6 @@ AxisMaps throughUnits(const Shape& from, const Shape& to, const AxisMaps& maps) 
 }
 
 }  // namespace
-
-bool movesData(Op op) {
-  switch (op) {
-    case Op::Reshape:
-    case Op::Transpose:
-    case Op::BroadcastTo:
-    case Op::Slice:
-    case Op::Place:
-    case Op::Flip:
-    case Op::StopGradient:
-      return true;
-    default:
-      return false;
-  }
-}
 
 Shape squeezed(const Shape& shape) {
   Shape result;

@@ -54,9 +54,6 @@ class Views {
   std::vector<std::uint8_t> state_;  // by node
 };
 
-/// Whether an operation gives elements of its operand (or zeros) in other places.
-bool movesData(Op op);
-
 /// The shape without its unit axes.
 Shape squeezed(const Shape& shape);
 

@@ -4,41 +4,13 @@
 
 #include "ops/op.h"
 #include "ops/row.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 
 Linear linearOf(const Tape& t, const Node& node) {
-  const Shape& of = t.shape(node);
-  const Shape& from = t.shape(node.operand[0]);
-  const std::vector<std::int64_t> strides = rowMajorStrides(from);
-  const auto& attrs = t.attrs(node);
-  std::vector<std::int64_t> coefficients(of.size(), 0);
-  std::int64_t base = 0;
-  switch (opOf(node)) {
-    case Op::Transpose:
-      for (std::size_t k = 0; k < of.size(); ++k)
-        coefficients[k] = strides[static_cast<std::size_t>(attrs[k])];
-      break;
-    case Op::BroadcastTo:
-      for (std::size_t k = 0; k < from.size(); ++k) {
-        if (from[k] != 1) coefficients[k + of.size() - from.size()] = strides[k];
-      }
-      break;
-    case Op::Slice:
-      for (std::size_t k = 0; k < of.size(); ++k) {
-        base += attrs[3 * k] * strides[k];
-        coefficients[k] = attrs[3 * k + 2] * strides[k];
-      }
-      break;
-    default:  // Flip.
-      coefficients = strides;
-      for (const std::int64_t axis : attrs) {
-        const auto k = static_cast<std::size_t>(axis);
-        base += (of[k] - 1) * strides[k];
-        coefficients[k] = -strides[k];
-      }
-  }
-  return {of, base, coefficients};
+  const Move move = movesOf(t, node).front();
+  return {t.shape(node), move.from, move.fromStrides};
 }
 
 namespace {
@@ -49,15 +21,9 @@ bool isComputed(Op op) {
     case Op::Constant:
     case Op::Data:
     case Op::Iota:
-    case Op::Reshape:
-    case Op::StopGradient:
-    case Op::Transpose:
-    case Op::BroadcastTo:
-    case Op::Slice:
-    case Op::Flip:
       return true;
     default:
-      return rowOf(op).kernel != nullptr;
+      return (movesData(op) && op != Op::Place) || rowOf(op).kernel != nullptr;
   }
 }
 

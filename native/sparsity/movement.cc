@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 
@@ -50,22 +51,10 @@ std::vector<std::vector<std::int64_t>> groupedBy(const std::vector<std::int64_t>
 bool Movement::moves(NodeId id) {
   if (!active_[id]) return false;
   const Node& node = tape_.node(id);
-  switch (opOf(node)) {
-    case Op::Reshape:
-    case Op::Transpose:
-    case Op::BroadcastTo:
-    case Op::Slice:
-    case Op::Place:
-    case Op::Flip:
-    case Op::Concat:
-      return true;
-    case Op::Gather: {
-      const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
-      return constants_.indices(node.operand[1], tape_.shape(node.operand[0])[axis]) != nullptr;
-    }
-    default:
-      return false;
-  }
+  const Op op = opOf(node);
+  if (op != Op::Gather) return op == Op::Concat || (movesData(op) && op != Op::StopGradient);
+  const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
+  return constants_.indices(node.operand[1], tape_.shape(node.operand[0])[axis]) != nullptr;
 }
 
 const std::vector<std::int64_t>& Movement::startsOf(NodeId concat) {
@@ -129,23 +118,26 @@ Movement::Source Movement::back(IndexMaps& maps, Source from) {
   return {node.operand[0], maps.through(linearOf(tape_, node), from.map)};
 }
 
+Movement::Picks Movement::picksOf(const Node& node) {
+  const std::int64_t axis = tape_.attrs(node)[0];
+  const Shape& from = tape_.shape(node.operand[0]);
+  const Shape& indices = tape_.shape(node.operand[1]);
+  const Shape& of = tape_.shape(node);
+  const auto at = static_cast<std::size_t>(axis);
+  return {gatheredRows(from, indices, of, axis), gatheredPositions(indices, of, axis),
+          *constants_.indices(node.operand[1], from[at]), rowMajorStrides(from)[at]};
+}
+
 Movement::Source Movement::find(IndexMaps& maps, Source from) {
   while (from.node != kNoNode && moves(from.node)) {
     const Node& node = tape_.node(from.node);
     switch (opOf(node)) {
       case Op::Gather: {
-        const std::int64_t axis = tape_.attrs(node)[0];
-        const Shape& shape = tape_.shape(node.operand[0]);
-        const Shape& indices = tape_.shape(node.operand[1]);
-        const auto& known =
-            *constants_.indices(node.operand[1], shape[static_cast<std::size_t>(axis)]);
-        const std::int64_t stride = rowMajorStrides(shape)[static_cast<std::size_t>(axis)];
-        const Shape& of = tape_.shape(node);
-        const MapId rows = maps.through(gatheredRows(shape, indices, of, axis), from.map);
-        const MapId positions = maps.through(gatheredPositions(indices, of, axis), from.map);
+        const Picks picks = picksOf(node);
+        const MapId rows = maps.through(picks.rows, from.map);
+        const MapId positions = maps.through(picks.positions, from.map);
         if (!maps.of(positions).isUniform()) return findEach(maps, from);
-        const auto position = static_cast<std::size_t>(maps.of(positions).offset);
-        from = {node.operand[0], maps.shifted(rows, known[position] * stride)};
+        from = {node.operand[0], maps.shifted(rows, picks.offset(maps.of(positions).offset))};
         break;
       }
       case Op::Concat:
@@ -175,16 +167,9 @@ void Movement::step(Strand& strand, std::vector<Strand>& others) {
       strand.node = node.operand[0];
       return;
     case Op::Gather: {
-      const std::int64_t axis = tape_.attrs(node)[0];
-      const Shape& shape = tape_.shape(node.operand[0]);
-      const Shape& indices = tape_.shape(node.operand[1]);
-      const auto& known =
-          *constants_.indices(node.operand[1], shape[static_cast<std::size_t>(axis)]);
-      const std::int64_t stride = rowMajorStrides(shape)[static_cast<std::size_t>(axis)];
-      const Linear rows = gatheredRows(shape, indices, tape_.shape(node), axis);
-      const Linear positions = gatheredPositions(indices, tape_.shape(node), axis);
+      const Picks picks = picksOf(node);
       for (std::int64_t& element : elements)
-        element = rows(element) + known[static_cast<std::size_t>(positions(element))] * stride;
+        element = picks.rows(element) + picks.offset(picks.positions(element));
       strand.node = node.operand[0];
       return;
     }

@@ -50,6 +50,18 @@ class Movement {
     std::vector<std::int64_t> lanes;
     std::vector<std::int64_t> elements;
   };
+  /// A gather with known indices: an element is at rows(element) + offset(positions(element)) of
+  /// the operand.
+  struct Picks {
+    Linear rows, positions;
+    const std::vector<std::int64_t>& indices;
+    std::int64_t stride;
+
+    std::int64_t offset(std::int64_t position) const {
+      return indices[static_cast<std::size_t>(position)] * stride;
+    }
+  };
+  Picks picksOf(const Node& node);
   const std::vector<std::int64_t>& startsOf(NodeId concat);
   void step(Strand& strand, std::vector<Strand>& others);
   Source findEach(IndexMaps& maps, Source from);

@@ -4,10 +4,13 @@
 #include <vector>
 
 #include "ops/op.h"
-#include "plan/around.h"
+#include "tape/around.h"
 #include "tape/tape.h"
 
 namespace adjoint {
+
+/// Whether an operation gives elements of its operand (or zeros) in other places.
+bool movesData(Op op);
 
 /// Indices that are known when the plan is made; empty where they are not, or not all in [0, size).
 std::vector<std::int64_t> knownIndices(const Tape& t, NodeId indices, std::int64_t size);

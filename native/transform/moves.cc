@@ -1,4 +1,4 @@
-#include "plan/moves.h"
+#include "transform/moves.h"
 
 #include <algorithm>
 
@@ -21,6 +21,21 @@ std::vector<Move> movesOfConcat(const Tape& t, const Node& node) {
 }
 
 }  // namespace
+
+bool movesData(Op op) {
+  switch (op) {
+    case Op::Reshape:
+    case Op::Transpose:
+    case Op::BroadcastTo:
+    case Op::Slice:
+    case Op::Place:
+    case Op::Flip:
+    case Op::StopGradient:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::vector<std::int64_t> knownIndices(const Tape& t, NodeId indices, std::int64_t size) {
   const Node& node = t.node(indices);
@@ -45,9 +60,7 @@ std::vector<std::int64_t> knownIndices(const Tape& t, NodeId indices, std::int64
 std::vector<Move> movesOf(const Tape& t, const Node& node) {
   const Op op = opOf(node);
   if (op == Op::Concat) return movesOfConcat(t, node);
-  if (op != Op::Reshape && op != Op::StopGradient && op != Op::Transpose && op != Op::BroadcastTo &&
-      op != Op::Slice && op != Op::Place && op != Op::Flip)
-    return {};
+  if (!movesData(op)) return {};
   const Shape& from = t.shape(node.operand[0]);
   const Shape& to = t.shape(node);
   const auto& attrs = t.attrs(node);
