@@ -67,6 +67,23 @@ struct BlockInstr {
   std::uint32_t d = 0, a = 0, b = 0, c = 0;
 };
 
+/// Which slots an instruction reads, and whether it writes d. Segments know their own.
+struct SlotUse {
+  int reads = 0;  ///< the first of a, b, c
+  bool writesD = false;
+};
+SlotUse slotUseOf(BlockKind kind);
+
+/// The slots of an instruction as `visit(slot, isWrite)`; writes first, for walks from the end.
+template <class Code, class Visit>
+void visitSlots(Code& code, Visit visit) {
+  const SlotUse use = slotUseOf(code.kind);
+  if (use.writesD) visit(code.d, true);
+  if (use.reads > 0) visit(code.a, false);
+  if (use.reads > 1) visit(code.b, false);
+  if (use.reads > 2) visit(code.c, false);
+}
+
 /// A kernel translated for blocks of lanes. Immutable.
 struct BlockProgram {
   struct Stream {

@@ -516,16 +516,7 @@ class Compiler {
     };
     for (auto* list : {&p.cells, &p.prologue, &p.body}) {
       for (BlockInstr& code : *list) {
-        const bool computes = code.kind == BlockKind::Compute;
-        const bool reads = computes || code.kind == BlockKind::Splat ||
-                           code.kind == BlockKind::Gather || code.kind == BlockKind::CopyStore ||
-                           code.kind == BlockKind::WalkStore || code.kind == BlockKind::Reduce;
-        resolve(code.d);
-        if (reads) resolve(code.a);
-        if (computes) {
-          resolve(code.b);
-          resolve(code.c);
-        }
+        visitSlots(code, [&](std::uint32_t& slot, bool) { resolve(slot); });
       }
     }
     for (Segment& segment : segments) {
@@ -617,11 +608,8 @@ class Compiler {
     BlockProgram& p = *out_;
     std::vector<bool> isUsed(p.slots, false);
     for (const auto* list : {&p.cells, &p.prologue, &p.body}) {
-      for (const BlockInstr& code : *list) {
-        if (code.kind == BlockKind::Segment) continue;
-        for (const std::uint32_t slot : {code.d, code.a, code.b, code.c})
-          if (slot < p.slots) isUsed[slot] = true;
-      }
+      for (const BlockInstr& code : *list)
+        visitSlots(code, [&](std::uint32_t slot, bool) { isUsed[slot] = true; });
     }
     std::erase_if(p.streams, [&](const auto& stream) { return !isUsed[stream.slot]; });
     for (std::uint32_t i = 0; i < p.numbers.size(); ++i) {
@@ -697,6 +685,29 @@ int arityOf(const Instr& instr) {
     default:
       return 0;
   }
+}
+
+SlotUse slotUseOf(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::Splat:
+    case BlockKind::Gather:
+      return {1, true};
+    case BlockKind::CopyStore:
+    case BlockKind::WalkStore:
+    case BlockKind::Reduce:
+      return {1, false};
+    case BlockKind::SplatLoad:
+    case BlockKind::CopyLoad:
+    case BlockKind::WalkLoad:
+    case BlockKind::WalkIota:
+      return {0, true};
+    case BlockKind::Compute:
+      return {3, true};
+    case BlockKind::Inline:
+    case BlockKind::Segment:
+      break;
+  }
+  return {};
 }
 
 Place placeOf(const Plan& plan, const Access& access) {

@@ -13,45 +13,6 @@ constexpr std::size_t kMaxOperations = 4000;
 /// Longer bodies keep their order: values that wait for their readers would fill the cache.
 constexpr std::size_t kMaxGrouped = 2000;
 
-/// Which slots an instruction reads from memory, and whether it writes d.
-struct Use {
-  int reads = 0;  ///< the first of a, b, c
-  bool writesD = false;
-};
-Use useOf(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::Gather:
-      return {1, true};
-    case BlockKind::CopyStore:
-    case BlockKind::WalkStore:
-    case BlockKind::Reduce:
-      return {1, false};
-    case BlockKind::Splat:  // reads a number
-    case BlockKind::SplatLoad:
-    case BlockKind::CopyLoad:
-    case BlockKind::WalkLoad:
-    case BlockKind::WalkIota:
-      return {0, true};
-    case BlockKind::Compute:
-      return {3, true};
-    case BlockKind::Inline:
-    case BlockKind::Segment:
-      break;
-  }
-  return {};
-}
-
-/// What an instruction reads and writes of memory, as `visit(slot, isWrite)`; writes first, for
-/// walks from the end.
-template <class Code, class Visit>
-void visitSlots(Code& code, Visit visit) {
-  const Use use = useOf(code.kind);
-  if (use.writesD) visit(code.d, true);
-  if (use.reads > 0) visit(code.a, false);
-  if (use.reads > 1) visit(code.b, false);
-  if (use.reads > 2) visit(code.c, false);
-}
-
 class Extractor {
  public:
   Extractor(BlockProgram& program, std::uint32_t firstOther)
