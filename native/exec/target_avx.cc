@@ -208,10 +208,13 @@ class AvxTarget final : public X86Target {
       return;
     }
     // The bits of three operands in the order in which they are given.
-    if (d == b.reg && b.kind == Source::Kind::Register) {
+    const bool isMemory = b.kind != Source::Kind::Register;
+    if (d == b.reg && !isMemory) {
       as_.emit(x86::Inst::kIdVpternlogq, vec(d), vec(a.reg), operand(c), asmjit::Imm(0xe2));
-    } else if (d == a.reg && b.kind == Source::Kind::Register) {
+    } else if (d == a.reg && !isMemory) {
       as_.emit(x86::Inst::kIdVpternlogq, vec(d), operand(b), operand(c), asmjit::Imm(0xca));
+    } else if (d == a.reg) {
+      as_.emit(x86::Inst::kIdVpternlogq, vec(d), vec(c.reg), operand(b), asmjit::Imm(0xac));
     } else {
       if (d != c.reg) as_.vmovapd(vec(d), vec(c.reg));
       as_.emit(x86::Inst::kIdVpternlogq, vec(d), vec(a.reg), operand(b), asmjit::Imm(0xb8));
