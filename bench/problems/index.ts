@@ -23,8 +23,8 @@ export const problems: readonly Problem[] = [
   detProblem(8),
   { ...baProblem(49, 7776, 31_843), native: () => baNative(49, 7776, 31_843) },
   ...[false, true].map((triangles) => ({
-    ...htProblem(100, triangles),
-    native: () => htNative(100, triangles),
+    ...htProblem(800, triangles),
+    native: () => htNative(800, triangles),
   })),
   ...callProblems,
 ];

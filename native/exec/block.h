@@ -6,6 +6,7 @@
 
 #include "exec/executor.h"
 #include "exec/jit.h"
+#include "exec/known_places.h"
 #include "exec/pattern.h"
 #include "exec/reduce.h"
 #include "ops/row.h"
@@ -44,18 +45,20 @@ struct Place {
 Place placeOf(const Plan& plan, const Access& access);
 
 enum class BlockKind : std::uint16_t {
-  Compute,    ///< d = functions[function](a, b, c)
-  Splat,      ///< d = the number a in every lane
-  SplatLoad,  ///< d = memory at places[a] in every lane
-  CopyLoad,   ///< d = n consecutive elements from places[a] + p
-  WalkLoad,   ///< d = walks[a]
-  WalkIota,   ///< d = addresses of walks[a]
-  Gather,     ///< d = gathers[b], index in a
-  CopyStore,  ///< n consecutive elements from places[b] + p = a
-  WalkStore,  ///< walks[b] = a
-  Reduce,     ///< reductions[b] takes a
-  Inline,     ///< d = operation `function` of (a, b, c): until it becomes part of a segment
-  Segment,    ///< segments[a]: machine code for several operations
+  Compute,     ///< d = functions[function](a, b, c)
+  Splat,       ///< d = the number a in every lane
+  SplatLoad,   ///< d = memory at places[a] in every lane
+  CopyLoad,    ///< d = n consecutive elements from places[a] + p
+  WalkLoad,    ///< d = walks[a]
+  WalkIota,    ///< d = addresses of walks[a]
+  Gather,      ///< d = gathers[b], index in a
+  LoadKnown,   ///< d = knownPlaces[b]
+  CopyStore,   ///< n consecutive elements from places[b] + p = a
+  WalkStore,   ///< walks[b] = a
+  StoreKnown,  ///< knownPlaces[b] = a
+  Reduce,      ///< reductions[b] takes a
+  Inline,      ///< d = operation `function` of (a, b, c): until it becomes part of a segment
+  Segment,     ///< segments[a]: machine code for several operations
 };
 
 /// Operands are slots: entries of a table of pointers, to registers, straight into memory, or to
@@ -124,6 +127,10 @@ struct BlockProgram {
     std::int64_t stride, limit;
     NodeId node;
   };
+  struct Known {
+    Place place;
+    KnownPlaces places;
+  };
   struct Reduction {
     ReduceShape shape;
     Place place;
@@ -158,6 +165,7 @@ struct BlockProgram {
   std::vector<Window> windows;
   std::vector<std::int64_t> cuts;  ///< points where a block ends, so that few are partly in windows
   std::vector<Gather> gathers;
+  std::vector<Known> knownPlaces;
   std::vector<Reduction> reductions;
 
   // Scratch offsets, in doubles.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <unordered_map>
@@ -36,6 +37,7 @@ class Compiler {
       compileEmpty();
     } else {
       compilePatterns();
+      findKnownGathers();
       findLive();
       compileReductions();
       findAliases();
@@ -70,6 +72,35 @@ class Compiler {
 
   const Pattern& patternOf(std::size_t i) const { return out_->patterns[access(i).map]; }
 
+  /// Gathers by indices that are constants.
+  void findKnownGathers() {
+    known_.assign(size_, kNone);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (body_[i].kind != InstrKind::Gather) continue;
+      const Instr& index = body_[body_[i].a];
+      if (index.kind != InstrKind::Load) continue;
+      const std::size_t at = static_cast<std::size_t>(index.extra);
+      const Place constants = placeOf(plan_, access(at));
+      if (constants.base != Base::Constant) continue;
+      const adjoint::Gather& gather = kernel_.gathers.at(static_cast<std::size_t>(body_[i].extra));
+      const Access& from = access(gather.access);
+      const Place source = placeOf(plan_, from);
+      auto known = KnownPlaces::ofGather({out_->patterns[from.map], gather.stride, gather.limit,
+                                          doublesOf(source.base) - source.offset},
+                                         patternOf(at), plan_.constants.data() + constants.offset,
+                                         out_->points);
+      if (known) known_[i] = addKnown(source, std::move(*known));
+    }
+  }
+
+  std::uint32_t addKnown(const Place& place, KnownPlaces places) {
+    out_->knownPlaces.push_back({place, std::move(places)});
+    return static_cast<std::uint32_t>(out_->knownPlaces.size() - 1);
+  }
+
+  /// Of a, b, c, how many instruction i reads.
+  int operandsOf(std::size_t i) const { return known_[i] != kNone ? 0 : arityOf(body_[i]); }
+
   void findLive() {
     lastUse_.assign(size_, kNone);
     for (std::size_t i = size_; i-- > 0;) {
@@ -77,7 +108,7 @@ class Compiler {
       const bool effect = instr.kind == InstrKind::Store || instr.kind == InstrKind::Reduce;
       if (!effect && lastUse_[i] == kNone) continue;
       const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
-      const int n = arityOf(instr);
+      const int n = operandsOf(i);
       for (int k = 0; k < n; ++k) {
         if (operands[k] >= i) bug("an operand that is not earlier");
         std::uint32_t& last = lastUse_[operands[k]];
@@ -180,11 +211,19 @@ class Compiler {
   bool directLoad(std::size_t i) const {
     if (!patternOf(i).contiguous() || overlaps(stores_, i)) return false;
     const Place place = placeOf(plan_, access(i));
-    const std::int64_t end = place.base == Base::Io ? plan_.ioDoubles
-                             : place.base == Base::Temp
-                                 ? plan_.tempDoubles
-                                 : static_cast<std::int64_t>(plan_.constants.size());
-    return place.offset + reach() <= end;
+    return place.offset + reach() <= doublesOf(place.base);
+  }
+
+  std::int64_t doublesOf(Base base) const {
+    switch (base) {
+      case Base::Io:
+        return plan_.ioDoubles;
+      case Base::Temp:
+        return plan_.tempDoubles;
+      case Base::Constant:
+        break;
+    }
+    return static_cast<std::int64_t>(plan_.constants.size());
   }
 
   /// A contiguous store may be written by the operation that makes its value where rounding up
@@ -313,7 +352,7 @@ class Compiler {
   /// Registers whose last reader is i are free again.
   void release(std::size_t i, const Instr& instr) {
     const std::uint32_t operands[3] = {instr.a, instr.b, instr.c};
-    const int n = arityOf(instr);
+    const int n = operandsOf(i);
     for (int k = 0; k < n; ++k) {
       const std::uint32_t v = operands[k];
       if (lastUse_[v] == i && owned_[v]) {
@@ -352,6 +391,12 @@ class Compiler {
       case InstrKind::Load:
         return emitLoad(i, extra);
       case InstrKind::Gather: {
+        if (known_[i] != kNone) {
+          code.kind = BlockKind::LoadKnown;
+          code.b = known_[i];
+          code.d = destination(i);
+          break;
+        }
         const adjoint::Gather& gather = kernel_.gathers.at(extra);
         const Access& from = access(gather.access);
         if (gather.limit > kMaxElements) bug("a gather past the largest value");
@@ -375,6 +420,9 @@ class Compiler {
         if (patternOf(extra).contiguous() || out_->points == 1) {
           code.kind = BlockKind::CopyStore;
           code.b = addPlace(placeOf(plan_, to));
+        } else if (hasFewPlaces(patternOf(extra))) {
+          code.kind = BlockKind::StoreKnown;
+          code.b = addKnown(placeOf(plan_, to), KnownPlaces::ofFew(patternOf(extra), out_->points));
         } else {
           code.kind = BlockKind::WalkStore;
           code.b = addWalk(to.map, placeOf(plan_, to));
@@ -460,6 +508,13 @@ class Compiler {
       code.kind = BlockKind::CopyLoad;
       code.a = addPlace(place);
     } else {
+      if (hasFewPlaces(pattern)) {
+        code.kind = BlockKind::LoadKnown;
+        code.b = addKnown(place, KnownPlaces::ofFew(pattern, out_->points));
+        code.d = destination(i);
+        out_->body.push_back(code);
+        return;
+      }
       const std::uint32_t walk = addWalk(access(from).map, place);
       if (!overlaps(stores_, from) && (periodic(i, walk, false) || windowed(i, walk))) return;
       code.kind = BlockKind::WalkLoad;
@@ -467,6 +522,13 @@ class Compiler {
     }
     code.d = destination(i);
     out_->body.push_back(code);
+  }
+
+  /// Whether a walk of the pattern is better written out.
+  bool hasFewPlaces(const Pattern& pattern) const {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+    return out_->points <= KnownPlaces::kFewPoints && !pattern.windowed &&
+           pattern.minOffset >= -kMost && pattern.maxOffset <= kMost;
   }
 
   /// Small vectors broadcast along outer loops are written out once a run.
@@ -658,6 +720,7 @@ class Compiler {
   JitBuilder* const jit_;
   std::unique_ptr<BlockProgram> out_;
 
+  std::vector<std::uint32_t> known_;    ///< by instruction, of gathers; kNone: not known
   std::vector<std::uint32_t> lastUse_;  ///< kNone: never read
   std::vector<std::uint32_t> forward_;  ///< the store that value i is written by
   std::vector<std::uint32_t> slot_;     ///< of the value's lanes; kNone: not written out
@@ -694,12 +757,14 @@ SlotUse slotUseOf(BlockKind kind) {
       return {1, true};
     case BlockKind::CopyStore:
     case BlockKind::WalkStore:
+    case BlockKind::StoreKnown:
     case BlockKind::Reduce:
       return {1, false};
     case BlockKind::SplatLoad:
     case BlockKind::CopyLoad:
     case BlockKind::WalkLoad:
     case BlockKind::WalkIota:
+    case BlockKind::LoadKnown:
       return {0, true};
     case BlockKind::Compute:
       return {3, true};
@@ -726,6 +791,7 @@ std::size_t BlockProgram::bytes() const {
   n += places.capacity() * sizeof(Place) + streams.capacity() * sizeof(Stream);
   n += windows.capacity() * sizeof(Window);
   n += periodics.capacity() * sizeof(Periodic) + walks.capacity() * sizeof(Walk);
+  for (const Known& known : knownPlaces) n += sizeof(Known) + known.places.bytes();
   n += gathers.capacity() * sizeof(Gather) + reductions.capacity() * sizeof(Reduction);
   return n;
 }

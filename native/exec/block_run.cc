@@ -193,6 +193,16 @@ class Runner {
         break;
       case BlockKind::Gather:
         return gather(in, n);
+      case BlockKind::LoadKnown: {
+        const auto& [place, places] = program_.knownPlaces[in.b];
+        places.load(context_.at(place.base, place.offset), p_, slots[in.d], n);
+        break;
+      }
+      case BlockKind::StoreKnown: {
+        const auto& [place, places] = program_.knownPlaces[in.b];
+        places.store(context_.at(place.base, place.offset), p_, slots[in.a], n);
+        break;
+      }
       case BlockKind::CopyStore: {
         const Place& place = program_.places[in.b];
         // A store of a value loaded from the same place is allowed: the ranges are then equal.

@@ -150,9 +150,10 @@ void iotaWalk(const Pattern& pattern, PatternState& state, double* out, std::int
         if (stride == 0) {
           splat(to, first, count);
         } else {
-          // Integers below 2^53: the sum is exact.
+          // Integers below 2^53: products and sums are exact.
+          const double step = static_cast<double>(stride);
           for (std::int64_t i = 0; i < count; ++i)
-            to[i] = first + static_cast<double>(static_cast<int>(i));
+            to[i] = first + step * static_cast<double>(static_cast<int>(i));
         }
       },
       [](std::int64_t, std::int64_t) {});
