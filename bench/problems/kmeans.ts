@@ -58,18 +58,18 @@ export function kmeansByHand({ points, centroids, d }: KmeansInput): {
 type Sizes = Readonly<Record<"n" | "k" | "d", number>>;
 
 /**
- * |p - c|^2 = |p|^2 - 2 p c + |c|^2: all products come out of one matrix product, and |p|^2 does not matter for which
- * centroid is closest. Distances are from the points' mean, so that data far from zero cancels no digits:
- * what is lost is as much as 1e-16 of the points' variance.
+ * Which centroid is closest follows from |p - c|^2 = |p|^2 - 2 p c + |c|^2: all products come out of one matrix product,
+ * and |p|^2 does not matter. There, points and centroids are taken from the points' mean, so that data far from zero
+ * cancels no digits.
  */
 export const kmeansCost = ({ n, k, d }: Sizes) =>
   fn({ points: matrix(n, d), centroids: matrix(k, d) }, ({ points, centroids }) => {
     const mean = points.mean({ axis: 0 });
-    const p = points.sub(mean);
     const c = centroids.sub(mean);
     const squares = c.square().sum({ axis: 1, keepDims: true });
-    const distances = squares.sub(c.matmul(p.transpose()).mul(2));
-    return distances.min({ axis: 0 }).sum().add(p.square().sum());
+    const distances = squares.sub(c.matmul(points.sub(mean).transpose()).mul(2));
+    const closest = centroids.gather(distances.argmin({ axis: 0 }));
+    return points.sub(closest).square().sum();
   });
 
 /** The Hessian is diagonal, so its product with a vector of ones is its diagonal. */

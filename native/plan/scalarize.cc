@@ -139,6 +139,9 @@ class Scalarizer {
       case Op::ReduceMax:
       case Op::ReduceMin:
         return expandReduction(id, node);
+      case Op::ArgMax:
+      case Op::ArgMin:
+        return expandBest(id, node);
       case Op::BatchMatMul:
         return expandProduct(id, node);
       case Op::CumSum:
@@ -216,6 +219,49 @@ class Scalarizer {
     for (const Elements& some : terms) of(id).push_back(reduce(op, some));
   }
 
+  /// The best value of neighboring ones and its position.
+  struct Best {
+    NodeId value, position;
+    std::int64_t count;
+  };
+
+  /// The first NaN, or else the first of the best values.
+  void expandBest(NodeId id, const Node& node) {
+    const Around axes = around(tape_.shape(node.operand[0]), tape_.attrs(node)[0]);
+    const Elements& x = of(node.operand[0]);
+    for (std::int64_t o = 0; o < axes.outer; ++o) {
+      for (std::int64_t i = 0; i < axes.inner; ++i) {
+        std::vector<Best> found;
+        for (std::int64_t k = 0; k < axes.n; ++k) {
+          const auto at = static_cast<std::size_t>((o * axes.n + k) * axes.inner + i);
+          found.push_back({x[at], builder_.constant(static_cast<double>(k), {}, node.dtype), 1});
+          while (found.size() > 1 && found.back().count == found[found.size() - 2].count)
+            joinLast(found, opOf(node));
+        }
+        while (found.size() > 1) joinLast(found, opOf(node));
+        of(id).push_back(found[0].position);
+      }
+    }
+  }
+
+  void joinLast(std::vector<Best>& found, Op op) {
+    const Best later = found.back();
+    found.pop_back();
+    Best& best = found.back();
+    const auto decide = [&](Op of, std::initializer_list<NodeId> x) {
+      return operate(of, DType::Bool, x);
+    };
+    const Op isAsGood = op == Op::ArgMax ? Op::GreaterEqual : Op::LessEqual;
+    const NodeId isBeaten =
+        decide(Op::LogicalNot, {decide(Op::LogicalOr, {decide(isAsGood, {best.value, later.value}),
+                                                       decide(Op::IsNan, {best.value})})});
+    const auto choose = [&](NodeId a, NodeId b) {
+      return operate(Op::Where, builder_.dtype(a), {isBeaten, a, b});
+    };
+    best = {choose(later.value, best.value), choose(later.position, best.position),
+            best.count + later.count};
+  }
+
   void expandProduct(NodeId id, const Node& node) {
     const Elements& a = of(node.operand[0]);
     const Elements& b = of(node.operand[1]);
@@ -270,6 +316,9 @@ class Scalarizer {
   std::vector<Elements> elements_;  ///< by node, row-major
 };
 
+/// Of joining two ranges for their best value.
+constexpr std::int64_t kBestOperations = 6;
+
 bool isKnown(const Tape& t, NodeId indices, std::int64_t size) {
   return t.count(indices) == 0 || !knownIndices(t, indices, size).empty();
 }
@@ -312,6 +361,8 @@ std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
         break;
       case Op::ArgMax:
       case Op::ArgMin:
+        total += kBestOperations * t.count(node.operand[0]);
+        break;
       case Op::ArgSort:
       case Op::Custom:
       case Op::Item:

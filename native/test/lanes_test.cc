@@ -236,6 +236,74 @@ TEST(Lanes, ProductsOverLanes) {
   }
 }
 
+/// Numbers among which some are equal, some NaN, some infinite, and zeros have both signs.
+Values awkward(std::int64_t n) {
+  constexpr double kSome[] = {1, -2, 0.0, -0.0, NAN, INFINITY, -INFINITY, -2, 5, 5};
+  Values result;
+  for (std::int64_t i = 0; i < n; ++i) result.push_back(kSome[i * 7919 % 1000 % 10]);
+  return result;
+}
+
+TEST(Lanes, TheBestOfManyIsFoundInLanes) {
+  for (const Op op : {Op::ArgMin, Op::ArgMax}) {
+    for (const std::int64_t k : {1, 2, 3, 8, 13, 40}) {
+      Builder builder;
+      const Expr points{&builder, builder.input("p", {1000, 3})};
+      const Expr places{&builder, builder.input("c", {k, 3})};
+      const Expr all = batchMatmul(places, transpose(points, {1, 0})) + 1.0;
+      const Expr best = apply(op, {all * all}, {0});
+      const Expr rows = gather(places, best, 0);
+      const TapePtr t =
+          builder.finish({{"best", best.id}, {"sum", sum(square(points - rows), {0, 1}).id}});
+      EXPECT_TRUE(hasLoops(t) || k == 1);
+      const Arrays inputs = {numbers(3000, -1, 2), numbers(3 * k, -1, 2)};
+      evaluate(t, inputs);
+      evaluate(t, {awkward(3000), awkward(3 * k)});
+      Arrays seeds = inputs;
+      seeds.push_back(Values(1000, 0.0));
+      seeds.push_back({1});
+      evaluate(vjp(t, Positions{1}), seeds);
+    }
+  }
+}
+
+TEST(Scalars, TheBestOfFewIsTheFirstOfThem) {
+  for (const Op op : {Op::ArgMin, Op::ArgMax}) {
+    for (const std::int64_t n : {1, 2, 5, 16, 17, 33}) {
+      Builder builder;
+      const Expr x{&builder, builder.input("x", {n, 2})};
+      const TapePtr t = builder.finish({{"best", apply(op, {x}, {0}).id}});
+      EXPECT_GE(scalarOperations(*t, 1000), 0);
+      for (std::int64_t shift = 0; shift < 10; ++shift) {
+        Values values = awkward(2 * n + shift);
+        values.erase(values.begin(), values.begin() + shift);
+        evaluate(t, {values});
+      }
+    }
+  }
+}
+
+/// A position in a longer axis is none in this one.
+TEST(Lanes, RowsByPositionsInALongerAxisAreChecked) {
+  for (const std::int64_t rows : {4, 40}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {rows, 6})};
+    const Expr scores{&builder, builder.input("s", {1000, 40})};
+    const Expr taken = gather(x, apply(Op::ArgMax, {scores}, {1}), 0);
+    const Expr weights =
+        exp(taken) / broadcastTo(reshape(sum(exp(taken), {1}), {1000, 1}), {1000, 6});
+    Evaluator evaluator(builder.finish({{"f", sum(weights * taken, {0, 1}).id}}));
+    Values values(40000, 0.0);
+    for (std::size_t lane = 0; lane < 1000; ++lane) values[lane * 40 + 39] = 1;
+    Arrays outputs;
+    const RunStatus status = evaluator.tryRun({numbers(6 * rows, -1, 2), values}, outputs);
+    EXPECT_EQ(status.ok, rows == 40);
+    if (!status.ok) {
+      EXPECT_EQ(status.code, ErrorCode::Index);
+    }
+  }
+}
+
 /// Every step waits for the sum of the one before: as many loops would each need a plan of their
 /// own.
 TEST(Lanes, ALongChainOfLoopsIsNotFormed) {

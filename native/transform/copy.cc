@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/row.h"
+#include "transform/moves.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -43,38 +45,57 @@ NodeId Copier::copyMapped(const Node& node, const std::vector<NodeId>& map) {
   return copy(node, operands);
 }
 
+namespace {
+
+/// The largest of indices that are integers from 0 on whatever the inputs; -1 where nothing is
+/// known within `steps` operations.
+std::int64_t largestIndex(const Tape& tape, NodeId id, int& steps) {
+  if (--steps < 0) return -1;
+  const Node& node = tape.node(id);
+  const auto operands = tape.operands(node);
+  const auto of = [&](std::size_t k) { return largestIndex(tape, operands[k], steps); };
+  switch (opOf(node)) {
+    case Op::Constant:
+    case Op::Data: {
+      const auto known = knownIndices(tape, id, kMaxElements);
+      return known.empty() ? -1 : std::ranges::max(known);
+    }
+    case Op::Iota:
+      return tape.shape(node)[static_cast<std::size_t>(tape.attrs(node)[0])] - 1;
+    case Op::ArgSort:
+    case Op::ArgMax:
+    case Op::ArgMin:
+      return tape.shape(operands[0])[static_cast<std::size_t>(tape.attrs(node)[0])] - 1;
+    case Op::Reshape:
+    case Op::Transpose:
+    case Op::BroadcastTo:
+    case Op::Slice:
+      return of(0);
+    case Op::Add:
+    case Op::Mul:
+    case Op::Fma: {
+      const std::int64_t a = of(0), b = of(1), c = operands.size() > 2 ? of(2) : 0;
+      if (a < 0 || b < 0 || c < 0 || a > kMaxElements || b > kMaxElements) return -1;
+      return opOf(node) == Op::Add ? a + b : a * b + c;
+    }
+    default:
+      return -1;
+  }
+}
+
+}  // namespace
+
 bool canFail(const Tape& tape, const Node& node) {
   const bool isGather = opOf(node) == Op::Gather;
   if (!isGather && opOf(node) != Op::ScatterSum) return false;
-  // Positions within an axis, and what is made of them by few steps, are those of sorting.
-  constexpr std::size_t kMaxSteps = 16;
-  std::vector<NodeId> open = {node.operand[isGather ? 1 : 0]};
-  for (std::size_t steps = 0; !open.empty(); ++steps) {
-    if (steps == kMaxSteps) return true;
-    const Node& index = tape.node(open.back());
-    open.pop_back();
-    switch (opOf(index)) {
-      case Op::Constant:
-      case Op::Data:
-      case Op::Iota:
-      case Op::ArgSort:
-        break;
-      case Op::Add:
-      case Op::Mul:
-      case Op::Fma:
-      case Op::Reshape:
-      case Op::Transpose:
-      case Op::BroadcastTo:
-      case Op::Slice: {
-        const auto operands = tape.operands(index);
-        open.insert(open.end(), operands.begin(), operands.end());
-        break;
-      }
-      default:
-        return true;
-    }
-  }
-  return false;
+  const NodeId indices = node.operand[isGather ? 1 : 0];
+  if (tape.count(indices) == 0) return false;
+  const std::int64_t limit =
+      isGather ? tape.shape(node.operand[0])[static_cast<std::size_t>(tape.attrs(node)[0])]
+               : tape.attrs(node)[1];
+  int steps = 16;
+  const std::int64_t largest = largestIndex(tape, indices, steps);
+  return largest < 0 || largest >= limit;
 }
 
 std::size_t outputCount(const Tape& tape, const Node& custom) {
