@@ -70,19 +70,31 @@ export function layout({ model, correspondences, us }: HtInput) {
 
 export type Layout = ReturnType<typeof layout>;
 
-export const htInputs = ({ model, correspondences }: HtInput) => ({
+/** Positions and weights of the vertices that points belong to, the weights in the groups of the bones. */
+export const htInputs = ({ bones, count, vertices, groups }: Layout) => ({
   theta: vector(26),
-  us: matrix(correspondences.length, 2),
-  points: matrix(correspondences.length, 3),
-  relatives: tensor([model.bones, 4, 4]),
-  inverses: tensor([model.bones, 4, 4]),
-  positions: matrix(model.vertices, 4),
-  weights: vector(model.vertices * model.bones),
+  us: matrix(count, 2),
+  points: matrix(count, 3),
+  relatives: tensor([bones, 4, 4]),
+  inverses: tensor([bones, 4, 4]),
+  positions: matrix(vertices.length, 4),
+  weights: tensor([vertices.length, groups.count, groups.size]),
 });
 
 /** The numbers, as the function's inputs. Without us there is an input that the function does not use. */
-export function htValues({ model, points, theta, us }: HtInput) {
-  const { relatives, inverses, positions, weights } = model;
+export function htValues(input: HtInput) {
+  const { model, points, theta, us } = input;
+  const { vertices, groups, bones } = layout(input);
+  const { relatives, inverses } = model;
+  const slots = groups.bones.length;
+  const positions = new Float64Array(vertices.length * 4);
+  const weights = new Float64Array(vertices.length * slots);
+  vertices.forEach((vertex, at) => {
+    positions.set(model.positions.subarray(4 * vertex, 4 * vertex + 4), 4 * at);
+    groups.bones.forEach((bone, slot) => {
+      weights[at * slots + slot] = model.weights[vertex * bones + Math.max(0, bone)]!;
+    });
+  });
   const places = us.length > 0 ? us : new Float64Array((points.length / 3) * 2);
   return { theta, us: places, points, relatives, inverses, positions, weights };
 }
@@ -98,15 +110,9 @@ export function pointsOf({ complicated, corners }: Layout, rows: Value, us: Valu
 }
 
 /** For each vertex and bone, in groups, the vertex weighted: [vertices][groups][bones of a group][4]. */
-export function weighted(
-  { vertices, groups, bones }: Layout,
-  { positions, weights }: Given,
-): Value {
-  const { count, size } = groups;
-  const places = table([vertices.length, count, size, 1], (vertex, group, slot) => {
-    return vertices[vertex]! * bones + Math.max(0, groups.bones[group * size + slot]!);
-  });
-  return weights.gather(places).mul(positions.gather(vertices).reshape([-1, 1, 1, 4]));
+export function weighted({ groups }: Layout, { positions, weights }: Given): Value {
+  const perBone = weights.reshape([-1, groups.count, groups.size, 1]);
+  return perBone.mul(positions.reshape([-1, 1, 1, 4]));
 }
 
 /** Where vertices are before the hand as a whole moves, [vertices][3]. */

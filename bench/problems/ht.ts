@@ -35,15 +35,16 @@ const rotationOf = (theta: Value): Value<[3]> => theta.slice([0, 3]) as Value<[3
 const anglesOf = (theta: Value): Value<[20]> => theta.slice([6, 26]) as Value<[20]>;
 
 /** Points minus the places on the hand that they belong to, [points][3]. */
-export const ht = (input: HtInput) =>
-  fn(htInputs(input), (given) => {
-    const at = layout(input);
+export const ht = (input: HtInput) => {
+  const at = layout(input);
+  return fn(htInputs(at), (given) => {
     const moves = transforms(input.model, { ...given, angles: anglesOf(given.theta) });
     const rotation: Value = rotationMatrix({ r: rotationOf(given.theta) });
     const local = pointsOf(at, skinned(at, weighted(at, given), moves), given.us);
     const moved = local.matmul(rotation.transpose());
     return given.points.sub(moved).sub(given.theta.slice([3, 6]));
   });
+};
 
 /** The derivative of points by us, [points][3][2]: all points at once in each of its two directions. */
 function byUs(at: Layout, places: Value, us: Value): Value {
@@ -74,7 +75,8 @@ export const htJacobian = (input: HtInput) => {
     groups.apart ? angle : 4 * finger + angle;
   const seeds = new Float64Array(directions * 20);
   for (let i = 0; i < 20; i++) seeds[directionOf(i >> 2, i & 3) * 20 + i] = 1;
-  const { relatives, inverses } = htInputs(input);
+  const inputs = htInputs(at);
+  const { relatives, inverses } = inputs;
   const posed = fn({ angles: vector(20), relatives, inverses }, (given) =>
     transforms(model, given),
   );
@@ -84,7 +86,7 @@ export const htJacobian = (input: HtInput) => {
   const early = count < vertices.length;
   const length = early ? count : vertices.length;
 
-  return fn(htInputs(input), (given) => {
+  return fn(inputs, (given) => {
     const { theta, us } = given;
     const r = rotationOf(theta);
     const pose = { ...given, angles: anglesOf(theta) };
@@ -112,32 +114,24 @@ export const htJacobian = (input: HtInput) => {
       const filled = fingers.map((bone) => Number(bone >= 0));
       columns = columns.mul(constant(filled, [5, groups.size, 1, 1, 1]));
     }
-    const byAngles = (early ? pointsOf(at, constants, us) : constants)
+    const byAngles: Value = (early ? pointsOf(at, constants, us) : constants)
       .reshape([length, groups.count, groups.size * 4])
       .slice(null, [0, 5])
       .transpose([1, 0, 2])
-      .matmul(columns.reshape([5, groups.size * 4, 12]));
+      .matmul(columns.reshape([5, groups.size * 4, 12]))
+      .reshape([5, length, 3, 4])
+      .transpose([1, 2, 0, 3])
+      .reshape([length, 3, 20]);
 
     const rotations: Value = jacobian(rotationMatrix)({ r }).r;
-    const byRotation = (early ? pointsOf(at, local, us) : local).matmul(
-      rotations.neg().transpose([1, 0, 2]).reshape([3, 9]),
-    );
+    const byRotation: Value = (early ? pointsOf(at, local, us) : local)
+      .matmul(rotations.neg().transpose([1, 0, 2]).reshape([3, 9]))
+      .reshape([length, 3, 3]);
+    const byTranslation = table([length, 3, 3], (_, i, k) => -Number(i === k));
 
-    // Everything there is, and of each element of the Jacobian where it is: by the angles and the rotation of a row, then
-    // the derivative by the translation.
-    const all = concat([byAngles.reshape([-1]), byRotation.reshape([-1]), constant([-1, 0])]);
-    const ofRows = (rows: number, rowOf: (at: number) => number): Value =>
-      all.gather(
-        table([rows, 3, 26], (at, i, column) => {
-          if (column < 3) return 60 * length + 9 * rowOf(at) + 3 * i + column;
-          if (column < 6) return 69 * length + Number(column !== 3 + i);
-          const [finger, angle] = [(column - 6) >> 2, (column - 6) & 3];
-          return ((finger * length + rowOf(at)) * 3 + i) * 4 + angle;
-        }),
-      );
-    if (!at.complicated) return ofRows(count, (point) => (early ? point : at.corners[0]![point]!));
-    const byTheta = ofRows(length, (row) => row);
-    const ofPoints = early ? byTheta : pointsOf(at, byTheta, us);
+    const rows: Value = concat([byRotation, byTranslation, byAngles], { axis: 2 });
+    const ofPoints = early ? rows : pointsOf(at, rows, us);
+    if (!at.complicated) return ofPoints;
     return concat([byUs(at, local.matmul(away.transpose()), us), ofPoints], { axis: 2 });
   });
 };
