@@ -24,6 +24,8 @@ constexpr std::int64_t kMaxElementsPerLane = 16384;
 constexpr std::size_t kMaxLoops = 32;
 /// Classes of axes that are tried, and what each of them takes is linear in the tape.
 constexpr std::size_t kMaxCandidates = 4;
+/// Indices that have loops of their own; likewise.
+constexpr int kMaxRegions = 3;
 /// Joined values that make a loop worthwhile like a reduction does.
 constexpr std::size_t kManyPieces = 4;
 
@@ -184,6 +186,7 @@ class Region {
   // --- building ----------------------------------------------------------------------------------
 
   bool buildLoop(std::uint32_t stage);
+  NodeId copy(NodeId id);
   NodeId outside(NodeId id);
   void copyOutside(NodeId id);
 
@@ -202,6 +205,18 @@ class Region {
   std::vector<NodeId> map_;  ///< by node, on the new tape
 };
 
+/// A node whose operands are on the new tape already. Loops that are there bring their bodies
+/// along.
+NodeId Region::copy(NodeId id) {
+  const Node& node = tape_.node(id);
+  if (opOf(node) != Op::Lanes) return copier_->copyMapped(node, map_);
+  LaneAttributes attributes = LaneAttributes::read(tape_, node);
+  attributes.rule = builder_.addRule(tape_.sharedRule(attributes.rule));
+  std::vector<NodeId> operands;
+  for (const NodeId operand : tape_.operands(node)) operands.push_back(map_[operand]);
+  return builder_.append(node.op, node.dtype, {}, operands, attributes.write());
+}
+
 /// A value on the new tape, outside all loops.
 NodeId Region::outside(NodeId id) {
   if (map_[id] != kNoNode) return map_[id];
@@ -217,7 +232,7 @@ NodeId Region::outside(NodeId id) {
       continue;
     }
     open.pop_back();
-    if (map_[top] == kNoNode) map_[top] = copier_->copyMapped(tape_.node(top), map_);
+    if (map_[top] == kNoNode) map_[top] = copy(top);
   }
   return map_[id];
 }
@@ -332,7 +347,7 @@ void Region::copyOutside(NodeId id) {
     return;
   }
   for (const NodeId operand : tape_.operands(node)) outside(operand);
-  map_[id] = copier_->copyMapped(node, map_);
+  map_[id] = copy(id);
 }
 
 TapePtr Region::build() {
@@ -383,9 +398,8 @@ bool hasLongMatrices(const Tape& t) {
   });
 }
 
-}  // namespace
-
-TapePtr formLanes(const TapePtr& t) {
+/// The tape with loops over one more index; the tape itself where there is none.
+TapePtr formRegion(const TapePtr& t) {
   if (!hasLongMatrices(*t)) return t;
   AxisClasses classes(*t, kMinLanes);
   std::size_t tried = 0;
@@ -396,6 +410,18 @@ TapePtr formLanes(const TapePtr& t) {
     if (TapePtr result = region.build()) return result;
   }
   return t;
+}
+
+}  // namespace
+
+TapePtr formLanes(const TapePtr& t) {
+  TapePtr result = t;
+  for (int region = 0; region < kMaxRegions; ++region) {
+    TapePtr next = formRegion(result);
+    if (next == result) break;
+    result = std::move(next);
+  }
+  return result;
 }
 
 }  // namespace adjoint
