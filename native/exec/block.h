@@ -105,12 +105,15 @@ struct BlockProgram {
     std::uint32_t pattern;
     Place place;
   };
-  /// Consecutive elements within lo <= point < hi, a fill value elsewhere.
+  /// Consecutive elements, or one element for all, within lo <= point < hi; a fill value elsewhere.
   struct Window {
-    std::uint32_t walk;
+    Place place;  ///< of point lo
+    double fill;
     std::uint32_t slot;
     std::int64_t lo, hi;
+    bool isOne;         ///< one element for all
     std::int64_t edge;  ///< scratch offset of the lanes of a block that is not all inside
+    std::int64_t all;   ///< of lanes that are the one element
   };
   /// A value that is the same at every point.
   struct Number {

@@ -515,8 +515,10 @@ class Compiler {
         out_->body.push_back(code);
         return;
       }
+      const bool isStable = !overlaps(stores_, from);
+      if (isStable && windowed(i, pattern, place)) return;
       const std::uint32_t walk = addWalk(access(from).map, place);
-      if (!overlaps(stores_, from) && (periodic(i, walk, false) || windowed(i, walk))) return;
+      if (isStable && periodic(i, walk, false)) return;
       code.kind = BlockKind::WalkLoad;
       code.a = walk;
     }
@@ -547,13 +549,14 @@ class Compiler {
     return true;
   }
 
-  /// A contiguous window is read in place by the blocks that lie within it.
-  bool windowed(std::size_t i, std::uint32_t walk) {
-    const Pattern& pattern = out_->patterns[out_->walks[walk].pattern];
-    if (pattern.dims.size() != 1 || pattern.dims[0].stride != 1 || pattern.dims[0].step != 1)
-      return false;
+  /// A window of neighbors, or of one element for all, is read in place by the blocks that lie
+  /// within it.
+  bool windowed(std::size_t i, const Pattern& pattern, const Place& place) {
+    if (pattern.dims.size() != 1) return false;
+    const PatternDim& dim = pattern.dims[0];
+    if (!dim.windowed || dim.step != 1 || dim.stride < 0 || dim.stride > 1) return false;
     slot_[i] = kStream | streamSlots_++;
-    out_->windows.push_back({walk, slot_[i], pattern.dims[0].lo, pattern.dims[0].hi, 0});
+    out_->windows.push_back({place, pattern.fill, slot_[i], dim.lo, dim.hi, dim.stride == 0, 0, 0});
     return true;
   }
 
@@ -626,7 +629,10 @@ class Compiler {
     p.registerFile = take(p.registers * p.padded);
     p.cellFile = take(static_cast<std::int64_t>(p.numbers.size()) * 8);
     for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
-    for (auto& window : p.windows) window.edge = take(p.padded);
+    for (auto& window : p.windows) {
+      window.edge = take(p.padded);
+      if (window.isOne) window.all = take(p.padded);
+    }
     for (auto& reduction : p.reductions) {
       reduction.state = take(sizeof(ReduceState) / sizeof(double));
       reduction.accumulators =

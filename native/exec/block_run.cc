@@ -62,6 +62,11 @@ class Runner {
         loadWalk(pattern, state, context_.at(walk.place.base, walk.place.offset), table, n);
       }
     }
+    for (const auto& window : p.windows) {
+      if (window.isOne)
+        splat(context_.scratch + window.all, *context_.at(window.place.base, window.place.offset),
+              p.padded);
+    }
     for (const auto& reduction : p.reductions) {
       ReduceState& state = stateOf(reduction);
       state.accumulators = context_.scratch + reduction.accumulators;
@@ -120,17 +125,25 @@ class Runner {
     for (const auto& periodic : program_.periodics)
       slots_[periodic.slot] = context_.scratch + periodic.table + p % periodic.period;
     for (const std::uint32_t i : program_.walked) seek(program_.patterns[i], p, states_[i]);
-    for (const auto& window : program_.windows) {
-      const auto& walk = program_.walks[window.walk];
-      if (p >= window.lo && p + roundUp(n, 8) <= window.hi) {
-        slots_[window.slot] = memory(walk) + (p - window.lo);
-      } else {
-        PatternState state;
-        slots_[window.slot] = context_.scratch + window.edge;
-        loadWalk(start(walk, state), state, memory(walk), slots_[window.slot], n);
-      }
-    }
+    for (const auto& window : program_.windows) readWindow(window);
     return execute(program_.body);
+  }
+
+  void readWindow(const BlockProgram::Window& window) {
+    const double* from =
+        window.isOne ? context_.scratch + window.all
+                     : context_.at(window.place.base, window.place.offset) + (p_ - window.lo);
+    if (p_ >= window.lo && p_ + roundUp(n_, 8) <= window.hi) {
+      slots_[window.slot] = const_cast<double*>(from);
+      return;
+    }
+    double* edge = context_.scratch + window.edge;
+    slots_[window.slot] = edge;
+    const std::int64_t lo = std::clamp<std::int64_t>(window.lo - p_, 0, n_);
+    const std::int64_t hi = std::clamp<std::int64_t>(window.hi - p_, lo, n_);
+    splat(edge, window.fill, lo);
+    std::copy(from + lo, from + hi, edge + lo);
+    splat(edge + hi, window.fill, n_ - hi);
   }
 
   const Pattern& start(const BlockProgram::Walk& walk, PatternState& state) const {

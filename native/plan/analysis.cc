@@ -139,7 +139,7 @@ std::uint32_t Analysis::usableLevel(NodeId operand, std::uint32_t space) {
   return readyLevel(views_.resolve(value).root);
 }
 
-bool Analysis::isCheap(const Node& node) const {
+bool isCheap(const Node& node) {
   switch (opOf(node)) {
     case Op::Add:
     case Op::Sub:

@@ -65,7 +65,6 @@ class Analysis {
   void markRead(NodeId operand, std::uint32_t space, std::uint32_t level);
   /// Level from which a kernel of this space can use the operand.
   std::uint32_t usableLevel(NodeId operand, std::uint32_t space);
-  bool isCheap(const Node& node) const;
 
   const Tape& tape_;
   Views views_;
@@ -78,6 +77,9 @@ class Analysis {
   std::vector<Shape> spaceShapes_;
   std::uint32_t levelCount_ = 0;
 };
+
+/// Whether the operation takes less time than storing its result and reading it elsewhere.
+bool isCheap(const Node& node);
 
 /// Operands of a pointwise node that its kernel computes with. Gather's source is not one: it is
 /// read by address.

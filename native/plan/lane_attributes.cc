@@ -1,3 +1,4 @@
+#include "ops/row.h"
 #include "plan/lanes.h"
 
 namespace adjoint {
@@ -33,6 +34,17 @@ std::vector<std::int64_t> LaneAttributes::write() const {
     attrs.push_back(output.axisOrTerms);
   }
   return attrs;
+}
+
+NodeId copyWithLoops(Copier& copier, Builder& builder, const Tape& from, NodeId id,
+                     const std::vector<NodeId>& map) {
+  const Node& node = from.node(id);
+  if (opOf(node) != Op::Lanes) return copier.copyMapped(node, map);
+  LaneAttributes attributes = LaneAttributes::read(from, node);
+  attributes.rule = builder.addRule(from.sharedRule(attributes.rule));
+  std::vector<NodeId> operands;
+  for (const NodeId operand : from.operands(node)) operands.push_back(map[operand]);
+  return builder.append(node.op, node.dtype, {}, operands, attributes.write());
 }
 
 }  // namespace adjoint

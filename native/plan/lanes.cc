@@ -186,7 +186,6 @@ class Region {
   // --- building ----------------------------------------------------------------------------------
 
   bool buildLoop(std::uint32_t stage);
-  NodeId copy(NodeId id);
   NodeId outside(NodeId id);
   void copyOutside(NodeId id);
 
@@ -205,18 +204,6 @@ class Region {
   std::vector<NodeId> map_;  ///< by node, on the new tape
 };
 
-/// A node whose operands are on the new tape already. Loops that are there bring their bodies
-/// along.
-NodeId Region::copy(NodeId id) {
-  const Node& node = tape_.node(id);
-  if (opOf(node) != Op::Lanes) return copier_->copyMapped(node, map_);
-  LaneAttributes attributes = LaneAttributes::read(tape_, node);
-  attributes.rule = builder_.addRule(tape_.sharedRule(attributes.rule));
-  std::vector<NodeId> operands;
-  for (const NodeId operand : tape_.operands(node)) operands.push_back(map_[operand]);
-  return builder_.append(node.op, node.dtype, {}, operands, attributes.write());
-}
-
 /// A value on the new tape, outside all loops.
 NodeId Region::outside(NodeId id) {
   if (map_[id] != kNoNode) return map_[id];
@@ -232,7 +219,7 @@ NodeId Region::outside(NodeId id) {
       continue;
     }
     open.pop_back();
-    if (map_[top] == kNoNode) map_[top] = copy(top);
+    if (map_[top] == kNoNode) map_[top] = copyWithLoops(*copier_, builder_, tape_, top, map_);
   }
   return map_[id];
 }
@@ -347,7 +334,7 @@ void Region::copyOutside(NodeId id) {
     return;
   }
   for (const NodeId operand : tape_.operands(node)) outside(operand);
-  map_[id] = copy(id);
+  map_[id] = copyWithLoops(*copier_, builder_, tape_, id, map_);
 }
 
 TapePtr Region::build() {

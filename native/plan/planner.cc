@@ -9,6 +9,7 @@
 #include "plan/contract.h"
 #include "plan/emit.h"
 #include "plan/lanes.h"
+#include "plan/recompute.h"
 #include "plan/scalarize.h"
 #include "plan/structure.h"
 #include "tape/around.h"
@@ -506,6 +507,7 @@ std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(expandCalls(tape));
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final)).run();
   if (options.lanes) final = formLanes(final);
+  if (options.again) final = recomputeMoved(final);
   return Planner(std::move(final)).run();
 }
 

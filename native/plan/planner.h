@@ -10,6 +10,7 @@ namespace adjoint {
 struct PlanOptions {
   bool scalars = true;  ///< small functions as scalar code
   bool lanes = true;    ///< loops over blocks of lanes around several kernels
+  bool again = true;    ///< cheap values computed again rather than stored and moved
 };
 
 /// Compiles a tape: fused multiply-adds, kernels, buffers and their places. Throws ERR_LIMIT or

@@ -45,7 +45,8 @@ NodeId originOf(const Executable& executable, const RunStatus& status) {
 }  // namespace
 
 Evaluator::Evaluator(const TapePtr& tape)
-    : Evaluator(makePlan(tape), makePlan(tape, {.scalars = false, .lanes = false})) {}
+    : Evaluator(makePlan(tape),
+                makePlan(tape, {.scalars = false, .lanes = false, .again = false})) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 
