@@ -1,0 +1,186 @@
+#include "exec/block_layout.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
+#include "exec/segments.h"
+#include "exec/target.h"
+
+namespace adjoint::exec {
+namespace {
+
+constexpr std::size_t kMaxCutWindows = 8;
+
+class Layout {
+ public:
+  Layout(BlockProgram& program, const SlotCounts& counts, JitBuilder* jit)
+      : program_(program),
+        streamSlots_(counts.streams),
+        invariants_(counts.invariants),
+        jit_(jit) {}
+
+  void run() {
+    BlockProgram& p = program_;
+    std::vector<Segment> segments;
+    if (jit_ != nullptr) segments = extractSegments(p, kNumber);
+    const std::uint32_t scratchRegisters = p.registers;
+    p.registers += invariants_;
+    const std::uint32_t firstNumber = p.registers + streamSlots_;
+    p.slots = firstNumber + static_cast<std::uint32_t>(p.numbers.size());
+    const auto resolve = [&](std::uint32_t& slot) {
+      if (slot & kStream) {
+        slot = p.registers + (slot & ~kStream);
+      } else if (slot & kInvariant) {
+        slot = scratchRegisters + (slot & ~kInvariant);
+      } else if (slot & kNumber) {
+        slot = firstNumber + (slot & ~kNumber);
+      }
+    };
+    for (auto* list : {&p.cells, &p.prologue, &p.body}) {
+      for (BlockInstr& code : *list) {
+        visitSlots(code, [&](std::uint32_t& slot, bool) { resolve(slot); });
+      }
+    }
+    for (Segment& segment : segments) {
+      for (Segment::Operation& o : segment.operations) {
+        for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) {
+          // Values that stay within the segment have numbers past all slots.
+          if (*slot < kNumber && *slot >= scratchRegisters)
+            *slot += p.allSlots() - scratchRegisters;
+          resolve(*slot);
+        }
+      }
+    }
+    for (auto& stream : p.streams) resolve(stream.slot);
+    for (auto& periodic : p.periodics) resolve(periodic.slot);
+    for (auto& window : p.windows) resolve(window.slot);
+
+    // A stream passes once, a register comes back: measured, a stream weighs a quarter of a
+    // register.
+    const std::int64_t inCache = p.registers + std::min<std::int64_t>(streamSlots_, 64) / 4;
+    p.lanes = std::clamp<std::int64_t>(kCacheDoubles / std::max<std::int64_t>(1, inCache) / 16 * 16,
+                                       16, kMaxLanes);
+    if (p.tile > 0) {
+      p.tile = std::min({p.tile, std::max<std::int64_t>(p.lanes, 32), roundUp(p.tileInner, 16)});
+      p.lanes = p.tile;
+    }
+    p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
+    alignRows();
+    placeCuts();
+    p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
+    std::int64_t spills = 0;
+    for (const Segment& segment : segments)
+      spills = std::max(spills, addSegment(segment, firstNumber));
+    dropUnusedSlots(firstNumber);
+
+    std::int64_t at = 0;
+    const auto take = [&](std::int64_t doubles) {
+      const std::int64_t from = at;
+      at += roundUp(doubles, 8);
+      return from;
+    };
+    p.slotTable = take(p.allSlots());
+    p.spills = take(spills);
+    p.patternStates =
+        take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
+    p.registerFile = take(p.registers * p.padded);
+    p.cellFile = take(static_cast<std::int64_t>(p.numbers.size()) * 8);
+    for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
+    for (auto& window : p.windows) {
+      window.edge = take(p.padded);
+      if (window.isOne) window.all = take(p.padded);
+    }
+    for (auto& reduction : p.reductions) {
+      reduction.state = take(sizeof(ReduceState) / sizeof(double));
+      reduction.accumulators =
+          take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
+    }
+    p.scratch = at;
+  }
+
+ private:
+  /// Doubles its spilled values need.
+  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber) {
+    using Kind = SlotPlace::Kind;
+    const BlockProgram& p = program_;
+    std::unordered_map<std::uint32_t, Place> streams;
+    for (const auto& stream : p.streams) streams.emplace(stream.slot, stream.place);
+    const auto placeOf = [&](std::uint32_t slot) -> SlotPlace {
+      constexpr std::int64_t kDouble = sizeof(double);
+      if (slot < p.registers) return {Kind::Lanes, {0, true, slot * p.padded * kDouble}};
+      if (slot < firstNumber) {
+        const auto stream = streams.find(slot);
+        if (stream == streams.end()) return {Kind::Lanes, {slot, true, 0}};
+        const auto [base, offset] = stream->second;
+        return {Kind::Lanes, {p.laneSlot(base), true, offset * kDouble}};
+      }
+      const std::uint32_t i = slot - firstNumber;
+      const auto& number = p.numbers[i];
+      if (number.kind == BlockProgram::Number::Kind::Constant)
+        return {Kind::Constant, {}, number.value};
+      if (number.kind == BlockProgram::Number::Kind::Cell)
+        return {Kind::Lanes, {p.cellSlot(), false, i * 8 * kDouble}};
+      return {Kind::Number,
+              {p.numberSlot(number.place.base), false, number.place.offset * kDouble}};
+    };
+    Code code = codeOf(segment, placeOf, p.spillSlot());
+    const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
+    program_.segmentNumbers.push_back(jit_->add(std::move(code)));
+    return spills;
+  }
+
+  /// Segments know where streams and numbers are; slots are for the other instructions.
+  void dropUnusedSlots(std::uint32_t firstNumber) {
+    BlockProgram& p = program_;
+    std::vector<bool> isUsed(p.slots, false);
+    for (const auto* list : {&p.cells, &p.prologue, &p.body}) {
+      for (const BlockInstr& code : *list)
+        visitSlots(code, [&](std::uint32_t slot, bool) { isUsed[slot] = true; });
+    }
+    std::erase_if(p.streams, [&](const auto& stream) { return !isUsed[stream.slot]; });
+    for (std::uint32_t i = 0; i < p.numbers.size(); ++i) {
+      using Kind = BlockProgram::Number::Kind;
+      const Kind kind = p.numbers[i].kind;
+      if (kind != Kind::Cell && !isUsed[firstNumber + i]) continue;
+      (kind == Kind::Memory ? p.pointed : p.celled).push_back(i);
+    }
+  }
+
+  /// Blocks that are partly in a window are copied: short ones.
+  void placeCuts() {
+    BlockProgram& p = program_;
+    if (p.tile > 0 || p.windows.size() > kMaxCutWindows) return;
+    for (const auto& window : p.windows) {
+      for (const std::int64_t cut : {roundUp(window.lo, 16), window.hi / 16 * 16})
+        if (cut > 0 && cut < p.points) p.cuts.push_back(cut);
+    }
+    std::ranges::sort(p.cuts);
+    p.cuts.erase(std::ranges::unique(p.cuts).begin(), p.cuts.end());
+  }
+
+  /// Reduced rows that end where a block ends need no accumulators in memory.
+  void alignRows() {
+    BlockProgram& p = program_;
+    if (p.tile > 0 || p.points <= p.lanes) return;
+    for (const auto& reduction : p.reductions) {
+      const ReduceShape& shape = reduction.shape;
+      if (shape.inner > 1 || shape.terms > p.lanes || shape.terms == 1) continue;
+      const std::int64_t step = std::lcm(shape.terms, std::int64_t{8});
+      if (step <= p.lanes) p.lanes = p.lanes / step * step;
+      return;
+    }
+  }
+
+  BlockProgram& program_;
+  const std::uint32_t streamSlots_, invariants_;
+  JitBuilder* const jit_;
+};
+
+}  // namespace
+
+void layOut(BlockProgram& program, const SlotCounts& counts, JitBuilder* jit) {
+  Layout(program, counts, jit).run();
+}
+
+}  // namespace adjoint::exec
