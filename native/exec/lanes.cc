@@ -12,6 +12,8 @@ namespace {
 
 /// Lanes that a thread takes at a time where no sum says otherwise.
 constexpr std::int64_t kChunkLanes = 1024;
+/// What a loop may read and write from beginning to end and find again in the second-level cache.
+constexpr std::int64_t kCacheDoubles = 64 * 1024;
 
 using Kind = LaneStep::Port::Kind;
 
@@ -55,6 +57,16 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
   for (std::size_t i = 0; i < step.outputs.size(); ++i)
     outputs_.push_back(makePort(step.outputs[i], inner.outputs[i]));
   turned_ = takeFrom(perThread_, widest * block_);
+  std::int64_t touched = 0;
+  for (const auto* ports : {&inputs_, &outputs_}) {
+    for (const Port& port : *ports) {
+      const std::int64_t rows = port.outside.kind == Kind::Mapped     ? lanes_
+                                : port.outside.kind == Kind::Gathered ? port.outside.rows
+                                                                      : 0;
+      touched += port.outside.outer * rows * port.outside.inner;
+    }
+  }
+  prefetches_ = touched > kCacheDoubles;
 
   // A chunk has whole chunks of every sum (docs/design/0003); its last block may be a part of one.
   chunkLanes_ = kChunkLanes;
@@ -136,6 +148,39 @@ void LaneProgram::readPort(const RunContext& context, const Port& port, double* 
     }
     from += lanes_ * inner;
     to += inner * block_;
+  }
+}
+
+/// Asks for the memory of lanes first .. first + n - 1: the processor's own prefetching loses rows
+/// that several loads take apart, and does not fetch what is only written.
+void LaneProgram::prefetch(const RunContext& context, std::int64_t first, std::int64_t n) const {
+  constexpr std::int64_t kLine = 8;
+  const auto ask = [](const double* from, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i, 0, 2);
+  };
+  for (const Port& port : inputs_) {
+    const std::int64_t inner = port.outside.inner;
+    const double* from = context.at(port.place.base, port.place.offset);
+    if (port.outside.kind == Kind::Mapped) {
+      for (std::int64_t o = 0; o < port.outside.outer; ++o)
+        ask(from + (o * lanes_ + first) * inner, n * inner);
+    } else if (port.outside.kind == Kind::Gathered) {
+      const double* indices = context.at(port.indices.base, port.indices.offset) + first;
+      for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+        for (std::int64_t i = 0; i < n; ++i)
+          ask(from + (o * port.outside.rows + static_cast<std::int64_t>(indices[i])) * inner,
+              inner);
+      }
+    }
+  }
+  for (const Port& port : outputs_) {
+    if (port.outside.kind != Kind::Mapped) continue;
+    const std::int64_t inner = port.outside.inner;
+    const double* to = context.at(port.place.base, port.place.offset);
+    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+      for (std::int64_t i = 0; i < n * inner; i += kLine)
+        __builtin_prefetch(to + (o * lanes_ + first) * inner + i, 1, 2);
+    }
   }
 }
 
@@ -230,6 +275,8 @@ bool LaneProgram::runChunk(const RunContext& context, double* own, std::int64_t 
   for (std::int64_t first = chunk * chunkLanes_; first < end; first += block_) {
     const std::int64_t n = std::min(block_, end - first);
     readBlock(context, own, first, n);
+    if (prefetches_ && first + n < end)
+      prefetch(context, first + n, std::min(block_, end - first - n));
     const RunStatus status = body_->run(own + io_, own + workspace_, nullptr);
     if (!status.ok) {
       *context.status = status;

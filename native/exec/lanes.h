@@ -48,6 +48,7 @@ class LaneProgram {
   void share(const RunContext& context, double* own) const;
   void readPort(const RunContext& context, const Port& port, double* to, std::int64_t first,
                 std::int64_t n) const;
+  void prefetch(const RunContext& context, std::int64_t first, std::int64_t n) const;
   void readBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void writeBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void feed(const Port& port, const RunContext& context, double* own, const double* x,
@@ -61,7 +62,8 @@ class LaneProgram {
   std::int64_t chunkLanes_ = 0, chunks_ = 0;
   std::vector<Port> inputs_, outputs_;
   std::int64_t io_ = 0, workspace_ = 0, turned_ = 0, packed_ = 0;  ///< in a thread's memory
-  std::int64_t parts_ = 1;  ///< chunks of a sum with a term a lane
+  bool prefetches_ = false;  ///< what it reads and writes is more than stays in a cache
+  std::int64_t parts_ = 1;   ///< chunks of a sum with a term a lane
   std::int64_t perThread_ = 0;
   std::int64_t first_ = 0;  ///< scratch offset: the first thread's memory
   std::int64_t scratch_ = 0;
