@@ -135,10 +135,16 @@ struct BlockProgram {
     KnownPlaces places;
   };
   struct Reduction {
+    Reduction(ReduceShape ofAll, const Place& results) : shape(std::move(ofAll)), place(results) {}
     ReduceShape shape;
     Place place;
     std::int64_t state = 0;         ///< scratch offset
     std::int64_t accumulators = 0;  ///< scratch offset
+    // Of all points to one number, where threads may share them: chunks of sums, whose results are
+    // the terms of a last one.
+    bool isOfAll = false;
+    ReduceShape part, lastPart, parts;
+    std::int64_t table = 0;  ///< scratch offset: results by chunk
   };
 
   std::int64_t points = 0;
@@ -149,6 +155,10 @@ struct BlockProgram {
 
   /// Column tiles: the nest as outer x terms x inner, tiles of `tile` inner points. 0: flat.
   std::int64_t tile = 0, tileOuter = 1, tileTerms = 1, tileInner = 1;
+
+  /// Points of a piece that a thread may take; 0: one thread computes all.
+  std::int64_t chunk = 0;
+  std::int64_t chunks() const { return chunk == 0 ? 1 : (points + chunk - 1) / chunk; }
 
   std::vector<BlockInstr> cells;     ///< once a run, on eight lanes: operations on numbers alone
   std::vector<BlockInstr> prologue;  ///< once a run: numbers written out

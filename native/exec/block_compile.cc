@@ -50,7 +50,7 @@ class Compiler {
     for (const adjoint::Reduction& reduction : kernel_.reductions) {
       const ReduceShape shape = reduceShape(reduction);
       if (shape.outer * shape.inner == 0) continue;
-      out_->reductions.push_back({shape, placeOf(plan_, access(reduction.access)), 0, 0});
+      out_->reductions.emplace_back(shape, placeOf(plan_, access(reduction.access)));
     }
   }
 
@@ -142,8 +142,8 @@ class Compiler {
 
   void compileReductions() {
     for (const adjoint::Reduction& reduction : kernel_.reductions)
-      out_->reductions.push_back(
-          {reduceShape(reduction), placeOf(plan_, access(reduction.access)), 0, 0});
+      out_->reductions.emplace_back(reduceShape(reduction),
+                                    placeOf(plan_, access(reduction.access)));
     if (out_->reductions.empty()) return;
     // Tiles of columns keep the accumulators near where every reduction runs over the same loops.
     const ReduceShape& first = out_->reductions[0].shape;

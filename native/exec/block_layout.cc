@@ -11,6 +11,8 @@ namespace adjoint::exec {
 namespace {
 
 constexpr std::size_t kMaxCutWindows = 8;
+/// Points that are worth waking a thread.
+constexpr std::int64_t kChunkPoints = 16384;
 
 class Layout {
  public:
@@ -68,6 +70,7 @@ class Layout {
     p.lanes = std::min(p.lanes, std::max<std::int64_t>(16, roundUp(p.points, 16)));
     alignRows();
     placeCuts();
+    chooseChunks();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
     std::int64_t spills = 0;
     for (const Segment& segment : segments)
@@ -95,6 +98,7 @@ class Layout {
       reduction.state = take(sizeof(ReduceState) / sizeof(double));
       reduction.accumulators =
           take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
+      if (reduction.isOfAll) reduction.table = take(reduction.parts.terms);
     }
     p.scratch = at;
   }
@@ -157,6 +161,34 @@ class Layout {
     }
     std::ranges::sort(p.cuts);
     p.cuts.erase(std::ranges::unique(p.cuts).begin(), p.cuts.end());
+  }
+
+  /// Pieces of whole blocks, and of whole rows or chunks of what is summed.
+  void chooseChunks() {
+    BlockProgram& p = program_;
+    if (p.tile > 0) return;
+    std::int64_t step = p.lanes;
+    for (const auto& reduction : p.reductions) {
+      const ReduceShape& shape = reduction.shape;
+      const bool isOfAll = shape.outer == 1 && shape.inner == 1;
+      const std::int64_t row = isOfAll ? kSumChunk : shape.terms * shape.inner;
+      step = std::lcm(step, row);
+      if (step > p.points / 2) return;
+    }
+    const std::int64_t chunk = (kChunkPoints + step - 1) / step * step;
+    if (chunk > p.points / 2) return;
+    p.chunk = chunk;
+    for (auto& reduction : p.reductions) {
+      if (reduction.shape.outer != 1 || reduction.shape.inner != 1) continue;
+      reduction.isOfAll = true;
+      ReduceShape part;
+      part.op = reduction.shape.op;
+      part.contiguous = true;
+      part.terms = kSumChunk;
+      reduction.part = reduction.lastPart = reduction.parts = part;
+      reduction.parts.terms = (p.points + kSumChunk - 1) / kSumChunk;
+      reduction.lastPart.terms = p.points - (reduction.parts.terms - 1) * kSumChunk;
+    }
   }
 
   /// Reduced rows that end where a block ends need no accumulators in memory.

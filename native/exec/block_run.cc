@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstring>
 
 #include "exec/block.h"
+#include "exec/pool.h"
 
 namespace adjoint::exec {
 namespace {
@@ -8,9 +10,11 @@ namespace {
 /// One block after another of a program, with everything that changes in the workspace.
 class Runner {
  public:
-  Runner(const BlockProgram& program, const RunContext& context)
+  /// `shared`: the scratch memory of the first of several threads.
+  Runner(const BlockProgram& program, const RunContext& context, double* shared)
       : program_(program),
         context_(context),
+        shared_(shared),
         slots_(reinterpret_cast<double**>(context.scratch + program.slotTable)),
         states_(reinterpret_cast<PatternState*>(context.scratch + program.patternStates)) {}
 
@@ -20,19 +24,7 @@ class Runner {
     return program_.tile > 0 ? tiles() : range(0, program_.points);
   }
 
- private:
-  bool empty() {
-    double value[64];
-    for (const auto& reduction : program_.reductions) {
-      splat(value, emptyReduce(reduction.shape.op), 64);
-      double* to = context_.at(reduction.place.base, reduction.place.offset);
-      const std::int64_t n = reduction.shape.outer * reduction.shape.inner;
-      for (std::int64_t i = 0; i < n; i += 64)
-        writeResults(reduction.shape, to, i, value, std::min<std::int64_t>(64, n - i));
-    }
-    return true;
-  }
-
+  /// Writes into the scratch memory what all blocks need.
   void prepare() {
     const BlockProgram& p = program_;
     for (std::uint32_t r = 0; r < p.registers; ++r)
@@ -77,6 +69,57 @@ class Runner {
     execute(p.cells);
     n_ = std::min(p.lanes, roundUp(p.points, 8));
     execute(p.prologue);
+  }
+
+  /// A chunk of what several threads share.
+  bool chunk(std::int64_t number) {
+    if (stopped(context_)) return false;
+    const std::int64_t from = number * program_.chunk;
+    const std::int64_t to = std::min(program_.points, from + program_.chunk);
+    bool hasSumsOfAll = false;
+    for (const auto& reduction : program_.reductions) {
+      const ReduceShape& shape = reduction.shape;
+      hasSumsOfAll = hasSumsOfAll || reduction.isOfAll;
+      if (!reduction.isOfAll)
+        beginReduce(shape, stateOf(reduction), from / shape.terms, shape.inner);
+    }
+    if (!hasSumsOfAll) return range(from, to);
+    isInChunks_ = true;
+    for (std::int64_t p = from; p < to; p += kSumChunk) {
+      for (const auto& reduction : program_.reductions) {
+        if (!reduction.isOfAll) continue;
+        ReduceState& state = stateOf(reduction);
+        state.results = shared_ + reduction.table + p / kSumChunk;
+        beginReduce(reduction.part, state, 0, 1);
+      }
+      isLastPart_ = p + kSumChunk >= program_.points;
+      if (!range(p, std::min(to, p + kSumChunk))) return false;
+    }
+    return true;
+  }
+
+  /// After all chunks, the sums of their sums.
+  void finish() {
+    for (const auto& reduction : program_.reductions) {
+      if (!reduction.isOfAll) continue;
+      ReduceState& state = stateOf(reduction);
+      state.results = context_.at(reduction.place.base, reduction.place.offset);
+      beginReduce(reduction.parts, state, 0, 1);
+      feedReduce(reduction.parts, state, shared_ + reduction.table, reduction.parts.terms);
+    }
+  }
+
+ private:
+  bool empty() {
+    double value[64];
+    for (const auto& reduction : program_.reductions) {
+      splat(value, emptyReduce(reduction.shape.op), 64);
+      double* to = context_.at(reduction.place.base, reduction.place.offset);
+      const std::int64_t n = reduction.shape.outer * reduction.shape.inner;
+      for (std::int64_t i = 0; i < n; i += 64)
+        writeResults(reduction.shape, to, i, value, std::min<std::int64_t>(64, n - i));
+    }
+    return true;
   }
 
   ReduceState& stateOf(const BlockProgram::Reduction& reduction) {
@@ -229,7 +272,10 @@ class Runner {
       }
       case BlockKind::Reduce: {
         const auto& reduction = program_.reductions[in.b];
-        feedReduce(reduction.shape, stateOf(reduction), slots[in.a], n);
+        const ReduceShape& shape = !isInChunks_ || !reduction.isOfAll ? reduction.shape
+                                   : isLastPart_                      ? reduction.lastPart
+                                                                      : reduction.part;
+        feedReduce(shape, stateOf(reduction), slots[in.a], n);
         break;
       }
     }
@@ -257,16 +303,59 @@ class Runner {
 
   const BlockProgram& program_;
   const RunContext& context_;
+  double* const shared_;
   double** const slots_;
   PatternState* const states_;
   std::int64_t p_ = 0, n_ = 0;
   std::int64_t blocks_ = 0;
+  bool isInChunks_ = false, isLastPart_ = false;
 };
+
+/// Runs of one program on several threads.
+struct SharedRun {
+  const BlockProgram& program;
+  const RunContext& context;
+
+  RunContext of(unsigned worker, RunStatus& status) const {
+    RunContext own = context;
+    if (worker > 0) own.scratch = context.threadScratch + (worker - 1) * program.scratch;
+    own.status = &status;
+    return own;
+  }
+
+  static bool chunk(void* self, unsigned worker, std::int64_t number) noexcept {
+    const auto& run = *static_cast<const SharedRun*>(self);
+    RunStatus status;
+    const RunContext own = run.of(worker, status);
+    return Runner(run.program, own, run.context.scratch).chunk(number);
+  }
+};
+
+bool runShared(const BlockProgram& program, const RunContext& context, unsigned threads) {
+  SharedRun shared{program, context};
+  RunStatus status;
+  for (unsigned worker = 0; worker < threads; ++worker) {
+    const RunContext own = shared.of(worker, status);
+    Runner(program, own, context.scratch).prepare();
+  }
+  Pool::Loop loop;
+  loop.body = SharedRun::chunk;
+  loop.context = &shared;
+  loop.chunks = program.chunks();
+  Runner runner(program, context, context.scratch);
+  // Which element fails first does not depend on threads either: one of them finds it.
+  if (!Pool::shared().run(loop, threads)) return !stopped(context) && runner.run();
+  runner.finish();
+  return true;
+}
 
 }  // namespace
 
 bool runBlock(const BlockProgram& program, const RunContext& context) noexcept {
-  return Runner(program, context).run();
+  const unsigned most = context.control == nullptr ? 1 : context.control->threads;
+  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, program.chunks()));
+  if (threads > 1) return runShared(program, context, threads);
+  return Runner(program, context, context.scratch).run();
 }
 
 }  // namespace adjoint::exec

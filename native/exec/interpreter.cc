@@ -56,6 +56,11 @@ class Interpreter final : public Executable {
       perThread_ = std::max(perThread_, loop->threadScratch());
       mostThreads_ = std::max(mostThreads_, loop->chunks());
     }
+    for (const auto& program : blocks_) {
+      if (program->chunks() < 2) continue;
+      perThread_ = std::max(perThread_, program->scratch);
+      mostThreads_ = std::max(mostThreads_, program->chunks());
+    }
   }
 
   std::int64_t workspaceDoubles(unsigned threads) const override {
@@ -175,6 +180,10 @@ class Interpreter final : public Executable {
     return blocks_.back()->scratch;
   }
   std::int64_t prepare(const MatMulStep& step) {
+    if (const std::int64_t threads = matMulThreads(step); threads > 1) {
+      perThread_ = std::max(perThread_, matMulScratch(step));
+      mostThreads_ = std::max(mostThreads_, threads);
+    }
     steps_.push_back({Prepared::Kind::MatMul, &step});
     return matMulScratch(step);
   }

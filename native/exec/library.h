@@ -10,6 +10,8 @@ namespace adjoint::exec {
 // Library steps: what they need of the workspace, and how they run. False: status says why.
 
 std::int64_t matMulScratch(const MatMulStep& step);
+/// The most threads that can share the step.
+std::int64_t matMulThreads(const MatMulStep& step);
 bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept;
 
 /// A part of a product of matrices that contracts over lanes: a [batch, m, lanes] and b [batch, n,

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "exec/library.h"
+#include "exec/pool.h"
 #include "exec/product.h"
 
 namespace adjoint::exec {
@@ -115,38 +116,117 @@ std::int64_t matMulScratch(const MatMulStep& step) {
   return packedDoubles() + (step.k > kSumChunk ? step.m * step.n : 0);
 }
 
-bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept {
-  const double* a = bufferAt(plan, step.a.buffer, context) + step.a.offset;
-  const double* b = bufferAt(plan, step.b.buffer, context) + step.b.offset;
-  double* c = bufferAt(plan, step.c, context);
-  const std::int64_t size = step.m * step.n;
-  if (step.k == 0) {
-    std::fill_n(c, step.batch * size, 0.0);
+namespace {
+
+/// Fewer multiplications are not worth a second thread.
+constexpr std::int64_t kManyMultiplications = std::int64_t{1} << 21;
+/// Rows of a piece are a multiple of this: every piece packs the other operand again.
+constexpr std::int64_t kPieceRows = 4 * kProductRows;
+
+/// A step's products, whole or by rows: what threads take.
+class MatMulRun {
+ public:
+  MatMulRun(const Plan& plan, const MatMulStep& step, const RunContext& context)
+      : step_(step),
+        context_(context),
+        a_(bufferAt(plan, step.a.buffer, context) + step.a.offset),
+        b_(bufferAt(plan, step.b.buffer, context) + step.b.offset),
+        c_(bufferAt(plan, step.c, context)) {}
+
+  bool run(unsigned most) {
+    if (most > 1 && matMulThreads(step_) > 1) {
+      cut();
+      const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, chunks()));
+      if (threads > 1) {
+        Pool::Loop loop;
+        loop.body = chunk;
+        loop.context = this;
+        loop.chunks = chunks();
+        return Pool::shared().run(loop, threads) || !stopped(context_);
+      }
+    }
+    for (std::int64_t i = 0; i < step_.batch; ++i) {
+      const Product p = product(i);
+      if (!compute(p, context_.scratch)) return false;
+      if ((i & 63) == 63 && stopped(context_)) return false;
+    }
     return true;
   }
-  for (std::int64_t i = 0; i < step.batch; ++i) {
-    Product p{step.m,
-              step.n,
-              step.k,
-              a + i * step.a.stride[0],
-              step.a.stride[1],
-              step.a.stride[2],
-              b + i * step.b.stride[0],
-              step.b.stride[1],
-              step.b.stride[2],
-              c + i * size,
-              step.n,
+
+ private:
+  Product product(std::int64_t i) const {
+    const MatMulStep& s = step_;
+    Product p{s.m,
+              s.n,
+              s.k,
+              a_ + i * s.a.stride[0],
+              s.a.stride[1],
+              s.a.stride[2],
+              b_ + i * s.b.stride[0],
+              s.b.stride[1],
+              s.b.stride[2],
+              c_ + i * s.m * s.n,
+              s.n,
               1};
-    if (!step.nonzero.empty()) p.nonzero = step.nonzero.data() + i * step.m;
-    if (!step.needed.empty()) p.needed = step.needed.data() + i * step.m;
+    if (!s.nonzero.empty()) p.nonzero = s.nonzero.data() + i * s.m;
+    if (!s.needed.empty()) p.needed = s.needed.data() + i * s.m;
     turn(p);
-    const bool thin = p.n < simd::kLanes / 2 || (p.m <= 2 && p.bColumn != 1);
-    if (thin ? !rowByColumns(p, context)
-             : !multiply(p, context.scratch, context.scratch + packedDoubles(), context))
-      return false;
-    if ((i & 63) == 63 && stopped(context)) return false;
+    return p;
   }
-  return true;
+
+  bool compute(const Product& p, double* scratch) const {
+    const bool thin = p.n < simd::kLanes / 2 || (p.m <= 2 && p.bColumn != 1);
+    return thin ? rowByColumns(p, context_)
+                : multiply(p, scratch, scratch + packedDoubles(), context_);
+  }
+
+  /// Rows of a piece, whole tiles of them. Sums of groups of chains are of whole products.
+  void cut() {
+    const Product p = product(0);
+    const std::int64_t least = std::max<std::int64_t>(1, (kManyMultiplications / 8) / (p.n * p.k));
+    rows_ = step_.k > kSumChunk ? p.m : std::min(p.m, roundUp(least, kPieceRows));
+    perProduct_ = (p.m + rows_ - 1) / rows_;
+  }
+  std::int64_t chunks() const { return step_.batch * perProduct_; }
+
+  static bool chunk(void* self, unsigned worker, std::int64_t number) noexcept {
+    const auto& run = *static_cast<const MatMulRun*>(self);
+    const RunContext& context = run.context_;
+    double* scratch = worker == 0 ? context.scratch
+                                  : context.threadScratch + (worker - 1) * matMulScratch(run.step_);
+    Product p = run.product(number / run.perProduct_);
+    const std::int64_t from = number % run.perProduct_ * run.rows_;
+    p.m = std::min(run.rows_, p.m - from);
+    p.a += from * p.aRow;
+    p.c += from * p.cRow;
+    if (p.nonzero != nullptr) p.nonzero += from;
+    if (p.needed != nullptr) p.needed += from;
+    return run.compute(p, scratch);
+  }
+
+  const MatMulStep& step_;
+  const RunContext& context_;
+  const double* const a_;
+  const double* const b_;
+  double* const c_;
+  std::int64_t rows_ = 0, perProduct_ = 1;
+};
+
+}  // namespace
+
+std::int64_t matMulThreads(const MatMulStep& step) {
+  const std::int64_t longer = std::max(step.m, step.n);
+  if (longer == 0 || step.batch * step.m * step.n * step.k < kManyMultiplications) return 1;
+  return step.batch * ((longer + kPieceRows - 1) / kPieceRows);
+}
+
+bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept {
+  if (step.k == 0) {
+    std::fill_n(bufferAt(plan, step.c, context), step.batch * step.m * step.n, 0.0);
+    return true;
+  }
+  const unsigned threads = context.control == nullptr ? 1 : context.control->threads;
+  return MatMulRun(plan, step, context).run(threads);
 }
 
 std::int64_t outerProductScratch() { return packedDoubles(); }

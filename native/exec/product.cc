@@ -18,6 +18,7 @@ constexpr int kRows = 4, kVectors = 4;
 #else
 constexpr int kRows = 4, kVectors = 3;
 #endif
+static_assert(kProductRows % kRows == 0);
 constexpr std::int64_t kColumns = kVectors * kLanes;
 
 inline V madd(V a, V b, V c) {

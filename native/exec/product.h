@@ -35,6 +35,9 @@ struct Product {
   }
 };
 
+/// Pieces of a product by rows have the same bits where they begin at multiples of so many.
+constexpr std::int64_t kProductRows = 8;
+
 /// Doubles that multiplyChain takes for columns of b.
 std::int64_t packedDoubles();
 /// Turns into the transposed product where that has its vectors along the longer side.

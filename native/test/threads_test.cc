@@ -52,6 +52,38 @@ TEST(Threads, AChunkCanEndTheLoop) {
   EXPECT_LT(loop.next, 1'000'000);
 }
 
+/// Memory of some doubles, aligned as runs want it.
+class Memory {
+ public:
+  Memory(std::int64_t doubles, double value) : all_(static_cast<std::size_t>(doubles + 8), value) {}
+  double* data() {
+    const auto address = reinterpret_cast<std::uintptr_t>(all_.data());
+    return all_.data() + (64 - address % 64) % 64 / sizeof(double);
+  }
+
+ private:
+  std::vector<double> all_;
+};
+
+/// Runs a plan on some numbers of threads, its inputs some values from -1 to 1.
+void expectTheSameBits(const std::shared_ptr<const Plan>& plan) {
+  const auto executable = makeExecutable(plan);
+  std::vector<std::vector<double>> results;
+  for (const unsigned threads : {1u, 2u, 3u, 7u}) {
+    Memory io(plan->ioDoubles, 0.5), workspace(executable->workspaceDoubles(threads), 0);
+    double* memory = io.data();
+    const Buffer& first = plan->buffers[plan->inputs[0].buffer];
+    for (std::int64_t i = 0; i < first.elements; ++i)
+      memory[first.offset + i] = 0.001 * static_cast<double>(i * 7919 % 2003) - 1;
+    RunControl control;
+    control.threads = threads;
+    const RunStatus status = executable->run(memory, workspace.data(), &control);
+    ASSERT_TRUE(status.ok);
+    results.emplace_back(memory, memory + plan->ioDoubles);
+  }
+  for (const auto& result : results) EXPECT_TRUE(identical(Arrays{result}, Arrays{results[0]}));
+}
+
 /// Rows that are picked, kept, summed and multiplied over lanes: all that threads share.
 TEST(Threads, TheBitsDoNotDependOnTheirNumber) {
   const std::int64_t n = 20000, m = 5;
@@ -71,27 +103,65 @@ TEST(Threads, TheBitsDoNotDependOnTheirNumber) {
   const TapePtr derivative = vjp(t, std::vector<std::size_t>{0, 1, 2});
   const auto plan = makePlan(derivative);
   EXPECT_NE(plan->toString().find("(product)"), std::string::npos) << plan->toString();
-  const auto executable = makeExecutable(plan);
+  expectTheSameBits(plan);
+}
 
-  std::vector<std::vector<double>> results;
-  for (const unsigned threads : {1u, 2u, 3u, 7u}) {
-    std::vector<double> io(static_cast<std::size_t>(plan->ioDoubles + 8), 0.5);
-    std::vector<double> workspace(
-        static_cast<std::size_t>(executable->workspaceDoubles(threads) + 8));
-    const auto aligned = [](std::vector<double>& v) {
-      const auto address = reinterpret_cast<std::uintptr_t>(v.data());
-      return v.data() + (64 - address % 64) % 64 / sizeof(double);
-    };
-    double* memory = aligned(io);
-    for (std::int64_t i = 0; i < n * m; ++i)
-      memory[i] = 0.001 * static_cast<double>(i * 7919 % 2003) - 1;
+/// Kernels without lanes: elementwise, sums and extremes of all, of rows and of columns, windows.
+TEST(Threads, LargeKernelsAreShared) {
+  for (const std::int64_t n : {40000, 200'001, 131'072}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n})};
+    const Expr y = exp(x) * x;
+    const Expr shifted = place(sqrt(exp(sliceAxis(x, 0, {1, n - 1, 1}))), {{0, n, 1}});
+    const TapePtr t = builder.finish(
+        {{"y", (y + shifted).id}, {"sum", sum(y, {0}).id}, {"most", reduceMax(y * x, {0}).id}});
+    EXPECT_GT(makeExecutable(makePlan(t))->workspaceDoubles(3),
+              makeExecutable(makePlan(t))->workspaceDoubles(1));
+    expectTheSameBits(makePlan(t));
+  }
+  for (const std::int64_t m : {2, 7, 100, 5000}) {
+    const std::int64_t n = 400'000 / m;
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n, m})};
+    const Expr y = exp(x) * x;
+    const TapePtr t = builder.finish({{"rows", sum(y, {1}).id},
+                                      {"all", sum(y, {0, 1}).id},
+                                      {"columns", sum(x * x, {0}).id},
+                                      {"least", reduceMin(y, {1}).id}});
+    expectTheSameBits(makePlan(t, {.lanes = false}));
+  }
+}
+
+TEST(Threads, LargeProductsAreShared) {
+  const std::int64_t sizes[][4] = {{1, 300, 200, 100}, {1, 1000, 3, 900}, {40, 60, 50, 70},
+                                   {1, 5, 2000, 300},  {1, 30, 40, 5000}, {2, 40, 33, 8200}};
+  for (const auto& [batch, m, n, k] : sizes) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {batch, m, k})};
+    const Expr y{&builder, builder.input("y", {batch, k, n})};
+    const TapePtr t = builder.finish({{"z", batchMatmul(x, y).id}});
+    const auto plan = makePlan(t, {.lanes = false});
+    EXPECT_GT(makeExecutable(plan)->workspaceDoubles(2), makeExecutable(plan)->workspaceDoubles(1));
+    expectTheSameBits(plan);
+  }
+}
+
+TEST(Threads, TheFirstBadIndexIsNamed) {
+  const std::int64_t n = 200'000;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {n})};
+  const Expr table{&builder, builder.input("t", {10})};
+  const TapePtr t = builder.finish({{"y", gather(table, x, 0).id}});
+  const auto executable = makeExecutable(makePlan(t));
+  for (const unsigned threads : {1u, 2u, 7u}) {
+    Memory io(executable->plan().ioDoubles, 1), workspace(executable->workspaceDoubles(threads), 0);
+    for (const int bad : {150'001, 190'000, 50'003}) io.data()[bad] = 10;
     RunControl control;
     control.threads = threads;
-    const RunStatus status = executable->run(memory, aligned(workspace), &control);
-    ASSERT_TRUE(status.ok);
-    results.emplace_back(memory, memory + plan->ioDoubles);
+    const RunStatus status = executable->run(io.data(), workspace.data(), &control);
+    EXPECT_EQ(status.code, ErrorCode::Index);
+    EXPECT_EQ(status.element, 50'003);
   }
-  for (const auto& result : results) EXPECT_TRUE(identical(Arrays{result}, Arrays{results[0]}));
 }
 
 }  // namespace
