@@ -10,8 +10,8 @@ import type { ViewArguments, Views } from "./types.js";
 /** How a run is computed. */
 export interface RunOptions {
   /**
-   * How many threads may work on batches and other long loops over independent instances, the calling one included:
-   * an integer from 1 to 256. The bits of the result do not depend on it. By default one for a synchronous run and
+   * How many threads may work on batches, long loops and large products, the calling one included: an integer from 1
+   * to 256. The bits of the result do not depend on it. By default one for a synchronous run and
    * as many as there are processors for an asynchronous one.
    */
   readonly threads?: number | undefined;
