@@ -166,7 +166,7 @@ class Layout {
   /// Pieces of whole blocks, and of whole rows or chunks of what is summed.
   void chooseChunks() {
     BlockProgram& p = program_;
-    if (p.tile > 0) return;
+    if (p.tile > 0 || p.points == 0) return;
     std::int64_t step = p.lanes;
     for (const auto& reduction : p.reductions) {
       const ReduceShape& shape = reduction.shape;

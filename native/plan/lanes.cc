@@ -20,6 +20,9 @@ constexpr std::int64_t kMinLanes = 32;
 /// Elements of all values of one lane; more would leave the second-level cache.
 constexpr std::int64_t kMaxElementsPerLane = 16384;
 
+/// Lanes a row of a table, from which writing the table anew is little beside reading it.
+constexpr std::int64_t kLanesPerRow = 4;
+
 /// Every loop has a plan of its own; a long chain of them costs more to make than it saves.
 constexpr std::size_t kMaxLoops = 32;
 /// Classes of axes that are tried, and what each of them takes is linear in the tape.
@@ -185,6 +188,9 @@ class Region {
 
   // --- building ----------------------------------------------------------------------------------
 
+  std::map<NodeId, std::vector<NodeId>> picksOf(std::uint32_t stage) const;
+  bool isPackable(const std::vector<NodeId>& picks) const;
+  NodeId packed(const std::vector<NodeId>& picks);
   bool buildLoop(std::uint32_t stage);
   NodeId outside(NodeId id);
   void copyOutside(NodeId id);
@@ -222,6 +228,51 @@ NodeId Region::outside(NodeId id) {
     if (map_[top] == kNoNode) map_[top] = copyWithLoops(*copier_, builder_, tape_, top, map_);
   }
   return map_[id];
+}
+
+/// Rows by lane that a loop reads, by the indices that pick them.
+std::map<NodeId, std::vector<NodeId>> Region::picksOf(std::uint32_t stage) const {
+  std::map<NodeId, std::vector<NodeId>> picks;
+  std::vector<bool> isSeen(tape_.size(), false);
+  std::vector<NodeId> open;
+  for (const NodeId id : loops_[stage]) {
+    const auto operands = tape_.operands(tape_.node(id));
+    open.assign(operands.begin(), operands.end());
+    while (!open.empty()) {
+      const NodeId top = open.back();
+      open.pop_back();
+      if (isSeen[top] || kind_[top] != Kind::Both) continue;
+      isSeen[top] = true;
+      const auto sources = tape_.operands(tape_.node(top));
+      if (isRowsByLane(top)) {
+        picks[sources[1]].push_back(top);
+      } else {
+        open.insert(open.end(), sources.begin(), sources.end());
+      }
+    }
+  }
+  return picks;
+}
+
+/// Whether the rows, which the same indices pick, come from one short table better than from
+/// several.
+bool Region::isPackable(const std::vector<NodeId>& picks) const {
+  return picks.size() > 1 && std::ranges::all_of(picks, [&](NodeId id) {
+           const std::int64_t rows = tape_.shape(tape_.node(id).operand[0])[0];
+           return axis_[id] == 0 && tape_.node(id).dtype == DType::F64 &&
+                  rows * kLanesPerRow <= lanes_;
+         });
+}
+
+/// The tables of all picks, side by side.
+NodeId Region::packed(const std::vector<NodeId>& picks) {
+  std::vector<Expr> tables;
+  for (const NodeId id : picks) {
+    const Expr table{&builder_, outside(tape_.node(id).operand[0])};
+    const std::int64_t rows = table.shape()[0];
+    tables.push_back(ex::reshape(table, {rows, tape_.count(id) / lanes_}));
+  }
+  return ex::concat(tables, 1).id;
 }
 
 bool Region::buildLoop(std::uint32_t stage) {
@@ -271,6 +322,13 @@ bool Region::buildLoop(std::uint32_t stage) {
     results.push_back(id);
   };
 
+  for (const auto& [indices, picks] : picksOf(stage)) {
+    if (!isPackable(picks)) continue;
+    body.inputs(picks, "x" + std::to_string(attributes.inputs.size()));
+    operands.push_back(packed(picks));
+    operands.push_back(outside(indices));
+    attributes.inputs.push_back({LaneInput::Gathered, 0});
+  }
   for (const NodeId id : loops_[stage]) {
     const Node& node = tape_.node(id);
     for (const NodeId operand : tape_.operands(node)) {

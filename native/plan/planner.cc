@@ -6,6 +6,7 @@
 
 #include "plan/analysis.h"
 #include "plan/arena.h"
+#include "plan/by_row.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
 #include "plan/lanes.h"
@@ -506,6 +507,7 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
 std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(expandCalls(tape));
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final)).run();
+  if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);
   if (options.again) final = recomputeMoved(final);
   return Planner(std::move(final)).run();

@@ -199,9 +199,8 @@ TEST(Lanes, GatheredRows) {
         {{"rows", concat(rows, 1).id}, {"f", sum(distance * broadcastTo(of(6), {2, n}), {0}).id}});
     EXPECT_TRUE(hasLoops(t));
     const Arrays inputs = {numbers(77, -1, 2), numbers(300, -1, 2)};
-    Evaluator evaluator(t);
-    EXPECT_EQ(evaluator.plan().steps.size(), 1u) << evaluator.plan().toString();
-    evaluator(inputs);
+    EXPECT_EQ(makePlan(t, {.byRow = false})->steps.size(), 1u);
+    evaluate(t, inputs);
     Arrays seeds = inputs;
     seeds.push_back(numbers(6 * n, 0.5, 1));
     seeds.push_back(numbers(n, 0.5, 1));

@@ -18,6 +18,19 @@ void LaneBody::input(NodeId id, const std::string& name) {
   map_[id] = builder_.input(name, laneShape(id), tape_.node(id).dtype);
 }
 
+void LaneBody::inputs(const std::vector<NodeId>& ids, const std::string& name) {
+  std::int64_t all = 0;
+  for (const NodeId id : ids) all += elementCount(laneShape(id));
+  const Expr input{&builder_, builder_.input(name, {all}, tape_.node(ids[0]).dtype)};
+  std::int64_t from = 0;
+  for (const NodeId id : ids) {
+    const Shape shape = laneShape(id);
+    const std::int64_t count = elementCount(shape);
+    map_[id] = ex::reshape(ex::sliceAxis(input, 0, {from, count, 1}), shape).id;
+    from += count;
+  }
+}
+
 void LaneBody::constant(NodeId id) {
   const Node& node = tape_.node(id);
   map_[id] = builder_.constant(Tape::constantValue(node), laneShape(id), node.dtype);

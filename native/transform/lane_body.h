@@ -20,6 +20,8 @@ class LaneBody {
   NodeId at(NodeId id) const { return map_[id]; }
 
   void input(NodeId id, const std::string& name);
+  /// One input that has the elements of all these values, one value after another.
+  void inputs(const std::vector<NodeId>& ids, const std::string& name);
   void constant(NodeId id);
   /// The operation on one lane. Its operands are there.
   void operation(NodeId id);

@@ -45,8 +45,9 @@ NodeId originOf(const Executable& executable, const RunStatus& status) {
 }  // namespace
 
 Evaluator::Evaluator(const TapePtr& tape)
-    : Evaluator(makePlan(tape),
-                makePlan(tape, {.scalars = false, .lanes = false, .again = false})) {}
+    : Evaluator(
+          makePlan(tape),
+          makePlan(tape, {.scalars = false, .lanes = false, .again = false, .byRow = false})) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 
