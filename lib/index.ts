@@ -104,9 +104,12 @@ export {
   type PatternRange,
   type SparseFormat,
   type SparseFunction,
+  type SparseHessianOptions,
   type SparseJacobianOptions,
   type SparsePattern,
+  sparseHessian,
   sparseJacobian,
+  type Triangle,
 } from "./sparse.js";
 export {
   matrix,

@@ -85,6 +85,7 @@ export interface NativeTape {
     wrt: readonly number[],
     mode: "auto" | "forward" | "reverse",
     format: "csr" | "coo",
+    triangle: "full" | "lower" | "upper",
   ): NativeSparseJacobian;
   selectOutputs(positions: readonly number[]): NativeTape;
   /**

@@ -1,13 +1,20 @@
-/** Jacobians of functions of many instances, without the zeros. */
+/** Jacobians and Hessians of functions of many instances, without the zeros. */
 import type { Core, Note } from "./core.js";
 import { here } from "./fail.js";
 import { type AdjointFunction, coreOf } from "./function.js";
 import { ArgumentError, ShapeError } from "./generated/errors.js";
 import type { NativeJacobianBlock, NativeSparseJacobian } from "./native.js";
 import { allocate, describe, isNumericArray, lengthOf, shown } from "./numbers.js";
-import { choice, derived, type JacobianOptions, modeOf, wrtOf } from "./transforms.js";
+import {
+  choice,
+  derived,
+  type JacobianOptions,
+  modeOf,
+  requireScalar,
+  wrtOf,
+} from "./transforms.js";
 import { leavesOf, type Tree } from "./tree.js";
-import type { NamesOf, TypedArray } from "./types.js";
+import type { NamesOf, ScalarResult, TypedArray } from "./types.js";
 import type { Value } from "./value.js";
 
 /** How the places of a sparse matrix are given. */
@@ -98,22 +105,101 @@ export function sparseJacobian<
   options?: SparseJacobianOptions<NamesOf<A[0], W>, F>,
 ): SparseFunction<A, F> {
   const core = coreOf(f, "sparseJacobian");
-  const { tree, positions } = wrtOf(core, "sparseJacobian", options, ["mode", "format"]);
-  const mode = modeOf("sparseJacobian", options);
-  const format = formatOf(options);
-  let found: NativeSparseJacobian | undefined;
-  const result = derived<A, Value<[number]>>(core, "sparseJacobian", () => {
-    found = core.tape.sparseJacobian(positions, mode, format);
-    return { tape: found.tape, result: leaf, notes: notesOf(core, found, format, mode) };
+  const inputs = wrtOf(core, "sparseJacobian", options, ["mode", "format"]);
+  return sparse(core, inputs, "sparseJacobian", {
+    mode: modeOf("sparseJacobian", options),
+    format: oneOf("sparseJacobian", "format", options?.format, formats),
+    triangle: "full",
   });
-  const pattern = patternOf(found!, format, core.result, tree);
+}
+
+/** Which entries of a symmetric matrix are computed; the diagonal is in both triangles. */
+export type Triangle = "full" | "lower" | "upper";
+
+/** How a sparse Hessian is computed, and how its pattern is given. */
+export interface SparseHessianOptions<W extends string, F extends SparseFormat = SparseFormat>
+  extends SparseJacobianOptions<W, F> {
+  /** "full" (the default), or the half that solvers ask for: "lower" has columns up to the row's, "upper" from it on. */
+  readonly triangle?: Triangle;
+}
+
+/**
+ * The Hessian of a function with one scalar result that is a sum over many instances, each of which depends on a few
+ * elements of the inputs: the sparse Jacobian of its gradient. `sparseHessian(f)(x)` is a Float64Array with the entries'
+ * values, `sparseHessian(f).pattern` says where they belong. For a Lagrangian make the weights an input that `wrt` does not
+ * name.
+ * @throws ShapeError when the result is not one scalar; NameError when `wrt` names no input; LimitError when there are
+ * more rows, columns or entries than 2^31 - 1.
+ */
+export function sparseHessian<
+  A extends readonly [unknown, ...unknown[]],
+  R,
+  const W extends string = never,
+  const F extends SparseFormat = "csr",
+>(
+  f: AdjointFunction<A, R> & ScalarResult<R>,
+  options?: SparseHessianOptions<NamesOf<A[0], W>, F>,
+): SparseFunction<A, F> {
+  const core = coreOf(f, "sparseHessian");
+  requireScalar(core, "sparseHessian");
+  const inputs = wrtOf(core, "sparseHessian", options, ["mode", "format", "triangle"]);
+  return sparse(core, inputs, "sparseHessian", {
+    mode: modeOf("sparseHessian", options),
+    format: oneOf("sparseHessian", "format", options?.format, formats),
+    triangle: oneOf("sparseHessian", "triangle", options?.triangle, triangles),
+  });
+}
+
+interface Layout {
+  readonly mode: "auto" | "forward" | "reverse";
+  readonly format: SparseFormat;
+  readonly triangle: Triangle;
+}
+
+/** The Jacobian of a function, or of its gradient. */
+function sparse<A extends readonly unknown[], F extends SparseFormat>(
+  core: Core,
+  { tree, positions }: ReturnType<typeof wrtOf>,
+  transform: "sparseJacobian" | "sparseHessian",
+  { mode, format, triangle }: Layout,
+): SparseFunction<A, F> {
+  const isHessian = transform === "sparseHessian";
+  let found: NativeSparseJacobian | undefined;
+  const result = derived<A, Value<[number]>>(core, transform, () => {
+    const tape = isHessian ? core.tape.gradient(positions) : core.tape;
+    try {
+      found = tape.sparseJacobian(positions, mode, format, triangle);
+    } finally {
+      if (isHessian) tape.dispose();
+    }
+    const kind = `sparse ${isHessian ? "Hessian" : "Jacobian"}`;
+    const shape = [format, ...(triangle === "full" ? [] : [`${triangle} triangle`])].join(", ");
+    return {
+      tape: found.tape,
+      result: leaf,
+      notes: notesOf(core, found, `${kind} (${shape})`, mode),
+    };
+  });
+  const pattern = patternOf(found!, format, isHessian ? tree : core.result, tree);
   return Object.defineProperty(result, "pattern", { value: pattern }) as SparseFunction<A, F>;
 }
 
-function formatOf(options: { readonly format?: unknown } | undefined): SparseFormat {
-  const format = options?.format === undefined ? "csr" : options.format;
-  if (format === "csr" || format === "coo") return format;
-  throw new ArgumentError(`sparseJacobian: format is "csr" or "coo", got ${shown(format)}`, here());
+const formats = ["csr", "coo"] as const;
+const triangles = ["full", "lower", "upper"] as const;
+
+/** An option's value; the first of the possible ones by default. */
+function oneOf<T extends string>(
+  transform: string,
+  name: string,
+  given: unknown,
+  possible: readonly [T, ...T[]],
+): T {
+  if (given === undefined) return possible[0];
+  const found = possible.find((value) => value === given);
+  if (found !== undefined) return found;
+  const quoted = possible.map((value) => `"${value}"`);
+  const list = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+  throw new ArgumentError(`${transform}: ${name} is ${list}, got ${shown(given)}`, here());
 }
 
 /** One value; its shape is the tape's. */
@@ -185,13 +271,13 @@ const maxBlocks = 12;
 function notesOf(
   core: Core,
   { rows, columns, columnIndex, blocks }: NativeSparseJacobian,
-  format: SparseFormat,
+  what: string,
   mode: string,
 ): Note[] {
   const size = `${rows} rows, ${columns} columns, ${columnIndex.length} entries`;
   const left = blocks.length - maxBlocks;
   return [
-    `sparse Jacobian (${format}): ${size}`,
+    `${what}: ${size}`,
     ...blocks.slice(0, maxBlocks).map((block) => noteOf(core, block, mode)),
     ...(left > 0 ? [`and ${left} more blocks`] : []),
   ];

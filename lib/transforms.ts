@@ -77,7 +77,7 @@ export function wrtOf(
   return select(tree, wrt, here(), `${transform}: wrt`);
 }
 
-function requireScalar(core: Core, transform: string): void {
+export function requireScalar(core: Core, transform: string): void {
   const { result } = core;
   if (result.kind === "leaf" && result.shape.length === 0) return;
   const found =

@@ -144,10 +144,18 @@ napi_value sparseJacobianOf(Call& call) {
   const std::string format = readText(env, call.arguments[2], "format");
   if (format != "csr" && format != "coo")
     throw Error(ErrorCode::Argument, "format: expected \"csr\" or \"coo\"");
+  const std::string triangle = readText(env, call.arguments[3], "triangle");
+  if (triangle != "full" && triangle != "lower" && triangle != "upper")
+    throw Error(ErrorCode::Argument, "triangle: expected \"full\", \"lower\" or \"upper\"");
   const TapePtr tape = tapeOf(call);
   checkWrt(*tape, wrt);
-  BlockJacobian found =
-      blockJacobian(tape, wrt, {mode, format == "csr" ? SparseFormat::Csr : SparseFormat::Coo});
+  BlockOptions options;
+  options.mode = mode;
+  options.format = format == "csr" ? SparseFormat::Csr : SparseFormat::Coo;
+  options.triangle = triangle == "full"    ? Triangle::Full
+                     : triangle == "lower" ? Triangle::Lower
+                                           : Triangle::Upper;
+  BlockJacobian found = blockJacobian(tape, wrt, options);
   const napi_value blocks = makeArray(env, found.blocks.size());
   for (std::size_t i = 0; i < found.blocks.size(); ++i)
     setElement(env, blocks, i, makeBlock(env, *tape, found.blocks[i]));

@@ -13,6 +13,8 @@ namespace {
 
 /// A block whose places are lines in more pieces than this is put together by a gather.
 constexpr std::size_t kMaxPieces = 16;
+/// Numbers of blocks past those that are given.
+constexpr std::size_t kOwnBlocks = std::size_t{1} << 32;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -58,11 +60,44 @@ Expr sideBySide(std::vector<Expr> columns, std::int64_t count) {
 
 }  // namespace
 
-Assembly::Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format) : format_(format) {
+Assembly::Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format, Triangle triangle)
+    : format_(format), triangle_(triangle) {
   if (std::max(rows, columns) > std::numeric_limits<std::int32_t>::max())
     throw Error(ErrorCode::Limit, "a sparse matrix has at most 2147483647 rows and columns");
   pattern_.rows = rows;
   pattern_.columns = columns;
+}
+
+void Assembly::add(Strip strip) {
+  const auto isWanted = [&](std::int64_t row, std::int64_t column) {
+    return triangle_ == Triangle::Full || (triangle_ == Triangle::Lower) == (column < row) ||
+           column == row;
+  };
+  std::vector<double> wanted;
+  Strip part;
+  for (std::size_t lane = 0; lane < strip.rows.size() && triangle_ != Triangle::Full; ++lane) {
+    for (std::int64_t k = 0; k < strip.width; ++k) {
+      const std::int64_t column = strip.columns[lane] + k;
+      if (!isWanted(strip.rows[lane], column)) continue;
+      wanted.push_back(static_cast<double>(lane) * static_cast<double>(strip.width) +
+                       static_cast<double>(k));
+      part.rows.push_back(strip.rows[lane]);
+      part.columns.push_back(static_cast<std::int32_t>(column));
+    }
+  }
+  const auto all = static_cast<std::int64_t>(strip.rows.size()) * strip.width;
+  const auto count = static_cast<std::int64_t>(wanted.size());
+  if (triangle_ == Triangle::Full || count == all) {
+    strips_.push_back(std::move(strip));
+    return;
+  }
+  if (count == 0) return;
+  // Strips of one block have the same lanes; this one has lanes of its own.
+  part.block = kOwnBlocks + strips_.size();
+  Builder& builder = *strip.values.builder;
+  const Expr places{&builder, builder.data(std::move(wanted), {count})};
+  part.values = ex::reshape(ex::gather(ex::reshape(strip.values, {all}), places, 0), {count, 1});
+  strips_.push_back(std::move(part));
 }
 
 SparsePattern Assembly::finish(Builder& builder, Expr& values) {

@@ -8,6 +8,8 @@
 namespace adjoint {
 
 enum class SparseFormat { Csr, Coo };
+/// Which entries of a matrix are wanted; the diagonal is in both triangles.
+enum class Triangle { Full, Lower, Upper };
 
 /// Rows and columns of the entries of a sparse matrix.
 struct SparsePattern {
@@ -29,9 +31,9 @@ struct Strip {
 /// Gives every entry its place in a pattern, and puts the values there.
 class Assembly {
  public:
-  Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format);
+  Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format, Triangle triangle);
 
-  void add(Strip strip) { strips_.push_back(std::move(strip)); }
+  void add(Strip strip);
   /// The pattern, and a value with an element for every entry of it.
   SparsePattern finish(Builder& builder, Expr& values);
 
@@ -50,6 +52,7 @@ class Assembly {
             const std::vector<std::int32_t>& renumbered) const;
 
   SparseFormat format_;
+  Triangle triangle_;
   SparsePattern pattern_;
   std::vector<Strip> strips_;
   /// Of every strip, where the first entry of each lane goes.

@@ -35,7 +35,7 @@ class Jacobian {
       columns += tape_.count(port.node);
     }
     for (const Port& port : tape_.outputs()) rows += tape_.count(port.node);
-    assembly_ = std::make_unique<Assembly>(rows, columns, options.format);
+    assembly_ = std::make_unique<Assembly>(rows, columns, options.format, options.triangle);
     copyPrimal();
     site_.emplace(
         BlockSite{tape_, options.mode, firstColumn_, builder_, map_, *assembly_, result_.blocks});

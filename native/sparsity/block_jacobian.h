@@ -33,6 +33,7 @@ struct BlockOptions {
   /// Estimated operations of the Jacobian of one instance: up to so many are written out element by
   /// element, longer ones keep their arrays where they can.
   double maxWrittenOut = 32768;
+  Triangle triangle = Triangle::Full;
 };
 
 /// The Jacobian of a function that does the same for many instances, each of which depends on a few
