@@ -23,6 +23,7 @@
         "-std=c++20",
         "-O3",
         "-march=<(march)",
+        "<!@(node -p \"/^x86-64-v[34]$/.test(process.env.ADJOINT_MARCH || '') ? '-mno-lzcnt' : ''\")",
         "-ffp-contract=off",
         "-fno-math-errno",
         "-fno-trapping-math",

@@ -9,10 +9,11 @@ import { NativeError } from "./generated/errors.js";
 // From dist/loader.js and from lib/loader.ts alike, the package is one folder up.
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
-// The flags, as Linux spells them, that each x86-64 level adds to the one before.
+// The flags, as Linux spells them, that each x86-64 level adds to the one before. Without abm (lzcnt), which some
+// virtual machines hide: the addons are built without it.
 const x86Levels: readonly (readonly [name: string, flags: string])[] = [
   ["v2", "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"],
-  ["v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"],
+  ["v3", "avx avx2 bmi1 bmi2 f16c fma movbe xsave"],
   ["v4", "avx512f avx512bw avx512cd avx512dq avx512vl"],
 ];
 
