@@ -16,8 +16,7 @@ afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const v3 =
-  "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe xsave";
+const v3 = "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe xsave";
 
 function failure(machine: Partial<Machine>): NativeError {
   const server = { platform: "linux", arch: "x64", libc: "glibc", flags: new Set(v3.split(" ")) };

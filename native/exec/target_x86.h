@@ -60,10 +60,13 @@ class X86Target : public Target {
   };
 
   void choosePointers();
+  void prefetchCode();
   asmjit::x86::Gp pointerOf(std::uint32_t slot);
   void emitDetour(const Detour& detour);
 
   const Kind kind_;
+  const bool isLong_;
+  std::size_t nextPrefetch_ = 0;  ///< offset in the code
   asmjit::CodeHolder holder_;
   asmjit::Label pool_, loop_;
   std::vector<Pointer> pointers_;

@@ -12,6 +12,7 @@
 #include "plan/lanes.h"
 #include "plan/recompute.h"
 #include "plan/scalarize.h"
+#include "plan/signs.h"
 #include "plan/structure.h"
 #include "tape/around.h"
 #include "transform/transform.h"
@@ -506,6 +507,7 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
 
 std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(expandCalls(tape));
+  if (options.signs) final = carrySigns(final);
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final)).run();
   if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);

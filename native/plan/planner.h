@@ -11,6 +11,7 @@ struct PlanOptions {
   bool scalars = true;  ///< small functions as scalar code
   bool lanes = true;    ///< loops over blocks of lanes around several kernels
   bool again = true;    ///< cheap values computed again rather than stored and moved
+  bool signs = true;    ///< negations and constant factors joined with what follows
   bool byRow = true;    ///< once a row what lanes would compute from a row
 };
 

@@ -47,7 +47,10 @@ NodeId originOf(const Executable& executable, const RunStatus& status) {
 Evaluator::Evaluator(const TapePtr& tape)
     : Evaluator(
           makePlan(tape),
-          makePlan(tape, {.scalars = false, .lanes = false, .again = false, .byRow = false})) {}
+          makePlan(
+              tape,
+              {.scalars = false, .lanes = false, .again = false, .signs = false, .byRow = false})) {
+}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 
