@@ -29,6 +29,9 @@ constexpr std::size_t kMaxLoops = 32;
 constexpr std::size_t kMaxCandidates = 4;
 /// Indices that have loops of their own; likewise.
 constexpr int kMaxRegions = 3;
+/// A further loop hides from others what is known of its values, zeros for one: it must have many
+/// lanes, and products of matrices.
+constexpr std::int64_t kMinFurtherLanes = 128;
 /// Joined values that make a loop worthwhile like a reduction does.
 constexpr std::size_t kManyPieces = 4;
 
@@ -42,9 +45,12 @@ bool isReduction(Op op) { return op == Op::Sum || op == Op::ReduceMax || op == O
 /// What one class of axes would make of a tape.
 class Region {
  public:
-  Region(const TapePtr& t, AxisClasses& classes, std::uint32_t axes, std::int64_t lanes)
+  /// `isFurther`: another index has loops already.
+  Region(const TapePtr& t, AxisClasses& classes, std::uint32_t axes, std::int64_t lanes,
+         bool isFurther)
       : tape_(*t),
         lanes_(lanes),
+        isFurther_(isFurther),
         axis_(t->size(), -1),
         kind_(t->size(), Kind::Outside),
         stage_(t->size(), 0) {
@@ -130,17 +136,20 @@ class Region {
   /// There are values of several elements a lane, and more than one loop over them.
   bool isWorthwhile() const {
     std::int64_t loops = 0, elements = 0;
+    bool hasProducts = false;
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       if (kind_[id] == Kind::Reduced && opOf(node) == Op::BatchMatMul) ++loops;
       if (!isLane(id)) continue;
       const std::int64_t count = tape_.count(id) / lanes_;
       elements += count;
+      hasProducts = hasProducts || opOf(node) == Op::BatchMatMul;
       if (movesData(opOf(node))) continue;
       if (isReduction(opOf(node)) || rowOf(node).kernel == nullptr) ++loops;
       // Many pieces of a row are as many strided stores elsewhere, and a transpose here.
       if (opOf(node) == Op::Concat && tape_.operands(node).size() >= kManyPieces) ++loops;
     }
+    if (isFurther_ && (lanes_ < kMinFurtherLanes || !hasProducts)) return false;
     return loops >= 2 && elements <= kMaxElementsPerLane;
   }
 
@@ -197,6 +206,7 @@ class Region {
 
   const Tape& tape_;
   const std::int64_t lanes_;
+  const bool isFurther_;
   std::vector<int> axis_;  ///< lane axis by node; -1: none
   std::vector<Kind> kind_;
   std::vector<std::uint32_t> stage_;
@@ -444,13 +454,13 @@ bool hasLongMatrices(const Tape& t) {
 }
 
 /// The tape with loops over one more index; the tape itself where there is none.
-TapePtr formRegion(const TapePtr& t) {
+TapePtr formRegion(const TapePtr& t, bool isFurther) {
   if (!hasLongMatrices(*t)) return t;
   AxisClasses classes(*t, kMinLanes);
   std::size_t tried = 0;
   for (const auto& [axes, lanes] : candidates(*t, classes)) {
     if (++tried > kMaxCandidates) break;
-    Region region(t, classes, axes, lanes);
+    Region region(t, classes, axes, lanes, isFurther);
     if (!region.analyze()) continue;
     if (TapePtr result = region.build()) return result;
   }
@@ -462,7 +472,7 @@ TapePtr formRegion(const TapePtr& t) {
 TapePtr formLanes(const TapePtr& t) {
   TapePtr result = t;
   for (int region = 0; region < kMaxRegions; ++region) {
-    TapePtr next = formRegion(result);
+    TapePtr next = formRegion(result, region > 0);
     if (next == result) break;
     result = std::move(next);
   }

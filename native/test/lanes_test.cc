@@ -235,6 +235,45 @@ TEST(Lanes, ProductsOverLanes) {
   }
 }
 
+std::int64_t loopsOf(const TapePtr& t) {
+  const TapePtr formed = formLanes(contractMultiplyAdds(t));
+  return std::ranges::count_if(formed->nodes(),
+                               [](const Node& node) { return opOf(node) == Op::Lanes; });
+}
+
+/// What is done for each vertex, with a product, and then for each of more points between them; and
+/// small sums beside, which are no loop.
+TEST(Lanes, SeveralIndicesHaveLoops) {
+  const std::int64_t vertices = 300, points = 700;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {vertices, 5})};
+  const Expr a{&builder, builder.input("a", {5, 6})};
+  const Expr w{&builder, builder.input("w", {points, 6})};
+  const Expr l{&builder, builder.input("l", {64, 64})};
+  std::vector<double> ends[2];
+  for (std::int64_t i = 0; i < points; ++i) {
+    ends[0].push_back(static_cast<double>(i * 7 % vertices));
+    ends[1].push_back(static_cast<double>(i * 11 % vertices));
+  }
+  const Expr raised = exp(batchMatmul(x * x, a));
+  const Expr rows = raised / broadcastTo(reshape(sum(raised, {1}), {vertices, 1}), {vertices, 6});
+  const auto at = [&](int end) {
+    return gather(rows, {&builder, builder.data(ends[end], {points})}, 0);
+  };
+  const Expr between = at(0) * w + at(1) * (1.0 - w);
+  const Expr lengths = sqrt(sum(square(between), {1}) + sum(abs(between), {1}));
+  const Expr small = sum(l * l, {1}) * sum(exp(l), {1});
+  const TapePtr t = builder.finish({{"lengths", lengths.id}, {"small", sum(small, {0}).id}});
+  EXPECT_EQ(loopsOf(t), 2);
+  const Arrays inputs = {numbers(5 * vertices, -1, 2), numbers(30, -1, 2),
+                         numbers(6 * points, 0, 1), numbers(64 * 64, -1, 2)};
+  evaluate(t, inputs);
+  Arrays seeds = inputs;
+  seeds.push_back(numbers(points, 0.5, 1));
+  seeds.push_back({1});
+  evaluate(vjp(t, Positions{0, 1, 2, 3}), seeds);
+}
+
 /// Numbers among which some are equal, some NaN, some infinite, and zeros have both signs.
 Values awkward(std::int64_t n) {
   constexpr double kSome[] = {1, -2, 0.0, -0.0, NAN, INFINITY, -INFINITY, -2, 5, 5};
