@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "coloring/coloring.h"
-#include "coloring/order_check.h"
+#include "coloring/checks.h"
 
 namespace adjoint::coloring {
 

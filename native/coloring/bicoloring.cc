@@ -2,11 +2,17 @@
 
 #include "coloring/bucket_queue.h"
 #include "coloring/by_lines.h"
-#include "coloring/order_check.h"
+#include "coloring/checks.h"
 
 namespace adjoint::coloring {
 
 namespace {
+
+Index longestRow(const Pattern& pattern) {
+  std::size_t longest = 0;
+  for (Index i = 0; i < pattern.rows(); ++i) longest = std::max(longest, pattern.row(i).size());
+  return static_cast<Index>(longest);
+}
 
 /// Which nonzeros are read by columns, the others by rows: those of a row whose turn comes before
 /// their column's.
@@ -21,8 +27,8 @@ Turns takeTurns(const BipartiteGraph& graph) {
   const Pattern& byRow = graph.byRow();
   const Pattern& byColumn = graph.byColumn();
   const auto queueOf = [](const Pattern& pattern) {
-    BucketQueue queue(pattern.rows(), pattern.columns());
-    for (Index v = pattern.rows(); v-- > 0;)
+    BucketQueue queue(pattern.rows(), longestRow(pattern));
+    for (Index v = 0; v < pattern.rows(); ++v)
       queue.insert(v, static_cast<Index>(pattern.row(v).size()));
     return queue;
   };
@@ -42,7 +48,10 @@ Turns takeTurns(const BipartiteGraph& graph) {
     const Index i = rows.least(), j = columns.least();
     const std::int64_t withRow = std::max<std::int64_t>(columnColors, rows.key(i));
     const std::int64_t withColumn = std::max<std::int64_t>(rowColors, columns.key(j));
-    if (withRow + rowColors <= columnColors + withColumn) {
+    const std::int64_t more = withRow + rowColors - (columnColors + withColumn);
+    // When neither raises anything, the shorter one goes: the longer may yet lose all its nonzeros.
+    const bool isFree = withRow == columnColors && withColumn == rowColors;
+    if (more < 0 || (more == 0 && !(isFree && columns.key(j) <= rows.key(i)))) {
       columnColors = withRow;
       turns.row[i] = take(rows, columns, byRow, i);
     } else {
@@ -50,16 +59,16 @@ Turns takeTurns(const BipartiteGraph& graph) {
       turns.column[j] = take(columns, rows, byColumn, j);
     }
   }
-  // What is left has no nonzeros left.
-  while (!rows.isEmpty()) turns.row[rows.least()] = take(rows, columns, byRow, rows.least());
-  while (!columns.isEmpty())
-    turns.column[columns.least()] = take(columns, rows, byColumn, columns.least());
+  // The others have no nonzeros left.
+  for (; !rows.isEmpty(); rows.remove(rows.least())) turns.row[rows.least()] = turn;
+  for (; !columns.isEmpty(); columns.remove(columns.least())) turns.column[columns.least()] = turn;
   return turns;
 }
 
 /// A column owns a row when their nonzero is read by columns: no other column of its color may have
 /// a nonzero there. Rows own columns in the same way.
 struct OwnsEarlier {
+  static constexpr bool kAlways = false;
   const std::vector<Index>& vertexTurn;
   const std::vector<Index>& lineTurn;
 
@@ -85,19 +94,14 @@ Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Inde
   dropNeedlessColors(graph, result);
 
   // One kind of colors alone needs at least as many as the longest line has nonzeros.
-  const auto longest = [](const Pattern& pattern) {
-    std::size_t most = 0;
-    for (Index i = 0; i < pattern.rows(); ++i) most = std::max(most, pattern.row(i).size());
-    return static_cast<Index>(most);
-  };
   const auto none = [](const Pattern& pattern) {
     return Coloring{std::vector<Index>(static_cast<std::size_t>(pattern.rows()), kNoColor), 0};
   };
-  if (longest(byRow) <= result.count()) {
+  if (longestRow(byRow) <= result.count()) {
     Coloring columns = colorColumns(graph, columnOrder);
     if (columns.count <= result.count()) result = {none(byRow), std::move(columns)};
   }
-  if (longest(byColumn) < result.count()) {
+  if (longestRow(byColumn) < result.count()) {
     Coloring rows = colorRows(graph, rowOrder);
     if (rows.count < result.count()) result = {std::move(rows), none(byColumn)};
   }

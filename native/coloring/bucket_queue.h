@@ -7,30 +7,32 @@
 
 namespace adjoint::coloring {
 
-/// Vertices by a small key, in lists: every step takes constant time, but for finding the least or
-/// largest key, which takes as long as keys have moved. Of equal keys the last one that got its key
-/// comes first.
+/// Vertices by a small key, in buckets: every step takes constant time, but for finding the least or
+/// largest key, which takes as long as keys have moved. Of equal keys the one that came last to its
+/// bucket is found first; where one leaves, the last one takes its place.
 class BucketQueue {
  public:
   BucketQueue(Index vertices, Index largestKey)
-      : first_(static_cast<std::size_t>(largestKey) + 1, kNone),
-        links_(static_cast<std::size_t>(vertices)),
+      : buckets_(static_cast<std::size_t>(largestKey) + 1),
+        places_(static_cast<std::size_t>(vertices)),
         least_(largestKey) {}
 
   void insert(Index v, Index key) {
-    Links& links = links_[v];
-    links = {first_[key], kNone, key};
-    if (links.next != kNone) links_[links.next].before = v;
-    first_[key] = v;
+    std::vector<Index>& bucket = buckets_[key];
+    places_[v] = {key, static_cast<Index>(bucket.size())};
+    bucket.push_back(v);
     ++size_;
     least_ = std::min(least_, key);
     largest_ = std::max(largest_, key);
   }
   void remove(Index v) {
-    Links& links = links_[v];
-    if (links.next != kNone) links_[links.next].before = links.before;
-    (links.before != kNone ? links_[links.before].next : first_[links.key]) = links.next;
-    links.key = kNone;
+    Place& place = places_[v];
+    std::vector<Index>& bucket = buckets_[place.key];
+    const Index last = bucket.back();
+    bucket[place.position] = last;
+    places_[last].position = place.position;
+    bucket.pop_back();
+    place.key = kNone;
     --size_;
   }
   void change(Index v, Index key) {
@@ -39,26 +41,26 @@ class BucketQueue {
   }
 
   bool isEmpty() const { return size_ == 0; }
-  bool contains(Index v) const { return links_[v].key != kNone; }
-  Index key(Index v) const { return links_[v].key; }
+  bool contains(Index v) const { return places_[v].key != kNone; }
+  Index key(Index v) const { return places_[v].key; }
   /// A vertex of the least or largest key, where there is any.
   Index least() {
-    while (first_[least_] == kNone) ++least_;
-    return first_[least_];
+    while (buckets_[least_].empty()) ++least_;
+    return buckets_[least_].back();
   }
   Index largest() {
-    while (first_[largest_] == kNone) --largest_;
-    return first_[largest_];
+    while (buckets_[largest_].empty()) --largest_;
+    return buckets_[largest_].back();
   }
 
  private:
   static constexpr Index kNone = -1;
-  struct Links {
-    Index next = kNone, before = kNone, key = kNone;
+  struct Place {
+    Index key = kNone, position = 0;
   };
 
-  std::vector<Index> first_;
-  std::vector<Links> links_;
+  std::vector<std::vector<Index>> buckets_;
+  std::vector<Place> places_;
   Index least_, largest_ = 0, size_ = 0;
 };
 

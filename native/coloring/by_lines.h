@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "coloring/coloring.h"
@@ -21,7 +21,7 @@ namespace adjoint::coloring {
 /// vertices left over, short lines are walked, and long ones, of which there are few, have a word
 /// for every 64 colors.
 ///
-/// Owns: bool owns(vertex, line). kIsClosed: lines are vertices and belong to themselves, whether
+/// Owns: bool owns(vertex, line), and kAlways when that is always true. kIsClosed: lines are vertices and belong to themselves, whether
 /// the pattern says so or not.
 template <class Owns, bool kIsClosed>
 class ByLines {
@@ -39,9 +39,21 @@ class ByLines {
 
  private:
   static constexpr Index kBits = 64;
-  struct Seen {
-    std::uint64_t all = 0, owners = 0;  ///< colors of vertices, and of those that own the line
+  /// Colors of the vertices of a line, and of those that own it.
+  struct SeenBoth {
+    std::uint64_t all = 0, owners = 0;
+    std::uint64_t by(bool owner) const { return owner ? all : owners; }
+    void add(std::uint64_t bit, bool owner) {
+      all |= bit;
+      if (owner) owners |= bit;
+    }
   };
+  struct SeenAll {
+    std::uint64_t all = 0;
+    std::uint64_t by(bool) const { return all; }
+    void add(std::uint64_t bit, bool) { all |= bit; }
+  };
+  using Seen = std::conditional_t<Owns::kAlways, SeenAll, SeenBoth>;
 
   template <class Visit>
   void lines(Index v, Visit visit) const {
@@ -65,7 +77,7 @@ class ByLines {
       if (!isNeeded(v)) continue;
       std::uint64_t forbidden = 0;
       lines(v, [&](Index line) {
-        forbidden |= owns_(v, line) ? seen[line].all : seen[line].owners;
+        forbidden |= seen[line].by(owns_(v, line));
       });
       const int color = std::countr_one(forbidden);
       if (color == kBits) {
@@ -74,8 +86,7 @@ class ByLines {
       }
       const std::uint64_t bit = std::uint64_t{1} << color;
       lines(v, [&](Index line) {
-        seen[line].all |= bit;
-        if (owns_(v, line)) seen[line].owners |= bit;
+        seen[line].add(bit, owns_(v, line));
       });
       take(v, color);
     }
@@ -147,7 +158,7 @@ class ByLines {
     std::uint64_t result = word < near_.size() ? near_[word] : 0;
     for (const Index line : longOfVertex_) {
       const std::size_t at = word * full_.size() + static_cast<std::size_t>(longOf_[line]);
-      if (at < seen_.size()) result |= owns_(v, line) ? seen_[at].all : seen_[at].owners;
+      if (at < seen_.size()) result |= seen_[at].by(owns_(v, line));
     }
     return result;
   }
@@ -156,16 +167,14 @@ class ByLines {
     const std::size_t lines = full_.size();
     const auto own = static_cast<std::size_t>(longOf_[line]);
     if (seen_.size() < (word + 1) * lines) seen_.resize((word + 1) * lines);
-    Seen& seen = seen_[word * lines + own];
-    seen.all |= std::uint64_t{1} << bit;
-    if (isOwner) seen.owners |= std::uint64_t{1} << bit;
+    seen_[word * lines + own].add(std::uint64_t{1} << bit, isOwner);
     Full& full = full_[own];
-    const auto isFull = [&](std::size_t w, auto member) {
+    const auto isFull = [&](std::size_t w, bool owner) {
       const std::size_t at = w * lines + own;
-      return at < seen_.size() && seen_[at].*member == ~std::uint64_t{0};
+      return at < seen_.size() && seen_[at].by(owner) == ~std::uint64_t{0};
     };
-    while (isFull(full.all, &Seen::all)) ++full.all;
-    while (isFull(full.owners, &Seen::owners)) ++full.owners;
+    while (isFull(full.all, true)) ++full.all;
+    while (isFull(full.owners, false)) ++full.owners;
   }
 
   const Pattern& linesOf_;

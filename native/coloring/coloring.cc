@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "coloring/order_check.h"
+#include "coloring/checks.h"
 #include "tape/error.h"
 
 namespace adjoint::coloring {
@@ -17,6 +17,17 @@ void checkOrder(std::span<const Index> order, Index vertices) {
       throw Error(ErrorCode::Argument,
                   "an order that names vertex " + std::to_string(v) + " twice or out of range");
     isThere[v] = true;
+  }
+}
+
+void checkColors(const Coloring& coloring, Index vertices) {
+  if (coloring.colors.size() != static_cast<std::size_t>(vertices) || coloring.count < 0)
+    throw Error(ErrorCode::Shape, std::to_string(coloring.colors.size()) + " colors for " +
+                                      std::to_string(vertices) + " vertices");
+  for (const Index color : coloring.colors) {
+    if (color < kNoColor || color >= coloring.count)
+      throw Error(ErrorCode::Argument, "color " + std::to_string(color) + " of " +
+                                           std::to_string(coloring.count));
   }
 }
 

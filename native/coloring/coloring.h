@@ -22,6 +22,9 @@ struct Bicoloring {
   Index count() const { return rows.count + columns.count; }
 };
 
+// Colorings that are given are checked: Shape is thrown for another number of vertices, Argument for
+// colors out of range.
+//
 // All colorings are greedy: vertices in the given order, a permutation of them (else Argument is
 // thrown), each with the least color that is possible. Vertices that no nonzero needs get kNoColor.
 
@@ -51,6 +54,13 @@ Coloring colorAcyclic(const AdjacencyGraph& graph, std::span<const Index> order)
 /// is the result. The orders are those of colorRows and colorColumns.
 Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Index> rowOrder,
                                std::span<const Index> columnOrder);
+
+/// Colors once more, class by class and the last color first, which takes no more colors and often
+/// fewer (J. C. Culberson, Iterated greedy graph coloring and the difficulty landscape, 1992). So
+/// many passes at most; a pass takes about as long as coloring in natural order.
+Coloring recolorColumns(const BipartiteGraph& graph, Coloring coloring, int passes);
+Coloring recolorRows(const BipartiteGraph& graph, Coloring coloring, int passes);
+Coloring recolorDistanceTwo(const AdjacencyGraph& graph, Coloring coloring, int passes);
 
 /// Takes away colors of a star or acyclic coloring that recovery can do without, where the diagonal
 /// has zeros. Colors that are left keep their order.

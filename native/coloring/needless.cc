@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "coloring/coloring.h"
+#include "coloring/checks.h"
 #include "coloring/reading.h"
 
 namespace adjoint::coloring {
@@ -23,6 +23,7 @@ void keep(const std::vector<bool>& isUsed, Coloring& coloring) {
 }  // namespace
 
 void dropNeedlessColors(const AdjacencyGraph& graph, Coloring& coloring) {
+  checkColors(coloring, graph.vertices());
   const Pattern& pattern = graph.pattern();
   const std::vector<Index>& colors = coloring.colors;
   std::vector<bool> isUsed(static_cast<std::size_t>(coloring.count), false);
@@ -32,7 +33,8 @@ void dropNeedlessColors(const AdjacencyGraph& graph, Coloring& coloring) {
     isUsed[color] = true;
     ++used;
   };
-  for (Index v = 0; v < graph.vertices() && used < coloring.count; ++v) {
+  if (graph.hasWholeDiagonal()) return;
+  for (Index v = 0; v < graph.vertices(); ++v) {
     const std::span<const Index> row = pattern.row(v);
     if (std::binary_search(row.begin(), row.end(), v)) use(colors[v]);
   }
@@ -67,6 +69,8 @@ void dropNeedlessColors(const AdjacencyGraph& graph, Coloring& coloring) {
 }
 
 void dropNeedlessColors(const BipartiteGraph& graph, Bicoloring& bicoloring) {
+  checkColors(bicoloring.rows, graph.byRow().rows());
+  checkColors(bicoloring.columns, graph.byColumn().rows());
   const Pattern& byRow = graph.byRow();
   const Pattern& byColumn = graph.byColumn();
   std::vector<bool> isInRow(static_cast<std::size_t>(byRow.nonzeros()));

@@ -1,5 +1,6 @@
 #include "coloring/ordering.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "coloring/bucket_queue.h"
@@ -25,13 +26,14 @@ class DistanceOne {
   const Pattern& pattern_;
 };
 
-/// Vertices that meet in a line: columns in a row, or vertices in the neighborhood of another.
+/// Vertices that meet in a line: columns in a row, or vertices in the neighborhood of another. Where
+/// kIsClosed, lines are vertices and belong to themselves, whether the pattern says so or not.
+template <bool kIsClosed>
 class DistanceTwo {
  public:
-  DistanceTwo(const Pattern& linesOf, const Pattern& verticesOf, bool isClosed)
+  DistanceTwo(const Pattern& linesOf, const Pattern& verticesOf)
       : linesOf_(linesOf),
         verticesOf_(verticesOf),
-        isClosed_(isClosed),
         visited_(static_cast<std::size_t>(linesOf.rows()), 0) {
     // The longest length of lines that can all be walked for each of their vertices.
     std::vector<std::int64_t> ofLength(static_cast<std::size_t>(verticesOf.columns()) + 1, 0);
@@ -64,10 +66,10 @@ class DistanceTwo {
     const auto walk = [&](Index line) {
       if (length(line) > longest_) return;
       for (const Index w : verticesOf_.row(line)) see(w);
-      if (isClosed_) see(line);
+      if (kIsClosed) see(line);
     };
     for (const Index line : linesOf_.row(v)) walk(line);
-    if (isClosed_) walk(v);
+    if (kIsClosed) walk(v);
   }
 
  private:
@@ -77,7 +79,6 @@ class DistanceTwo {
 
   const Pattern& linesOf_;
   const Pattern& verticesOf_;
-  bool isClosed_;
   Index longest_ = 0;
   std::uint32_t visit_ = 0;
   std::vector<std::uint32_t> visited_;  ///< by vertex, the last visit_ that came to it
@@ -92,6 +93,10 @@ std::vector<Index> degrees(Neighbors& graph) {
     result[v] = std::min(degree + graph.unvisited(v), graph.vertices());
   }
   return result;
+}
+
+Index largestOf(const std::vector<Index>& degree) {
+  return degree.empty() ? 0 : *std::max_element(degree.begin(), degree.end());
 }
 
 std::vector<Index> natural(Index vertices) {
@@ -114,8 +119,8 @@ std::vector<Index> largestFirst(const std::vector<Index>& degree) {
 template <bool kLeast, class Neighbors>
 std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degree) {
   const Index n = graph.vertices();
-  BucketQueue queue(n, n);
-  for (Index v = n; v-- > 0;) queue.insert(v, degree[v]);
+  BucketQueue queue(n, largestOf(degree));
+  for (Index v = 0; v < n; ++v) queue.insert(v, degree[v]);
   std::vector<Index> order;
   order.reserve(degree.size());
   while (!queue.isEmpty()) {
@@ -132,7 +137,7 @@ std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degr
 template <class Neighbors>
 std::vector<Index> incidenceDegree(Neighbors& graph, const std::vector<Index>& degree) {
   const Index n = graph.vertices();
-  BucketQueue queue(n, n);
+  BucketQueue queue(n, largestOf(degree));
   const std::vector<Index> byDegree = largestFirst(degree);
   for (Index i = n; i-- > 0;) queue.insert(byDegree[i], 0);
   std::vector<Index> order;
@@ -186,15 +191,18 @@ std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
 
 std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
                                        std::uint64_t seed) {
-  return ordering(DistanceTwo(graph.pattern(), graph.pattern(), true), order, seed);
+  const Pattern& pattern = graph.pattern();
+  if (graph.hasWholeDiagonal())
+    return ordering(DistanceTwo<false>(pattern, pattern), order, seed);
+  return ordering(DistanceTwo<true>(pattern, pattern), order, seed);
 }
 
 std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed) {
-  return ordering(DistanceTwo(graph.byColumn(), graph.byRow(), false), order, seed);
+  return ordering(DistanceTwo<false>(graph.byColumn(), graph.byRow()), order, seed);
 }
 
 std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed) {
-  return ordering(DistanceTwo(graph.byRow(), graph.byColumn(), false), order, seed);
+  return ordering(DistanceTwo<false>(graph.byRow(), graph.byColumn()), order, seed);
 }
 
 }  // namespace adjoint::coloring

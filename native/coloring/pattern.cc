@@ -1,5 +1,6 @@
 #include "coloring/pattern.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -26,9 +27,49 @@ void checkColumn(Index column, Index columns, Index row) {
                                       std::to_string(column) + " of " + std::to_string(columns));
 }
 
+/// Whether the indices of every row are in range and increase. Over all indices at once, which takes
+/// no branches: those that are not larger than the one before are beginnings of rows.
+bool isSorted(Index columns, const std::vector<Index>& rowStart, const std::vector<Index>& columnIndex) {
+  const std::size_t n = columnIndex.size();
+  if (n == 0) return true;
+  const Index* const c = columnIndex.data();
+  Index least = c[0], largest = c[0], descents = 0;
+  for (std::size_t k = 1; k < n; ++k) {
+    least = std::min(least, c[k]);
+    largest = std::max(largest, c[k]);
+    descents += c[k] <= c[k - 1];
+  }
+  for (std::size_t i = 1; i + 1 < rowStart.size(); ++i) {
+    const Index k = rowStart[i];
+    if (k > rowStart[i - 1] && k < rowStart.back()) descents -= c[k] <= c[k - 1];
+  }
+  return least >= 0 && largest < columns && descents == 0;
+}
+
+[[noreturn]] void failUnsorted(Index columns, const std::vector<Index>& rowStart,
+                               const std::vector<Index>& columnIndex) {
+  for (std::size_t i = 0; i + 1 < rowStart.size(); ++i) {
+    for (Index k = rowStart[i]; k < rowStart[i + 1]; ++k) {
+      const Index j = columnIndex[k];
+      checkColumn(j, columns, static_cast<Index>(i));
+      if (k > rowStart[i] && j <= columnIndex[k - 1])
+        throw Error(ErrorCode::Argument, "row " + std::to_string(i) + " of a pattern has column " +
+                                             std::to_string(j) + " after column " +
+                                             std::to_string(columnIndex[k - 1]));
+    }
+  }
+  throw Error(ErrorCode::Native, "a pattern that was found unsorted is sorted");
+}
+
 /// Makes counts at [i + 1] the beginnings at [i].
 void sumUp(std::vector<Index>& counts) {
   for (std::size_t i = 1; i < counts.size(); ++i) counts[i] += counts[i - 1];
+}
+
+[[noreturn]] void failAsymmetric(Index row, Index column) {
+  throw Error(ErrorCode::Argument, "a pattern is not symmetric: row or column " +
+                                       std::to_string(row) + " differs from its mirror image at " +
+                                       std::to_string(column));
 }
 
 }  // namespace
@@ -51,18 +92,7 @@ Pattern::Pattern(std::int64_t rows, std::int64_t columns, std::vector<Index> row
     if (rowStart[i] > rowStart[i + 1])
       throw Error(ErrorCode::Shape, "row " + std::to_string(i) + " of a pattern ends before it begins");
   }
-  for (Index i = 0; i < rows_; ++i) {
-    Index before = -1;
-    for (Index k = rowStart[i]; k < rowStart[i + 1]; ++k) {
-      const Index j = columnIndex[k];
-      checkColumn(j, columns_, i);
-      if (j <= before)
-        throw Error(ErrorCode::Argument, "row " + std::to_string(i) + " of a pattern has column " +
-                                             std::to_string(j) + " after column " +
-                                             std::to_string(before));
-      before = j;
-    }
-  }
+  if (!isSorted(columns_, rowStart, columnIndex)) failUnsorted(columns_, rowStart, columnIndex);
   rowStart_ = std::move(rowStart);
   columnIndex_ = std::move(columnIndex);
 }
@@ -127,16 +157,23 @@ AdjacencyGraph::AdjacencyGraph(Pattern pattern) : pattern_(std::move(pattern)) {
     throw Error(ErrorCode::Shape, "a symmetric pattern has as many rows as columns, not " +
                                       std::to_string(n) + " x " +
                                       std::to_string(pattern_.columns()));
-  // Rows are read in order, so that the entries of row j meet their mirror images in order, too.
-  std::vector<Index> next(pattern_.rowStart().begin(), pattern_.rowStart().end() - 1);
+  // Rows are read in order, so that entries right of the diagonal meet their mirror images in order.
+  const std::vector<Index>& start = pattern_.rowStart();
+  const std::vector<Index>& column = pattern_.columnIndex();
+  std::vector<Index> next(static_cast<std::size_t>(n));
   for (Index i = 0; i < n; ++i) {
-    for (const Index j : pattern_.row(i)) {
-      const Index k = next[j]++;
-      if (k >= pattern_.rowStart()[j + 1] || pattern_.columnIndex()[k] != i)
-        throw Error(ErrorCode::Argument,
-                    "a pattern is not symmetric: (" + std::to_string(i) + ", " + std::to_string(j) +
-                        ") or an entry of row " + std::to_string(j) + " has no mirror image");
+    const Index end = start[i + 1];
+    Index k = start[i];
+    for (; k < end && column[k] < i; ++k) {
+      const Index j = column[k], mirror = next[j]++;
+      if (mirror == start[j + 1] || column[mirror] != i) failAsymmetric(i, j);
     }
+    const bool isThere = k < end && column[k] == i;
+    hasWholeDiagonal_ &= isThere;
+    next[i] = k + isThere;
+  }
+  for (Index i = 0; i < n; ++i) {
+    if (next[i] != start[i + 1]) failAsymmetric(i, column[next[i]]);
   }
 }
 

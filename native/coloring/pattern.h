@@ -66,9 +66,11 @@ class AdjacencyGraph {
 
   const Pattern& pattern() const { return pattern_; }
   Index vertices() const { return pattern_.rows(); }
+  bool hasWholeDiagonal() const { return hasWholeDiagonal_; }
 
  private:
   Pattern pattern_;
+  bool hasWholeDiagonal_ = true;
 };
 
 }  // namespace adjoint::coloring

@@ -4,23 +4,13 @@
 #include <limits>
 #include <string>
 
+#include "coloring/checks.h"
 #include "coloring/reading.h"
 #include "tape/error.h"
 
 namespace adjoint::coloring {
 
 namespace {
-
-void checkColors(const Coloring& coloring, Index vertices) {
-  if (coloring.colors.size() != static_cast<std::size_t>(vertices) || coloring.count < 0)
-    throw Error(ErrorCode::Shape, std::to_string(coloring.colors.size()) + " colors for " +
-                                      std::to_string(vertices) + " vertices");
-  for (const Index color : coloring.colors) {
-    if (color < kNoColor || color >= coloring.count)
-      throw Error(ErrorCode::Argument, "color " + std::to_string(color) + " of " +
-                                           std::to_string(coloring.count));
-  }
-}
 
 Index compressedSize(std::int64_t colors, std::int64_t length, std::int64_t others = 0) {
   constexpr std::int64_t kMost = std::numeric_limits<Index>::max();

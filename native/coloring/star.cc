@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "coloring/coloring.h"
-#include "coloring/order_check.h"
+#include "coloring/checks.h"
 
 namespace adjoint::coloring {
 
