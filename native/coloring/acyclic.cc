@@ -1,16 +1,17 @@
 #include <algorithm>
 
-#include "coloring/coloring.h"
 #include "coloring/checks.h"
+#include "coloring/coloring.h"
 
 namespace adjoint::coloring {
 
 namespace {
 
-/// Vertices of two colors that are connected are a tree. A vertex is in one tree for each color that
-/// its neighbors have, so trees are sets of pairs (vertex, color of neighbors), which are joined and
-/// found (R. E. Tarjan, Efficiency of a good but not linear set union algorithm, 1975). The pairs
-/// of a vertex are where its row is in the pattern: it has no more of them than neighbors.
+/// Vertices of two colors that are connected are a tree. A vertex is in one tree for each color
+/// that its neighbors have, so trees are sets of pairs (vertex, color of neighbors), which are
+/// joined and found (R. E. Tarjan, Efficiency of a good but not linear set union algorithm, 1975).
+/// The pairs of a vertex are where its row is in the pattern: it has no more of them than
+/// neighbors.
 class Trees {
  public:
   explicit Trees(const Pattern& graph)

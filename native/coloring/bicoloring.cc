@@ -20,9 +20,9 @@ struct Turns {
   std::vector<Index> row, column;
 };
 
-/// Takes rows and columns away, the one with the fewest nonzeros left of either. Those of a row will
-/// be read by columns, which then need at least as many colors, those of a column by rows. What
-/// raises the sum of both least goes first.
+/// Takes rows and columns away, the one with the fewest nonzeros left of either. Those of a row
+/// will be read by columns, which then need at least as many colors, those of a column by rows.
+/// What raises the sum of both least goes first.
 Turns takeTurns(const BipartiteGraph& graph) {
   const Pattern& byRow = graph.byRow();
   const Pattern& byColumn = graph.byColumn();
@@ -86,8 +86,8 @@ Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Inde
   Bicoloring result;
   {
     const Turns turns = takeTurns(graph);
-    result.columns = ByLines<OwnsEarlier, false>(byColumn, byRow, {turns.column, turns.row})
-                         .color(columnOrder);
+    result.columns =
+        ByLines<OwnsEarlier, false>(byColumn, byRow, {turns.column, turns.row}).color(columnOrder);
     result.rows =
         ByLines<OwnsEarlier, false>(byRow, byColumn, {turns.row, turns.column}).color(rowOrder);
   }

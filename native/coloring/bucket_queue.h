@@ -7,9 +7,9 @@
 
 namespace adjoint::coloring {
 
-/// Vertices by a small key, in buckets: every step takes constant time, but for finding the least or
-/// largest key, which takes as long as keys have moved. Of equal keys the one that came last to its
-/// bucket is found first; where one leaves, the last one takes its place.
+/// Vertices by a small key, in buckets: every step takes constant time, but for finding the least
+/// or largest key, which takes as long as keys have moved. Of equal keys the one that came last to
+/// its bucket is found first; where one leaves, the last one takes its place.
 class BucketQueue {
  public:
   BucketQueue(Index vertices, Index largestKey)

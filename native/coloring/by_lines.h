@@ -21,8 +21,8 @@ namespace adjoint::coloring {
 /// vertices left over, short lines are walked, and long ones, of which there are few, have a word
 /// for every 64 colors.
 ///
-/// Owns: bool owns(vertex, line), and kAlways when that is always true. kIsClosed: lines are vertices and belong to themselves, whether
-/// the pattern says so or not.
+/// Owns: bool owns(vertex, line), and kAlways when that is always true. kIsClosed: lines are
+/// vertices and belong to themselves, whether the pattern says so or not.
 template <class Owns, bool kIsClosed>
 class ByLines {
  public:
@@ -76,18 +76,14 @@ class ByLines {
     for (const Index v : order) {
       if (!isNeeded(v)) continue;
       std::uint64_t forbidden = 0;
-      lines(v, [&](Index line) {
-        forbidden |= seen[line].by(owns_(v, line));
-      });
+      lines(v, [&](Index line) { forbidden |= seen[line].by(owns_(v, line)); });
       const int color = std::countr_one(forbidden);
       if (color == kBits) {
         left.push_back(v);
         continue;
       }
       const std::uint64_t bit = std::uint64_t{1} << color;
-      lines(v, [&](Index line) {
-        seen[line].add(bit, owns_(v, line));
-      });
+      lines(v, [&](Index line) { seen[line].add(bit, owns_(v, line)); });
       take(v, color);
     }
     return left;
@@ -181,9 +177,9 @@ class ByLines {
   const Pattern& verticesOf_;
   Owns owns_;
   Coloring result_;
-  std::vector<Index> longOf_;  ///< by line, its position among the long ones, or -1
-  std::vector<Full> full_;     ///< by long line
-  std::vector<Seen> seen_;     ///< [word][long line]
+  std::vector<Index> longOf_;         ///< by line, its position among the long ones, or -1
+  std::vector<Full> full_;            ///< by long line
+  std::vector<Seen> seen_;            ///< [word][long line]
   std::vector<std::uint64_t> near_;   ///< colors in short lines of the current vertex
   std::vector<std::size_t> touched_;  ///< words of near_ that are not 0
   std::vector<Index> longOfVertex_;

@@ -26,8 +26,8 @@ void checkColors(const Coloring& coloring, Index vertices) {
                                       std::to_string(vertices) + " vertices");
   for (const Index color : coloring.colors) {
     if (color < kNoColor || color >= coloring.count)
-      throw Error(ErrorCode::Argument, "color " + std::to_string(color) + " of " +
-                                           std::to_string(coloring.count));
+      throw Error(ErrorCode::Argument,
+                  "color " + std::to_string(color) + " of " + std::to_string(coloring.count));
   }
 }
 

@@ -22,8 +22,8 @@ struct Bicoloring {
   Index count() const { return rows.count + columns.count; }
 };
 
-// Colorings that are given are checked: Shape is thrown for another number of vertices, Argument for
-// colors out of range.
+// Colorings that are given are checked: Shape is thrown for another number of vertices, Argument
+// for colors out of range.
 //
 // All colorings are greedy: vertices in the given order, a permutation of them (else Argument is
 // thrown), each with the least color that is possible. Vertices that no nonzero needs get kNoColor.
@@ -33,14 +33,14 @@ struct Bicoloring {
 Coloring colorColumns(const BipartiteGraph& graph, std::span<const Index> order);
 /// Rows that have nonzeros in one column get different colors.
 Coloring colorRows(const BipartiteGraph& graph, std::span<const Index> order);
-/// Vertices at distance one or two get different colors: every column of the symmetric matrix can be
-/// read by itself.
+/// Vertices at distance one or two get different colors: every column of the symmetric matrix can
+/// be read by itself.
 Coloring colorDistanceTwo(const AdjacencyGraph& graph, std::span<const Index> order);
 
 /// Neighbors get different colors, and every path on four vertices at least three: of each pair of
 /// mirrored nonzeros, one can be read directly (A. H. Gebremedhin, A. Tarafdar, F. Manne and
-/// A. Pothen, New acyclic and star coloring algorithms with application to computing Hessians, 2007,
-/// section 4).
+/// A. Pothen, New acyclic and star coloring algorithms with application to computing Hessians,
+/// 2007, section 4).
 Coloring colorStar(const AdjacencyGraph& graph, std::span<const Index> order);
 /// Neighbors get different colors, and every cycle at least three: nonzeros can be computed by
 /// substitution (the same, section 3).
@@ -50,8 +50,8 @@ Coloring colorAcyclic(const AdjacencyGraph& graph, std::span<const Index> order)
 /// columns of one color, or in its column, from the rows of one color (star bicoloring). Which of
 /// them is decided first, so that few nonzeros of a row are read by columns and few of a column by
 /// rows (T. F. Coleman and A. Verma, The efficient computation of sparse Jacobian matrices using
-/// automatic differentiation, 1998). Where coloring columns or rows alone takes no more colors, that
-/// is the result. The orders are those of colorRows and colorColumns.
+/// automatic differentiation, 1998). Where coloring columns or rows alone takes no more colors,
+/// that is the result. The orders are those of colorRows and colorColumns.
 Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Index> rowOrder,
                                std::span<const Index> columnOrder);
 

@@ -26,8 +26,9 @@ class DistanceOne {
   const Pattern& pattern_;
 };
 
-/// Vertices that meet in a line: columns in a row, or vertices in the neighborhood of another. Where
-/// kIsClosed, lines are vertices and belong to themselves, whether the pattern says so or not.
+/// Vertices that meet in a line: columns in a row, or vertices in the neighborhood of another.
+/// Where kIsClosed, lines are vertices and belong to themselves, whether the pattern says so or
+/// not.
 template <bool kIsClosed>
 class DistanceTwo {
  public:
@@ -192,8 +193,7 @@ std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
 std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
                                        std::uint64_t seed) {
   const Pattern& pattern = graph.pattern();
-  if (graph.hasWholeDiagonal())
-    return ordering(DistanceTwo<false>(pattern, pattern), order, seed);
+  if (graph.hasWholeDiagonal()) return ordering(DistanceTwo<false>(pattern, pattern), order, seed);
   return ordering(DistanceTwo<true>(pattern, pattern), order, seed);
 }
 

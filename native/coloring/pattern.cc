@@ -27,9 +27,10 @@ void checkColumn(Index column, Index columns, Index row) {
                                       std::to_string(column) + " of " + std::to_string(columns));
 }
 
-/// Whether the indices of every row are in range and increase. Over all indices at once, which takes
-/// no branches: those that are not larger than the one before are beginnings of rows.
-bool isSorted(Index columns, const std::vector<Index>& rowStart, const std::vector<Index>& columnIndex) {
+/// Whether the indices of every row are in range and increase. Over all indices at once, which
+/// takes no branches: those that are not larger than the one before are beginnings of rows.
+bool isSorted(Index columns, const std::vector<Index>& rowStart,
+              const std::vector<Index>& columnIndex) {
   const std::size_t n = columnIndex.size();
   if (n == 0) return true;
   const Index* const c = columnIndex.data();
@@ -90,7 +91,8 @@ Pattern::Pattern(std::int64_t rows, std::int64_t columns, std::vector<Index> row
   // All of them first: a row is read only when it lies within the indices.
   for (Index i = 0; i < rows_; ++i) {
     if (rowStart[i] > rowStart[i + 1])
-      throw Error(ErrorCode::Shape, "row " + std::to_string(i) + " of a pattern ends before it begins");
+      throw Error(ErrorCode::Shape,
+                  "row " + std::to_string(i) + " of a pattern ends before it begins");
   }
   if (!isSorted(columns_, rowStart, columnIndex)) failUnsorted(columns_, rowStart, columnIndex);
   rowStart_ = std::move(rowStart);
@@ -108,7 +110,8 @@ Pattern Pattern::fromEntries(std::int64_t rows, std::int64_t columns,
   for (std::size_t k = 0; k < rowIndex.size(); ++k) {
     if (rowIndex[k] < 0 || rowIndex[k] >= rows)
       throw Error(ErrorCode::Index, "an entry of a pattern is in row " +
-                                        std::to_string(rowIndex[k]) + " of " + std::to_string(rows));
+                                        std::to_string(rowIndex[k]) + " of " +
+                                        std::to_string(rows));
     checkColumn(columnIndex[k], static_cast<Index>(columns), rowIndex[k]);
   }
   // By column first; transposed, that is by row with columns in order and equal ones side by side.
@@ -157,7 +160,8 @@ AdjacencyGraph::AdjacencyGraph(Pattern pattern) : pattern_(std::move(pattern)) {
     throw Error(ErrorCode::Shape, "a symmetric pattern has as many rows as columns, not " +
                                       std::to_string(n) + " x " +
                                       std::to_string(pattern_.columns()));
-  // Rows are read in order, so that entries right of the diagonal meet their mirror images in order.
+  // Rows are read in order, so that entries right of the diagonal meet their mirror images in
+  // order.
   const std::vector<Index>& start = pattern_.rowStart();
   const std::vector<Index>& column = pattern_.columnIndex();
   std::vector<Index> next(static_cast<std::size_t>(n));

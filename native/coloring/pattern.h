@@ -57,8 +57,8 @@ class BipartiteGraph {
   Pattern byRow_, byColumn_;
 };
 
-/// The vertices of a symmetric matrix, an edge for every pair of nonzeros off the diagonal. Nonzeros
-/// of the diagonal are no edges but remain in the pattern: they are to be recovered.
+/// The vertices of a symmetric matrix, an edge for every pair of nonzeros off the diagonal.
+/// Nonzeros of the diagonal are no edges but remain in the pattern: they are to be recovered.
 class AdjacencyGraph {
  public:
   /// Throws Shape for a matrix that is not square, Argument for one that is not symmetric.

@@ -7,11 +7,11 @@
 
 namespace adjoint::coloring {
 
-// A matrix A is compressed to A S, where column c of the seed S is the sum of the unit vectors of the
-// vertices of color c. A S is stored color by color: element i of color c is at c * rows + i. Plans
-// know where each nonzero is in it; to use them takes one pass and no memory. All throw Argument for
-// colors that do not determine every nonzero, Shape for as many colors as do not fit the pattern,
-// Limit for more than 2^31 - 1 compressed elements.
+// A matrix A is compressed to A S, where column c of the seed S is the sum of the unit vectors of
+// the vertices of color c. A S is stored color by color: element i of color c is at c * rows + i.
+// Plans know where each nonzero is in it; to use them takes one pass and no memory. All throw
+// Argument for colors that do not determine every nonzero, Shape for as many colors as do not fit
+// the pattern, Limit for more than 2^31 - 1 compressed elements.
 
 /// Every nonzero is an element of the compressed matrix.
 struct DirectPlan {
@@ -29,8 +29,8 @@ DirectPlan bicoloringPlan(const BipartiteGraph& graph, const Bicoloring& bicolor
 DirectPlan starPlan(const AdjacencyGraph& graph, const Coloring& coloring);
 
 /// Nonzeros in an order in which each is an element of the compressed matrix less nonzeros before
-/// it: from the leaves of the trees of two colors inwards. All lists have an entry for every nonzero
-/// of the lower triangle.
+/// it: from the leaves of the trees of two colors inwards. All lists have an entry for every
+/// nonzero of the lower triangle.
 struct SubstitutionPlan {
   std::vector<Index> target, mirror;  ///< nonzeros of the pattern; the same one on the diagonal
   std::vector<Index> source;          ///< in the compressed matrix

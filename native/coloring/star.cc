@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "coloring/coloring.h"
 #include "coloring/checks.h"
+#include "coloring/coloring.h"
 
 namespace adjoint::coloring {
 
@@ -78,8 +78,8 @@ std::optional<Coloring> withBits(const Pattern& graph, std::span<const Index> or
   return result;
 }
 
-/// The same sets as lists, for any number of colors. The list of a vertex is where its row is in the
-/// pattern: it has no more colors than neighbors.
+/// The same sets as lists, for any number of colors. The list of a vertex is where its row is in
+/// the pattern: it has no more colors than neighbors.
 class WithLists {
  public:
   explicit WithLists(const Pattern& graph)

@@ -6,8 +6,8 @@
 
 namespace bench {
 
-/** What a coloring took. Building comes before it and does not include copying the pattern into the form that is
- * read. */
+/** What a coloring took. Building comes before it and does not include copying the pattern into the
+ * form that is read. */
 struct Taken {
   double build = 0, color = 0;
   int count = 0;

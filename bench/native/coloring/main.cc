@@ -1,5 +1,6 @@
-// Colorings of sparse patterns, ours and ColPack's in the same run: a line of JSON each, with the medians of some
-// repetitions that take turns. Arguments: how many (5), and a word that a case's name has to contain.
+// Colorings of sparse patterns, ours and ColPack's in the same run: a line of JSON each, with the
+// medians of some repetitions that take turns. Arguments: how many (5), and a word that a case's
+// name has to contain.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -44,11 +45,10 @@ Taken ours(const Pattern& pattern, Order order, Kind kind) {
   if (kind == Kind::Columns || kind == Kind::Both) {
     const BipartiteGraph graph(std::move(copy));
     built = now();
-    taken.count =
-        kind == Kind::Columns
-            ? colorColumns(graph, columnOrdering(graph, order)).count
-            : colorRowsAndColumns(graph, rowOrdering(graph, order), columnOrdering(graph, order))
-                  .count();
+    taken.count = kind == Kind::Columns ? colorColumns(graph, columnOrdering(graph, order)).count
+                                        : colorRowsAndColumns(graph, rowOrdering(graph, order),
+                                                              columnOrdering(graph, order))
+                                              .count();
     taken.color = now() - built;
   } else {
     const AdjacencyGraph graph(std::move(copy));
@@ -89,7 +89,7 @@ struct Case {
 };
 
 void print(const char* who, std::vector<Taken> all) {
-  const auto median = [&](double Taken::*member) {
+  const auto median = [&](double Taken::* member) {
     std::sort(all.begin(), all.end(),
               [&](const Taken& a, const Taken& b) { return a.*member < b.*member; });
     return all[all.size() / 2].*member;
@@ -161,8 +161,8 @@ std::vector<Case> cases() {
     all.push_back({"10000 leaves " + n + ", natural", small, Order::Natural, kind});
     all.push_back({"1000000 leaves " + n + ", natural", large, Order::Natural, kind, true});
   }
-  all.push_back({"1000000 leaves distance-2, natural", large, Order::Natural, Kind::DistanceTwo,
-                 true});
+  all.push_back(
+      {"1000000 leaves distance-2, natural", large, Order::Natural, Kind::DistanceTwo, true});
   return all;
 }
 

@@ -115,8 +115,8 @@ std::string wrongInBicoloring(const Pattern& pattern, const Bicoloring& bicolori
   const Pattern transposed = pattern.transposed();
   const auto isAlone = [](const Coloring& coloring, std::span<const Index> line, Index v) {
     return isColored(coloring, v) && std::count_if(line.begin(), line.end(), [&](Index w) {
-             return coloring.colors[w] == coloring.colors[v];
-           }) == 1;
+                                       return coloring.colors[w] == coloring.colors[v];
+                                     }) == 1;
   };
   for (Index i = 0; i < pattern.rows(); ++i) {
     for (const Index j : pattern.row(i)) {
