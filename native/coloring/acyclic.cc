@@ -2,6 +2,7 @@
 
 #include "coloring/checks.h"
 #include "coloring/coloring.h"
+#include "tape/big_vector.h"
 
 namespace adjoint::coloring {
 
@@ -87,7 +88,7 @@ class Trees {
 
   const Pattern& graph_;
   std::vector<Index> used_;  ///< by vertex, the number of its pairs
-  std::vector<Pair> pairs_;
+  BigVector<Pair> pairs_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "coloring/pattern.h"
+#include "tape/big_vector.h"
 
 namespace adjoint::coloring {
 
@@ -60,7 +61,7 @@ class BucketQueue {
   };
 
   std::vector<std::vector<Index>> buckets_;
-  std::vector<Place> places_;
+  BigVector<Place> places_;
   Index least_, largest_ = 0, size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "coloring/checks.h"
 #include "coloring/reading.h"
+#include "tape/big_vector.h"
 #include "tape/error.h"
 
 namespace adjoint::coloring {
@@ -203,8 +204,8 @@ class Sums {
 
   const Pattern& pattern_;
   const std::vector<Index>& colors_;
-  std::vector<Sum> sums_;
-  std::vector<Index> sumOf_, mirror_, next_;  ///< by nonzero
+  BigVector<Sum> sums_;
+  BigVector<Index> sumOf_, mirror_, next_;  ///< by nonzero
   std::vector<Index> ready_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "coloring/checks.h"
 #include "coloring/coloring.h"
+#include "tape/big_vector.h"
 
 namespace adjoint::coloring {
 
@@ -39,7 +40,7 @@ std::optional<Coloring> withBits(const Pattern& graph, std::span<const Index> or
   Coloring result;
   std::vector<Index>& colors = result.colors;
   colors.assign(static_cast<std::size_t>(graph.rows()), kNoColor);
-  std::vector<Seen> seen(colors.size());
+  BigVector<Seen> seen(colors.size());
   const auto bitOf = [&](Index w) { return std::uint64_t{1} << colors[w]; };
   for (const Index v : order) {
     if (graph.row(v).empty()) continue;
@@ -150,7 +151,7 @@ class WithLists {
 
   const Pattern& graph_;
   std::vector<Index> used_;  ///< by vertex, the length of its list
-  std::vector<Item> items_;
+  BigVector<Item> items_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "coloring/colpack.h"
 
 #include <ColPack/ColPackHeaders.h>
+#include <omp.h>
 
 #include <chrono>
 #include <memory>
@@ -39,6 +40,7 @@ class Rows {
 
 template <class Make, class Color, class Count>
 Taken measure(Make make, Color color, Count count) {
+  omp_set_num_threads(1);
   Taken taken;
   const double start = now();
   auto graph = make();
