@@ -11,6 +11,7 @@ namespace {
 
 class DistanceOne {
  public:
+  static constexpr int kDistance = 1;
   explicit DistanceOne(const Pattern& pattern) : pattern_(pattern) {}
 
   Index vertices() const { return pattern_.rows(); }
@@ -32,6 +33,7 @@ class DistanceOne {
 template <bool kIsClosed>
 class DistanceTwo {
  public:
+  static constexpr int kDistance = 2;
   DistanceTwo(const Pattern& linesOf, const Pattern& verticesOf)
       : linesOf_(linesOf),
         verticesOf_(verticesOf),
@@ -137,10 +139,12 @@ std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degr
 
 template <class Neighbors>
 std::vector<Index> incidenceDegree(Neighbors& graph, const std::vector<Index>& degree) {
+  // Of equal ones the last one to come is taken first: that of largest degree, or the last.
+  const std::vector<Index> first =
+      Neighbors::kDistance == 1 ? largestFirst(degree) : natural(graph.vertices());
   const Index n = graph.vertices();
   BucketQueue queue(n, largestOf(degree));
-  const std::vector<Index> byDegree = largestFirst(degree);
-  for (Index i = n; i-- > 0;) queue.insert(byDegree[i], 0);
+  for (Index i = 0; i < n; ++i) queue.insert(first[Neighbors::kDistance == 1 ? n - 1 - i : i], 0);
   std::vector<Index> order;
   order.reserve(degree.size());
   while (!queue.isEmpty()) {

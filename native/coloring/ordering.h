@@ -14,7 +14,7 @@ enum class Order {
   Natural,              ///< as they are numbered
   LargestFirst,         ///< by degree, the largest first; then as numbered
   SmallestLast,         ///< last the one of least degree, and so on among those that are left
-  IncidenceDegree,      ///< next the one with most neighbors before it; first one of largest degree
+  IncidenceDegree,      ///< next the one with most neighbors before it
   DynamicLargestFirst,  ///< next the one with most neighbors among those that are left
   Random,               ///< a permutation that a seed decides
 };

@@ -76,7 +76,8 @@ TEST(ColoringCounts, NeedlessColorsAreDropped) {
   EXPECT_EQ(starColors(Pattern(4, 4, {0, 1, 2, 3, 4}, {1, 0, 3, 2}), Order::Natural), 1);
 }
 
-/// What ColPack 1.0.10 needs, in natural, largest first, smallest last and incidence degree order.
+/// What ColPack 1.0.10 needs on one thread, in natural, largest first, smallest last and incidence
+/// degree order.
 struct Known {
   Pattern pattern;
   Index distanceTwo[4], star[4], acyclic[4];
@@ -88,6 +89,7 @@ void expectNoMoreThan(const Known& known) {
     const auto one = distanceOneOrdering(graph, kOrders[k]);
     const auto two = distanceTwoOrdering(graph, kOrders[k]);
     SCOPED_TRACE(k);
+    // Ties are broken otherwise than there, so that now and then it is one more without this.
     EXPECT_LE(recolorDistanceTwo(graph, colorDistanceTwo(graph, two), 2).count,
               known.distanceTwo[k]);
     EXPECT_LE(colorStar(graph, one).count, known.star[k]);
@@ -138,22 +140,22 @@ void expectNoMoreThan(const KnownRectangular& known) {
   for (std::size_t k = 0; k < 4; ++k) {
     const auto rows = rowOrdering(graph, kOrders[k]), columns = columnOrdering(graph, kOrders[k]);
     SCOPED_TRACE(k);
-    EXPECT_LE(recolorColumns(graph, colorColumns(graph, columns), 2).count, known.columns[k]);
-    EXPECT_LE(recolorRows(graph, colorRows(graph, rows), 2).count, known.rows[k]);
+    EXPECT_LE(colorColumns(graph, columns).count, known.columns[k]);
+    EXPECT_LE(colorRows(graph, rows).count, known.rows[k]);
     EXPECT_LE(colorRowsAndColumns(graph, rows, columns).count(), known.both[k]);
   }
 }
 
 TEST(ColoringCounts, NoMoreThanOthersNeedForJacobians) {
   const KnownRectangular all[] = {
-      {brusselatorPattern(51), {12, 13, 12, 12}, {13, 13, 13, 12}, {13, 13, 19, 19}},
-      {bandPattern(2000, 4), {12, 13, 9, 12}, {13, 13, 13, 12}, {10, 17, 14, 14}},
+      {brusselatorPattern(51), {12, 12, 11, 12}, {12, 12, 11, 12}, {13, 13, 19, 19}},
+      {bandPattern(2000, 4), {9, 9, 9, 9}, {9, 9, 9, 9}, {10, 17, 14, 14}},
       {arrowPattern(200), {200, 200, 200, 200}, {200, 200, 200, 200}, {201, 4, 4, 5}},
-      {gridPattern(100, 100), {10, 10, 9, 10}, {10, 10, 9, 10}, {8, 10, 11, 12}},
-      {randomPattern(1000, 700, 2, 1), {8, 8, 8, 8}, {9, 9, 9, 10}, {11, 11, 14, 12}},
+      {gridPattern(100, 100), {7, 7, 5, 6}, {7, 7, 5, 6}, {8, 10, 11, 12}},
+      {randomPattern(1000, 700, 2, 1), {8, 8, 8, 8}, {9, 9, 9, 9}, {11, 11, 14, 12}},
       {randomPattern(1000, 700, 3, 2), {12, 12, 12, 12}, {13, 13, 13, 13}, {15, 14, 15, 17}},
-      {randomPattern(1000, 700, 4, 3), {14, 12, 13, 12}, {18, 17, 17, 18}, {20, 18, 19, 20}},
-      {randomPattern(1000, 700, 5, 4), {18, 15, 16, 16}, {19, 17, 18, 19}, {21, 22, 23, 24}},
+      {randomPattern(1000, 700, 4, 3), {14, 12, 12, 12}, {18, 17, 17, 17}, {20, 18, 19, 20}},
+      {randomPattern(1000, 700, 5, 4), {18, 16, 15, 15}, {19, 17, 16, 16}, {21, 22, 23, 24}},
   };
   for (const KnownRectangular& known : all) {
     SCOPED_TRACE(known.pattern.nonzeros());
@@ -210,7 +212,7 @@ TEST(ColoringCounts, OfColPacksOwnGraphs) {
       {read("row-compress"), {10, 10, 10, 10}, {2, 2, 2, 2}, {3, 4, 3, 5}},
       {read("jac_pat"), {11, 11, 11, 11}, {6, 6, 6, 6}, {7, 7, 11, 10}},
       {read("mymatrix"), {4, 4, 4, 4}, {2, 2, 2, 2}, {3, 3, 4, 4}},
-      {read("bcsstk01_mod"), {17, 17, 16, 16}, {17, 16, 16, 16}, {16, 21, 22, 24}},
+      {read("bcsstk01_mod"), {15, 17, 16, 14}, {15, 17, 16, 14}, {16, 21, 22, 24}},
   };
   for (const KnownRectangular& known : rectangular) {
     SCOPED_TRACE(known.pattern.nonzeros());
