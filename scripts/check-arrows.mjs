@@ -6,10 +6,12 @@ import { at, fail, files } from "./common.mjs";
 
 // --- native/ ----------------------------------------------------------------------------------
 // binding -> solve -> exec -> plan -> {sparsity, checkpoint} -> transform -> ops -> tape; linalg, which
-// stands on ops and tape, serves exec and solve. Each room may include itself and these.
+// stands on ops and tape, serves exec and solve; coloring, which stands on tape, serves sparsity and all that
+// stand on it. Each room may include itself and these.
 
 const below = { tape: [], ops: ["tape"], transform: ["ops", "tape"], linalg: ["ops", "tape"] };
-below.sparsity = ["transform", ...below.transform];
+below.coloring = ["tape"];
+below.sparsity = ["coloring", "transform", ...below.transform];
 below.checkpoint = ["transform", ...below.transform];
 below.plan = ["sparsity", "checkpoint", ...below.sparsity];
 below.exec = ["plan", "linalg", ...below.plan];

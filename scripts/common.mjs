@@ -132,7 +132,7 @@ export function forgetStaleCache(folder, variables = {}) {
 /** What the addon is made of: the rooms of native/ but for tests and tools. */
 export const addonSources = [
   ...["binding", "exec", "linalg", "ops", "plan", "solve", "sparsity", "tape", "transform"],
-  ...["checkpoint", "sources.json"],
+  ...["checkpoint", "coloring", "sources.json"],
 ].map((room) => `native/${room}`);
 
 /** The lists of native/sources.json. */

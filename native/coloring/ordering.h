@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coloring/pattern.h"
+
+namespace adjoint::coloring {
+
+/// In which order a greedy coloring takes vertices (A. H. Gebremedhin, D. Nguyen, M. M. A. Patwary
+/// and A. Pothen, ColPack: Software for graph coloring and related problems in scientific
+/// computing, 2013, section 3). Ties go to what is named below, and all of them are deterministic.
+enum class Order {
+  Natural,              ///< as they are numbered
+  LargestFirst,         ///< by degree, the largest first; then as numbered
+  SmallestLast,         ///< last the one of least degree, and so on among those that are left
+  IncidenceDegree,      ///< next the one with most neighbors before it
+  DynamicLargestFirst,  ///< next the one with most neighbors among those that are left
+  Random,               ///< a permutation that a seed decides
+};
+
+/// A permutation of the vertices. Neighbors are those at distance one.
+std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
+                                       std::uint64_t seed = 0);
+/// Neighbors are those at distance one or two. To keep this near linear in the nonzeros, vertices
+/// with so many neighbors that all pairs of them can not be visited connect nobody: their neighbors
+/// all need different colors in any order.
+std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
+                                       std::uint64_t seed = 0);
+/// Columns are neighbors that have nonzeros in one row; dense rows as above.
+std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0);
+/// Rows are neighbors that have nonzeros in one column.
+std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0);
+
+}  // namespace adjoint::coloring
