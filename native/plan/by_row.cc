@@ -57,7 +57,9 @@ class RowFinder {
         return {Kind::Uniform};
       case Op::Gather: {
         const Shape& table = tape_.shape(operands[0]);
-        const bool isByLane = tape_.attrs(node)[0] == 0 && tape_.shape(operands[1]).size() == 1 &&
+        const bool isByLane = tape_.attrs(node)[0] == 0 &&
+                              tape_.node(operands[1]).op == tapeop::kData &&
+                              tape_.shape(operands[1]).size() == 1 &&
                               table[0] * kLanesPerRow <= shape[0] && !canFail(tape_, node);
         return isByLane ? Form{Kind::Picked, operands[1], table[0]} : Form{};
       }
