@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "coloring/pattern.h"
-#include "tape/big_vector.h"
 
 namespace adjoint::coloring {
 
@@ -28,16 +27,13 @@ class BucketQueue {
   }
   void remove(Index v) {
     Place& place = places_[v];
-    std::vector<Index>& bucket = buckets_[place.key];
-    const Index last = bucket.back();
-    bucket[place.position] = last;
-    places_[last].position = place.position;
-    bucket.pop_back();
+    leave(place);
     place.key = kNone;
     --size_;
   }
   void change(Index v, Index key) {
-    remove(v);
+    leave(places_[v]);
+    --size_;
     insert(v, key);
   }
 
@@ -60,8 +56,18 @@ class BucketQueue {
     Index key = kNone, position = 0;
   };
 
+  void leave(const Place& place) {
+    std::vector<Index>& bucket = buckets_[place.key];
+    const Index last = bucket.back();
+    bucket.pop_back();
+    // The last one of a bucket is the one that moves most often.
+    if (static_cast<std::size_t>(place.position) == bucket.size()) return;
+    bucket[place.position] = last;
+    places_[last].position = place.position;
+  }
+
   std::vector<std::vector<Index>> buckets_;
-  BigVector<Place> places_;
+  std::vector<Place> places_;
   Index least_, largest_ = 0, size_ = 0;
 };
 

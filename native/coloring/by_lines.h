@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "coloring/coloring.h"
-#include "tape/big_vector.h"
 
 namespace adjoint::coloring {
 
@@ -73,7 +72,7 @@ class ByLines {
   /// Vertices that need more than the first colors, in order.
   std::vector<Index> colorFirst(std::span<const Index> order) {
     std::vector<Index> left;
-    BigVector<Seen> seen(static_cast<std::size_t>(verticesOf_.rows()));
+    std::vector<Seen> seen(static_cast<std::size_t>(verticesOf_.rows()));
     for (const Index v : order) {
       if (!isNeeded(v)) continue;
       std::uint64_t forbidden = 0;

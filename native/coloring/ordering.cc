@@ -59,16 +59,22 @@ class DistanceTwo {
     return static_cast<Index>(std::min<std::int64_t>(count, vertices()));
   }
   template <class Visit>
-  void neighbors(Index v, Visit visit) {
-    visited_[v] = ++visit_;
+  void neighbors(Index v, Visit found) {
+    // Kept in registers, which members are not while vertices are marked.
+    const std::uint32_t visit = ++visit_;
+    std::uint32_t* const visited = visited_.data();
+    const Index longest = longest_, *const start = verticesOf_.rowStart().data();
+    const Index* const vertex = verticesOf_.columnIndex().data();
+    visited[v] = visit;
     const auto see = [&](Index w) {
-      if (visited_[w] == visit_) return;
-      visited_[w] = visit_;
-      visit(w);
+      if (visited[w] == visit) return;
+      visited[w] = visit;
+      found(w);
     };
     const auto walk = [&](Index line) {
-      if (length(line) > longest_) return;
-      for (const Index w : verticesOf_.row(line)) see(w);
+      const Index begin = start[line], end = start[line + 1];
+      if (end - begin > longest) return;
+      for (Index k = begin; k < end; ++k) see(vertex[k]);
       if (kIsClosed) see(line);
     };
     for (const Index line : linesOf_.row(v)) walk(line);
