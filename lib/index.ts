@@ -8,6 +8,14 @@
  *     grad(f)({ x: [2, 3] });  // { x: Float64Array [2.5838531634528574, 2] }
  */
 export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport } from "./check.js";
+export {
+  type ColorablePattern,
+  type Coloring,
+  type ColoringMethod,
+  type ColoringOptions,
+  type ColoringOrder,
+  colorPattern,
+} from "./coloring.js";
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";

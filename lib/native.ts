@@ -206,6 +206,14 @@ export interface NativeAddon {
   runOn(handle: number, threads: number): void;
   /** The plan shared under this number; ERR_STATE when it is gone. */
   adoptPlan(token: number): NativePlan;
+  /** See native/binding/coloring.cc; arrays are empty where the method colors none of that side. */
+  colorPattern(
+    method: string,
+    order: string,
+    rowsColumnsSeed: readonly number[],
+    rowStarts: Int32Array,
+    columnIndices: Int32Array,
+  ): { columnColors: Int32Array; columnCount: number; rowColors: Int32Array; rowCount: number };
   /** Bytes of native memory now held by builders, tapes, plans and sessions of this environment. */
   nativeBytes(): number;
   version(): string;

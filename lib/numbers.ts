@@ -247,3 +247,18 @@ export function optionsOf<K extends string>(
     details(),
   );
 }
+
+/** An option's value; the first of the possible ones by default. */
+export function oneOf<T extends string>(
+  what: string,
+  name: string,
+  given: unknown,
+  possible: readonly [T, ...T[]],
+): T {
+  if (given === undefined) return possible[0];
+  const found = possible.find((value) => value === given);
+  if (found !== undefined) return found;
+  const quoted = possible.map((value) => `"${value}"`);
+  const list = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+  throw new ArgumentError(`${what}: ${name} is ${list}, got ${shown(given)}`, here());
+}

@@ -4,7 +4,7 @@ import { here } from "./fail.js";
 import { type AdjointFunction, coreOf } from "./function.js";
 import { ArgumentError, ShapeError } from "./generated/errors.js";
 import type { NativeJacobianBlock, NativeSparseJacobian } from "./native.js";
-import { allocate, describe, isNumericArray, lengthOf, shown } from "./numbers.js";
+import { allocate, describe, isNumericArray, lengthOf, oneOf } from "./numbers.js";
 import {
   choice,
   derived,
@@ -186,21 +186,6 @@ function sparse<A extends readonly unknown[], F extends SparseFormat>(
 
 const formats = ["csr", "coo"] as const;
 const triangles = ["full", "lower", "upper"] as const;
-
-/** An option's value; the first of the possible ones by default. */
-function oneOf<T extends string>(
-  transform: string,
-  name: string,
-  given: unknown,
-  possible: readonly [T, ...T[]],
-): T {
-  if (given === undefined) return possible[0];
-  const found = possible.find((value) => value === given);
-  if (found !== undefined) return found;
-  const quoted = possible.map((value) => `"${value}"`);
-  const list = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
-  throw new ArgumentError(`${transform}: ${name} is ${list}, got ${shown(given)}`, here());
-}
 
 /** One value; its shape is the tape's. */
 const leaf: Tree = { kind: "leaf", index: 0, path: "", shape: [0], isBool: false, count: 0 };

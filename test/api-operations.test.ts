@@ -67,7 +67,7 @@ describe("the exported operations", () => {
     const others = new Set(
       [
         "fn scalar vector matrix tensor constant custom ex parse formulaFunctions checkGrads",
-        "grad valueAndGrad jvp vjp jacobian sparseJacobian hessian sparseHessian hvp vmap fit htmlReport",
+        "grad valueAndGrad jvp vjp jacobian sparseJacobian hessian sparseHessian hvp vmap colorPattern fit htmlReport",
       ].flatMap((line) => line.split(" ")),
     );
     const exported = Object.keys(adjoint).filter(

@@ -107,7 +107,12 @@ std::string readText(napi_env env, napi_value value, const char* what) {
   return text;
 }
 
-std::vector<double> readFloat64s(napi_env env, napi_value value, const char* what) {
+namespace {
+
+/// The elements of a typed array of this kind.
+template <class T>
+std::vector<T> readTyped(napi_env env, napi_value value, const char* what,
+                         napi_typedarray_type wanted, const char* name) {
   bool isTypedArray = false;
   check(env, napi_is_typedarray(env, value, &isTypedArray));
   napi_typedarray_type type = napi_int8_array;
@@ -116,11 +121,21 @@ std::vector<double> readFloat64s(napi_env env, napi_value value, const char* wha
   if (isTypedArray) {
     check(env, napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr));
   }
-  if (!isTypedArray || type != napi_float64_array) refuse(env, value, what, "a Float64Array");
-  std::vector<double> copy(length);
+  if (!isTypedArray || type != wanted) refuse(env, value, what, name);
+  std::vector<T> copy(length);
   // Nothing runs between asking for the address and copying; a detached array has length 0.
-  if (length > 0) std::memcpy(copy.data(), data, length * sizeof(double));
+  if (length > 0) std::memcpy(copy.data(), data, length * sizeof(T));
   return copy;
+}
+
+}  // namespace
+
+std::vector<double> readFloat64s(napi_env env, napi_value value, const char* what) {
+  return readTyped<double>(env, value, what, napi_float64_array, "a Float64Array");
+}
+
+std::vector<std::int32_t> readInt32s(napi_env env, napi_value value, const char* what) {
+  return readTyped<std::int32_t>(env, value, what, napi_int32_array, "an Int32Array");
 }
 
 std::vector<std::int64_t> readIntegers(napi_env env, napi_value value, const char* what) {

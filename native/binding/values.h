@@ -28,6 +28,7 @@ bool readBoolean(napi_env env, napi_value value, const char* what);
 std::string readText(napi_env env, napi_value value, const char* what);
 
 std::vector<double> readFloat64s(napi_env env, napi_value value, const char* what);
+std::vector<std::int32_t> readInt32s(napi_env env, napi_value value, const char* what);
 std::vector<std::int64_t> readIntegers(napi_env env, napi_value value, const char* what);
 /// Extents: not negative, at most kMaxRank of them, elementCount() within its limit.
 Shape readShape(napi_env env, napi_value value, const char* what);

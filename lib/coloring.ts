@@ -1,0 +1,98 @@
+/** Colorings of sparse patterns: which columns or rows of a matrix can be computed together. */
+import { completed, here } from "./fail.js";
+import { ArgumentError } from "./generated/errors.js";
+import { native } from "./native.js";
+import { describe, oneOf, optionsOf, shown } from "./numbers.js";
+
+/**
+ * What gets colors, and how the matrix is read from the compressed one:
+ * - "columns", "rows": those of one color share no row (column); every nonzero is read directly (partial distance-2 coloring).
+ * - "rowsAndColumns": some nonzeros are read by rows, the others by columns (star bicoloring): few colors for dense rows
+ *   and columns, as of an arrow.
+ * - "distanceTwo", "star", "acyclic": of symmetric matrices. Every nonzero is read directly; one of two mirrored ones is;
+ *   they are computed by substitution.
+ */
+export type ColoringMethod =
+  | "columns"
+  | "rows"
+  | "rowsAndColumns"
+  | "distanceTwo"
+  | "star"
+  | "acyclic";
+
+/** In which order columns, rows or vertices are taken, each with the least color that is possible. */
+export type ColoringOrder =
+  | "natural"
+  | "largestFirst"
+  | "smallestLast"
+  | "incidenceDegree"
+  | "dynamicLargestFirst"
+  | "random";
+
+/** Compressed sparse rows, columns ascending within each: what `sparseJacobian(f).pattern` is. */
+export interface ColorablePattern {
+  readonly rows: number;
+  readonly columns: number;
+  /** rows + 1 positions among the column indices. */
+  readonly rowStarts: Int32Array;
+  readonly columnIndices: Int32Array;
+}
+
+export interface ColoringOptions {
+  /** "columns" by default. */
+  readonly method?: ColoringMethod;
+  /** "natural" by default. */
+  readonly order?: ColoringOrder;
+  /** Of the order "random": a whole number from 0, by default 0. */
+  readonly seed?: number;
+}
+
+/** Colors from 0 on; -1 for what is not needed to find every nonzero. */
+export interface Coloring {
+  readonly method: ColoringMethod;
+  readonly order: ColoringOrder;
+  /** How many columns (and rows) the compressed matrix has: colors of columns and of rows together. */
+  readonly count: number;
+  /** By column, or vertex of a symmetric matrix; empty when rows are colored. */
+  readonly columnColors: Int32Array;
+  /** By row; empty unless rows are colored. */
+  readonly rowColors: Int32Array;
+}
+
+const methods = ["columns", "rows", "rowsAndColumns", "distanceTwo", "star", "acyclic"] as const;
+const orders = [
+  ...["natural", "largestFirst", "smallestLast", "incidenceDegree"],
+  ...["dynamicLargestFirst", "random"],
+] as const;
+
+/**
+ * A coloring of any pattern, the same every time (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
+ * acyclic ones: Gebremedhin, Tarafdar, Manne and Pothen, 2007).
+ * @throws ArgumentError for malformed options, unsorted or repeated indices, and a pattern that is not symmetric where it has to
+ * be; ShapeError when the arrays do not fit the shape; IndexError for indices out of range; LimitError for more
+ * than 2^31 - 2 rows, columns or nonzeros.
+ */
+export function colorPattern(pattern: ColorablePattern, options?: ColoringOptions): Coloring {
+  const given = optionsOf("colorPattern", options, ["method", "order", "seed"]);
+  const method = oneOf("colorPattern", "method", given.method, methods);
+  const order = oneOf("colorPattern", "order", given.order, orders);
+  const seed = (given.seed ?? 0) as number;
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new ArgumentError(
+      `colorPattern: seed is a whole number from 0, got ${shown(seed)}`,
+      here(),
+    );
+  }
+  if (typeof pattern !== "object" || pattern === null) {
+    throw new ArgumentError(`colorPattern: expected a pattern, got ${describe(pattern)}`, here());
+  }
+  const { rows, columns, rowStarts, columnIndices } = pattern;
+  try {
+    const numbers = [rows, columns, seed];
+    const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
+    const { columnColors, rowColors } = found;
+    return { method, order, count: found.columnCount + found.rowCount, columnColors, rowColors };
+  } catch (error) {
+    throw completed(error, "colorPattern");
+  }
+}
