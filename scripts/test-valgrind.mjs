@@ -20,6 +20,7 @@ const signsOfZeros = [
   "ExecBlock.NumbersAsOperandsGiveTheBitsOfFullLanes",
 ];
 const long = ["*Slow*", "*Ulp*", "*EdgeCases*", "ExecReduce.*", "Targets.LongCode*"];
+long.push("ColoringCounts.*", "Threads.Large*");
 const leftOut = [...long, ...signsOfZeros].join(":");
 const args = [`--gtest_filter=-${leftOut}`, ...process.argv.slice(2)];
 const env = { ADJOINT_SANITIZED: "1", ADJOINT_VALGRIND: "1" };
