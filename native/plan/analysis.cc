@@ -4,6 +4,8 @@
 #include <map>
 
 #include "ops/row.h"
+#include "transform/lane_axes.h"
+#include "transform/moves.h"
 
 namespace adjoint {
 
@@ -138,6 +140,12 @@ std::uint32_t Analysis::usableLevel(NodeId operand, std::uint32_t space) {
   if (roles_[value] == Role::Pointwise && this->space(value) == space) return levels_[value];
   return readyLevel(views_.resolve(value).root);
 }
+
+bool isElementwise(const Node& node) {
+  return !isLeaf(node) && !movesData(opOf(node)) && rowOf(node).kernel != nullptr;
+}
+
+bool isReduction(Op op) { return op == Op::Sum || op == Op::ReduceMax || op == Op::ReduceMin; }
 
 bool isCheap(const Node& node) {
   switch (opOf(node)) {

@@ -78,6 +78,10 @@ class Analysis {
   std::uint32_t levelCount_ = 0;
 };
 
+/// Whether each element of the result is computed from those at its place, by a kernel.
+bool isElementwise(const Node& node);
+/// Sums and extremes over axes.
+bool isReduction(Op op);
 /// Whether the operation takes less time than storing its result and reading it elsewhere.
 bool isCheap(const Node& node);
 

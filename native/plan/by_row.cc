@@ -5,18 +5,15 @@
 #include "ops/op.h"
 #include "ops/row.h"
 #include "plan/analysis.h"
+#include "plan/lanes.h"
 #include "plan/min_cut.h"
 #include "transform/copy.h"
-#include "transform/lane_axes.h"
 #include "transform/moves.h"
 
 namespace adjoint {
 
 namespace {
 
-/// Lanes a row of the table, so that a row's work is small beside that of its lanes.
-constexpr std::int64_t kLanesPerRow = 4;
-constexpr std::int64_t kMinLanes = 32;
 /// What an element costs in every lane: picked from a table, or computed.
 constexpr std::int64_t kPicked = 3, kCheap = 1, kDivided = 8, kElementary = 24;
 /// The cut is found in a graph of values; larger ones would take long.
@@ -81,7 +78,7 @@ class RowFinder {
       default:
         break;
     }
-    if (isLeaf(node) || movesData(opOf(node)) || rowOf(node).kernel == nullptr) return {};
+    if (!isElementwise(node)) return {};
     Form form{Kind::Uniform};
     for (const NodeId operand : operands) {
       const Form& of = forms_[operand];

@@ -6,6 +6,7 @@
 #include "ops/build.h"
 #include "ops/order.h"
 #include "ops/row.h"
+#include "plan/analysis.h"
 #include "transform/copy.h"
 #include "transform/lane_axes.h"
 #include "transform/lane_body.h"
@@ -15,13 +16,8 @@ namespace adjoint {
 
 namespace {
 
-/// Fewer lanes are not worth a loop around them.
-constexpr std::int64_t kMinLanes = 32;
 /// Elements of all values of one lane; more would leave the second-level cache.
 constexpr std::int64_t kMaxElementsPerLane = 16384;
-
-/// Lanes a row of a table, from which writing the table anew is little beside reading it.
-constexpr std::int64_t kLanesPerRow = 4;
 
 /// Every loop has a plan of its own; a long chain of them costs more to make than it saves.
 constexpr std::size_t kMaxLoops = 32;
@@ -39,8 +35,6 @@ constexpr std::size_t kManyPieces = 4;
 /// once a block of lanes, and kept once a chunk.
 constexpr std::int64_t kMaxProduct = std::int64_t{1} << 18;
 constexpr std::int64_t kMaxProductSums = std::int64_t{1} << 22;
-
-bool isReduction(Op op) { return op == Op::Sum || op == Op::ReduceMax || op == Op::ReduceMin; }
 
 /// What one class of axes would make of a tape.
 class Region {

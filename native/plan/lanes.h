@@ -8,6 +8,12 @@
 
 namespace adjoint {
 
+/// Fewer lanes are not worth a loop around them.
+constexpr std::int64_t kMinLanes = 32;
+/// Lanes a row of a table that they pick from, from which work on the whole table is little beside
+/// that of the lanes.
+constexpr std::int64_t kLanesPerRow = 4;
+
 /// What a loop over lanes gives for one output of its body.
 enum class LaneOutput : std::uint8_t {
   Mapped,  ///< every lane's value, along an axis of the result

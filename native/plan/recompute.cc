@@ -9,7 +9,6 @@
 #include "plan/analysis.h"
 #include "plan/lanes.h"
 #include "transform/copy.h"
-#include "transform/lane_axes.h"
 #include "transform/moves.h"
 
 namespace adjoint {
@@ -18,10 +17,6 @@ namespace {
 
 /// Operations, and values read, of all computations that stand for one store and the loads of it.
 constexpr int kMaxOperations = 16, kMaxReads = 12;
-
-bool isElementwise(const Node& node) {
-  return !isLeaf(node) && !movesData(opOf(node)) && rowOf(node).kernel != nullptr;
-}
 
 bool isCutOrPlaced(const Node& node) {
   return (opOf(node) == Op::Slice || opOf(node) == Op::Place) && node.dtype == DType::F64;
@@ -67,16 +62,12 @@ class Recomputer {
     for (const Node& node : tape_.nodes()) {
       if (isCutOrPlaced(node)) {
         ++moves_[node.operand[0]];
-      } else if (!isElementwise(node) && !movesData(opOf(node)) && !isSum(node)) {
+      } else if (!isElementwise(node) && !movesData(opOf(node)) && !isReduction(opOf(node))) {
         for (const NodeId operand : tape_.operands(node)) isStored_[operand] = true;
       }
     }
     for (const Port& port : tape_.outputs()) isStored_[port.node] = true;
     for (const NodeId id : tape_.checks()) isStored_[id] = true;
-  }
-
-  static bool isSum(const Node& node) {
-    return opOf(node) == Op::Sum || opOf(node) == Op::ReduceMax || opOf(node) == Op::ReduceMin;
   }
 
   bool isWorthwhile(NodeId value) const {
