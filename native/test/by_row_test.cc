@@ -10,6 +10,7 @@
 #include "ops/build.h"
 #include "plan/min_cut.h"
 #include "test/support/evaluator.h"
+#include "test/support/numbers.h"
 #include "transform/transform.h"
 
 namespace adjoint::testing {
@@ -17,13 +18,6 @@ namespace {
 
 using namespace ex;
 using Positions = std::vector<std::size_t>;
-
-Values numbers(std::int64_t n) {
-  Values result;
-  for (std::int64_t i = 0; i < n; ++i)
-    result.push_back(std::sin(static_cast<double>(i * 7919 % 1000)));
-  return result;
-}
 
 Expr picks(Builder& builder, std::int64_t lanes, std::int64_t rows) {
   Values indices;
