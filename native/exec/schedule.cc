@@ -14,16 +14,47 @@ class Scheduler {
   /// Instructions in their new order; dead ones are left out.
   std::vector<std::uint32_t> run() {
     findReaders();
-    isDone_.assign(size_, 0);
-    order_.reserve(size_);
-    for (std::uint32_t i = 0; i < size_; ++i) {
-      // Effects draw in what they need; loads come where they are read first.
+    std::vector<std::uint32_t> given = ordered([&](std::uint32_t i) {
+      if (isLive_[i] && !isLeaf(i)) place(i);
+    });
+    std::vector<std::uint32_t> byDemand = ordered([&](std::uint32_t i) {
+      // Effects draw in what they need.
       if (isEffect(i) && !isDone_[i]) demand(i);
-    }
-    return std::move(order_);
+    });
+    return farReads(given) < farReads(byDemand) ? given : byDemand;
   }
 
  private:
+  /// A value read so many instructions after it was last at hand has left the registers.
+  static constexpr std::uint32_t kFar = 24;
+
+  template <class Visit>
+  std::vector<std::uint32_t> ordered(Visit visit) {
+    order_.clear();
+    order_.reserve(size_);
+    isDone_.assign(size_, 0);
+    for (std::uint32_t i = 0; i < size_; ++i) visit(i);
+    return order_;
+  }
+
+  /// Reads of values that would have to be kept in memory.
+  std::size_t farReads(const std::vector<std::uint32_t>& order) const {
+    std::vector<std::uint32_t> touched(size_);
+    std::uint32_t now = 0;
+    std::size_t count = 0;
+    for (const std::uint32_t i : order) {
+      if (isLeaf(i)) continue;
+      ++now;
+      visitOperands(i, [&](std::uint32_t o) {
+        if (isLeaf(o)) return;
+        if (now - touched[o] > kFar) ++count;
+        touched[o] = now;
+      });
+      touched[i] = now;
+    }
+    return count;
+  }
+
   bool isEffect(std::uint32_t i) const {
     return body_[i].kind == InstrKind::Store || body_[i].kind == InstrKind::Reduce;
   }
@@ -41,14 +72,14 @@ class Scheduler {
   }
 
   void findReaders() {
-    std::vector<std::uint8_t> isLive(size_, 0);
+    isLive_.assign(size_, 0);
     missing_.assign(size_, 0);
     firstReader_.assign(size_ + 1, 0);
     for (auto i = static_cast<std::uint32_t>(size_); i-- > 0;) {
-      if (isEffect(i)) isLive[i] = 1;
-      if (!isLive[i]) continue;
+      if (isEffect(i)) isLive_[i] = 1;
+      if (!isLive_[i]) continue;
       visitOperands(i, [&](std::uint32_t o) {
-        isLive[o] = 1;
+        isLive_[o] = 1;
         if (isLeaf(o)) return;
         ++missing_[i];
         ++firstReader_[o + 1];
@@ -58,7 +89,7 @@ class Scheduler {
     readers_.resize(firstReader_[size_]);
     std::vector<std::uint32_t> next(firstReader_.begin(), firstReader_.end() - 1);
     for (std::uint32_t i = 0; i < size_; ++i) {
-      if (isLive[i])
+      if (isLive_[i])
         visitOperands(i, [&](std::uint32_t o) {
           if (!isLeaf(o)) readers_[next[o]++] = i;
         });
@@ -88,7 +119,8 @@ class Scheduler {
     }
   }
 
-  void finish(std::uint32_t i) {
+  /// The next instruction; loads come where they are read first.
+  void place(std::uint32_t i) {
     visitOperands(i, [&](std::uint32_t o) {
       if (isDone_[o]) return;  // leaves are not done before their first reader
       isDone_[o] = 1;
@@ -96,6 +128,10 @@ class Scheduler {
     });
     isDone_[i] = 1;
     order_.push_back(i);
+  }
+
+  void finish(std::uint32_t i) {
+    place(i);
     if (isLeaf(i)) return;
     for (std::uint32_t r = firstReader_[i + 1]; r-- > firstReader_[i];) {
       const std::uint32_t reader = readers_[r];
@@ -111,7 +147,7 @@ class Scheduler {
   const std::size_t size_;
   std::vector<std::uint32_t> firstReader_, readers_;
   std::vector<std::uint8_t> missing_;  ///< operands that are not there, leaves not counted
-  std::vector<std::uint8_t> isDone_;
+  std::vector<std::uint8_t> isLive_, isDone_;
   std::vector<std::uint32_t> waiting_, ready_, order_;
 };
 

@@ -3,6 +3,8 @@
 
 #if defined(ADJOINT_ASMJIT) && defined(__x86_64__)
 
+#include <algorithm>
+
 namespace adjoint::exec {
 namespace {
 
@@ -14,12 +16,14 @@ std::uint8_t predicateOf(std::int32_t extra) {
   return kCodes[extra];
 }
 
+/// Whether scalar code can name all 32 registers of AVX-512: masks of single lanes are AVX2's.
+bool isArithmetic(const Code& code) {
+  return std::ranges::all_of(code.ops, [](const MicroOp& op) { return op.kind <= Micro::Sqrt; });
+}
+
 class AvxTarget final : public X86Target {
  public:
-  AvxTarget(const Code& code, bool isWide)
-      : X86Target(code, code.isScalar ? kOne
-                        : isWide      ? kEight
-                                      : kFour) {}
+  AvxTarget(const Code& code, bool isWide) : X86Target(code, kindFor(code, isWide)) {}
 
   bool canFold(Micro kind, Source::Kind source) const override {
     if (kind == Micro::Guard || kind == Micro::Negative || kind == Micro::ShiftLeft ||
@@ -119,10 +123,17 @@ class AvxTarget final : public X86Target {
   // Constants are as wide as what an instruction reads of them.
   static constexpr Kind kOne{
       1, 16, 16, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovapd, true};
+  static constexpr Kind kOneOfMany{
+      1, 32, 16, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovapd, true};
   static constexpr Kind kFour{
       4, 16, 32, x86::Inst::kIdVmovupd, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovapd, true};
   static constexpr Kind kEight{
       8, 32, 8, x86::Inst::kIdVmovupd, x86::Inst::kIdVmovsd, x86::Inst::kIdVmovapd, true};
+
+  static const Kind& kindFor(const Code& code, bool isWide) {
+    if (!code.isScalar) return isWide ? kEight : kFour;
+    return isWide && isArithmetic(code) ? kOneOfMany : kOne;
+  }
 
   /// The operand of an instruction.
   asmjit::Operand operand(const Source& from) {

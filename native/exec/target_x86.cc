@@ -114,17 +114,30 @@ x86::Gp X86Target::pointerOf(std::uint32_t slot) {
 }
 
 /// Straight-line code that is longer than the caches near the processor is fetched a line at a
-/// time, as fast as the next cache answers; asked for in time, it is there.
+/// time, as fast as the next cache answers; asked for in time, it is there. Lines come in pairs.
 void X86Target::prefetchCode() {
   constexpr int kAhead = 8192;
-  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLines = 128;
   if (!isLong_ || as_.offset() < nextPrefetch_) return;
   as_.prefetcht1(x86::ptr(x86::rip, kAhead));
-  nextPrefetch_ = as_.offset() + kLine;
+  nextPrefetch_ = as_.offset() + kLines;
+}
+
+/// Offsets of a byte count doubles in instructions that can name 32 registers.
+void X86Target::shortenOffset(const x86::Mem& m) {
+  if (lanes_ != 1 || kind_.registers < 32 || m.hasBaseLabel() || m.offset() % kDouble != 0) return;
+  const auto isByte = [](std::int64_t x) { return x == static_cast<std::int8_t>(x); };
+  if (isByte(m.offset() / kDouble) && !isByte(m.offset())) as_.evex();
 }
 
 x86::Mem X86Target::memory(const Source& from) {
   prefetchCode();
+  const x86::Mem m = address(from);
+  shortenOffset(m);
+  return m;
+}
+
+x86::Mem X86Target::address(const Source& from) {
   const auto size = static_cast<std::uint32_t>(lanes_ * kDouble);
   switch (from.kind) {
     case Source::Kind::Constant:

@@ -33,6 +33,7 @@ class X86Target : public Target {
   /// Sets the zero flag unless the mask holds in some lane.
   virtual void testLanes(int mask) = 0;
 
+  /// For the instruction that is written next.
   asmjit::x86::Mem memory(const Source& from);
   /// A single double.
   asmjit::x86::Mem one(const Source& from);
@@ -61,6 +62,8 @@ class X86Target : public Target {
 
   void choosePointers();
   void prefetchCode();
+  asmjit::x86::Mem address(const Source& from);
+  void shortenOffset(const asmjit::x86::Mem& m);
   asmjit::x86::Gp pointerOf(std::uint32_t slot);
   void emitDetour(const Detour& detour);
 
