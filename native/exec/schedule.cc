@@ -88,11 +88,14 @@ class Scheduler {
     for (std::size_t i = 0; i < size_; ++i) firstReader_[i + 1] += firstReader_[i];
     readers_.resize(firstReader_[size_]);
     std::vector<std::uint32_t> next(firstReader_.begin(), firstReader_.end() - 1);
+    depth_.assign(size_, 0);
     for (std::uint32_t i = 0; i < size_; ++i) {
-      if (isLive_[i])
-        visitOperands(i, [&](std::uint32_t o) {
-          if (!isLeaf(o)) readers_[next[o]++] = i;
-        });
+      if (!isLive_[i]) continue;
+      visitOperands(i, [&](std::uint32_t o) {
+        if (isLeaf(o)) return;
+        readers_[next[o]++] = i;
+        depth_[i] = std::max(depth_[i], depth_[o] + 1);
+      });
     }
   }
 
@@ -101,12 +104,14 @@ class Scheduler {
     waiting_.push_back(i);
     while (!isDone_[i]) {
       while (isDone_[waiting_.back()]) waiting_.pop_back();
-      // Down to something whose operands are all there.
+      // Down to something whose operands are all there, where most has to be done first: the sum
+      // before its next term.
       std::uint32_t at = waiting_.back();
       while (missing_[at] > 0) {
         std::uint32_t down = at;
         visitOperands(at, [&](std::uint32_t o) {
-          if (down == at && !isLeaf(o) && !isDone_[o]) down = o;
+          if (isLeaf(o) || isDone_[o]) return;
+          if (down == at || depth_[o] > depth_[down]) down = o;
         });
         at = down;
       }
@@ -147,6 +152,7 @@ class Scheduler {
   const std::size_t size_;
   std::vector<std::uint32_t> firstReader_, readers_;
   std::vector<std::uint8_t> missing_;  ///< operands that are not there, leaves not counted
+  std::vector<std::uint32_t> depth_;        ///< the longest way down to leaves
   std::vector<std::uint8_t> isLive_, isDone_;
   std::vector<std::uint32_t> waiting_, ready_, order_;
 };
