@@ -2,6 +2,7 @@
 // way (L. A. Belady, A study of replacement algorithms for a virtual-storage computer, 1966).
 // Linear in the length of the code.
 #include <algorithm>
+#include <functional>
 
 #include "exec/target.h"
 
@@ -29,6 +30,10 @@ class Assigner {
     spill_.assign(size_, kNever);
     for (std::uint32_t slot = kNearSpills; slot-- > 0;) freeNear_.push_back(slot);
     target_.begin();
+    if (!code_.isScalar) {
+      keepInvariants();
+      target_.beginLoop();
+    }
     for (at_ = 0; at_ < size_; ++at_) step(at_);
     return target_.end();
   }
@@ -51,6 +56,71 @@ class Assigner {
       for (int k = 0; k < n; ++k) nextUse_[operands[k]] = static_cast<std::uint32_t>(i);
     }
   }
+
+  // --- what loops keep ---------------------------------------------------------------------------
+
+  bool isInvariant(std::uint32_t v) const {
+    const MicroOp& op = code_.ops[v];
+    return op.kind == Micro::Constant ||
+           (op.kind == Micro::Broadcast &&
+            !code_.memory[static_cast<std::size_t>(op.extra)].isIndexed);
+  }
+
+  template <class Visit>
+  void visitUses(std::size_t i, Visit visit) const {
+    const MicroOp& op = code_.ops[i];
+    if (!hasEffect(op.kind) && nextUse_[i] == kNever) return;
+    const std::uint32_t operands[3] = {op.a, op.b, op.c};
+    const int n = arityOf(op.kind);
+    for (int k = 0; k < n; ++k) visit(operands[k], later_[3 * i + static_cast<std::size_t>(k)]);
+  }
+
+  /// The most registers that values take at a time, beside invariants.
+  int pressure() const {
+    int held = 0, most = 0;
+    BigVector<std::uint8_t> isHeld(size_, 0);
+    for (std::size_t i = 0; i < size_; ++i) {
+      visitUses(i, [&](std::uint32_t v, std::uint32_t next) {
+        if (isInvariant(v)) return;
+        const bool isKept =
+            isReread(code_.ops[v].kind) ? next != kNever && next - i < kSoon : next != kNever;
+        held += isKept - isHeld[v];
+        isHeld[v] = isKept;
+      });
+      const bool isValue = !hasEffect(code_.ops[i].kind) && !isReread(code_.ops[i].kind);
+      if (isValue && nextUse_[i] != kNever) {
+        ++held;
+        isHeld[i] = 1;
+      }
+      most = std::max(most, held);
+    }
+    return most;
+  }
+
+  /// Registers that nothing else needs have the numbers that are read most often, for all rounds.
+  void keepInvariants() {
+    constexpr int kForOperands = 3;
+    const int room = target_.registers() - pressure() - kForOperands;
+    if (room <= 0) return;
+    std::vector<std::uint32_t> uses(size_, 0), invariants;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (code_.ops[i].kind == Micro::Call) return;
+      visitUses(i, [&](std::uint32_t v, std::uint32_t) {
+        if (isInvariant(v) && uses[v]++ == 0) invariants.push_back(v);
+      });
+    }
+    std::ranges::stable_sort(invariants, std::greater{}, [&](std::uint32_t v) { return uses[v]; });
+    if (invariants.size() > static_cast<std::size_t>(room))
+      invariants.resize(static_cast<std::size_t>(room));
+    for (const std::uint32_t v : invariants) {
+      const int r = takeRegister();
+      target_.load(r, sourceOf(v));
+      hold(v, r);
+      kept_ |= 1u << r;
+    }
+  }
+
+  bool isKept(std::uint32_t v) const { return register_[v] >= 0 && (kept_ >> register_[v] & 1u); }
 
   // --- values ----------------------------------------------------------------------------------
 
@@ -97,7 +167,7 @@ class Assigner {
     for (int r = 0; r < target_.registers(); ++r) {
       const std::uint32_t v = owner_[static_cast<std::size_t>(r)];
       if (v == kNever) return r;
-      if (pinned_ >> r & 1u) continue;
+      if ((pinned_ | kept_) >> r & 1u) continue;
       // Of two, the one that need not be written gives way.
       const bool isClean = isReread(code_.ops[v].kind) || spill_[v] != kNever;
       const std::uint64_t score = 2 * static_cast<std::uint64_t>(nextUse_[v]) + (isClean ? 9 : 0);
@@ -128,7 +198,7 @@ class Assigner {
   /// One use is done.
   void advance(std::uint32_t v, std::uint32_t next) {
     nextUse_[v] = next;
-    if (next != kNever) return;
+    if (next != kNever || isKept(v)) return;
     if (register_[v] >= 0) {
       owner_[static_cast<std::size_t>(register_[v])] = kNever;
       register_[v] = -1;
@@ -246,6 +316,7 @@ class Assigner {
   std::uint32_t farSpills_ = 0;
   std::uint32_t at_ = 0;  ///< the current instruction
   std::uint32_t pinned_ = 0;
+  std::uint32_t kept_ = 0;  ///< registers with numbers that stay
 };
 
 }  // namespace

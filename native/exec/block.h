@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "exec/executor.h"
@@ -33,9 +34,6 @@ bool stopped(const RunContext& context);
 inline std::int64_t roundUp(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
-
-/// How many of a, b, c an instruction reads.
-int arityOf(const Instr& instr);
 
 /// Place of an access: a base and the element its map counts from.
 struct Place {
@@ -111,9 +109,11 @@ struct BlockProgram {
     double fill;
     std::uint32_t slot;
     std::int64_t lo, hi;
-    bool isOne;         ///< one element for all
-    std::int64_t edge;  ///< scratch offset of the lanes of a block that is not all inside
-    std::int64_t all;   ///< of lanes that are the one element
+    bool isOne;                      ///< one element for all
+    std::optional<double> constant;  ///< which, where it is one of the plan's
+    std::int64_t edge = 0;  ///< scratch offset of the lanes of a block that is not all inside
+    std::int64_t all = 0;   ///< of lanes that are the one element, for programs without `inside`
+    bool isRead = true;     ///< by other instructions than segments
   };
   /// A value that is the same at every point.
   struct Number {
@@ -135,9 +135,13 @@ struct BlockProgram {
     KnownPlaces places;
   };
   struct Reduction {
-    Reduction(ReduceShape ofAll, const Place& results) : shape(std::move(ofAll)), place(results) {}
+    Reduction(ReduceShape ofAll, const Place& results)
+        : shape(std::move(ofAll)),
+          place(results),
+          points(shape.outer * shape.terms * shape.inner) {}
     ReduceShape shape;
     Place place;
+    std::int64_t points = 0;        ///< it takes the first ones
     std::int64_t state = 0;         ///< scratch offset
     std::int64_t accumulators = 0;  ///< scratch offset
     // Of all points to one number, where threads may share them: chunks of sums, whose results are
@@ -166,6 +170,9 @@ struct BlockProgram {
   std::vector<ElementKernel> functions;
   std::vector<std::uint32_t> segmentNumbers;  ///< in the module
   std::vector<CodeFunction> segments;
+  /// The segments for blocks that lie within all windows; none where that makes no difference.
+  std::vector<std::uint32_t> insideNumbers;
+  std::vector<CodeFunction> inside;
   std::vector<Number> numbers;
   std::vector<std::uint32_t> pointed;  ///< numbers in memory that have a slot
   std::vector<std::uint32_t> celled;   ///< the others that have one

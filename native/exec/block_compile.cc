@@ -132,6 +132,7 @@ class Compiler {
       if (reduced && phase == 2) bug("reduced loops that are not neighbors");
       (phase == 0 ? shape.outer : phase == 1 ? shape.terms : shape.inner) *= extents[l];
     }
+    if (reduction.points > 0) shape.terms = reduction.points;
     if (shape.outer * shape.inner > 0) {
       shape.result = makePattern(kernel_.maps[access(reduction.access).map], extents, mask);
       shape.contiguous = shape.result.contiguous() || shape.outer * shape.inner == 1;
@@ -553,7 +554,11 @@ class Compiler {
     const PatternDim& dim = pattern.dims[0];
     if (!dim.windowed || dim.step != 1 || dim.stride < 0 || dim.stride > 1) return false;
     slot_[i] = kStream | streamSlots_++;
-    out_->windows.push_back({place, pattern.fill, slot_[i], dim.lo, dim.hi, dim.stride == 0, 0, 0});
+    std::optional<double> constant;
+    if (dim.stride == 0 && place.base == Base::Constant)
+      constant = plan_.constants[static_cast<std::size_t>(place.offset)];
+    out_->windows.push_back(
+        {place, pattern.fill, slot_[i], dim.lo, dim.hi, dim.stride == 0, constant});
     return true;
   }
 
@@ -580,19 +585,6 @@ class Compiler {
 };
 
 }  // namespace
-
-int arityOf(const Instr& instr) {
-  switch (instr.kind) {
-    case InstrKind::Compute:
-      return rowOf(static_cast<Op>(instr.op)).arity;
-    case InstrKind::Gather:
-    case InstrKind::Store:
-    case InstrKind::Reduce:
-      return 1;
-    default:
-      return 0;
-  }
-}
 
 SlotUse slotUseOf(BlockKind kind) {
   switch (kind) {
@@ -650,6 +642,8 @@ std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kerne
 void linkBlock(BlockProgram& program, const JitModule& module) {
   for (const std::uint32_t number : program.segmentNumbers)
     program.segments.push_back(module.function(number));
+  for (const std::uint32_t number : program.insideNumbers)
+    program.inside.push_back(module.function(number));
 }
 
 }  // namespace adjoint::exec

@@ -73,8 +73,11 @@ class Layout {
     chooseChunks();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
     std::int64_t spills = 0;
-    for (const Segment& segment : segments)
-      spills = std::max(spills, addSegment(segment, firstNumber));
+    for (const bool isInside : {false, true}) {
+      if (isInside && p.windows.empty()) break;
+      for (const Segment& segment : segments)
+        spills = std::max(spills, addSegment(segment, firstNumber, isInside));
+    }
     dropUnusedSlots(firstNumber);
 
     std::int64_t at = 0;
@@ -92,7 +95,7 @@ class Layout {
     for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
     for (auto& window : p.windows) {
       window.edge = take(p.padded);
-      if (window.isOne) window.all = take(p.padded);
+      if (window.isOne && p.insideNumbers.empty()) window.all = take(p.padded);
     }
     for (auto& reduction : p.reductions) {
       reduction.state = take(sizeof(ReduceState) / sizeof(double));
@@ -105,13 +108,18 @@ class Layout {
 
  private:
   /// Doubles its spilled values need.
-  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber) {
+  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber, bool isInside) {
     using Kind = SlotPlace::Kind;
+    constexpr std::int64_t kDouble = sizeof(double);
     const BlockProgram& p = program_;
     std::unordered_map<std::uint32_t, Place> streams;
     for (const auto& stream : p.streams) streams.emplace(stream.slot, stream.place);
+    std::unordered_map<std::uint32_t, SlotPlace> windows;
+    if (isInside) {
+      for (const auto& window : p.windows) windows.emplace(window.slot, insideOf(window));
+    }
     const auto placeOf = [&](std::uint32_t slot) -> SlotPlace {
-      constexpr std::int64_t kDouble = sizeof(double);
+      if (const auto window = windows.find(slot); window != windows.end()) return window->second;
       if (slot < p.registers) return {Kind::Lanes, {0, true, slot * p.padded * kDouble}};
       if (slot < firstNumber) {
         const auto stream = streams.find(slot);
@@ -130,8 +138,19 @@ class Layout {
     };
     Code code = codeOf(segment, placeOf, p.spillSlot());
     const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
-    program_.segmentNumbers.push_back(jit_->add(std::move(code)));
+    (isInside ? program_.insideNumbers : program_.segmentNumbers)
+        .push_back(jit_->add(std::move(code)));
     return spills;
+  }
+
+  /// What blocks within a window read, without looking.
+  SlotPlace insideOf(const BlockProgram::Window& window) const {
+    using Kind = SlotPlace::Kind;
+    constexpr std::int64_t kDouble = sizeof(double);
+    const auto [base, offset] = window.place;
+    if (window.constant.has_value()) return {Kind::Constant, {}, *window.constant};
+    if (window.isOne) return {Kind::Number, {program_.numberSlot(base), false, offset * kDouble}};
+    return {Kind::Lanes, {program_.laneSlot(base), true, (offset - window.lo) * kDouble}};
   }
 
   /// Segments know where streams and numbers are; slots are for the other instructions.
@@ -143,6 +162,7 @@ class Layout {
         visitSlots(code, [&](std::uint32_t slot, bool) { isUsed[slot] = true; });
     }
     std::erase_if(p.streams, [&](const auto& stream) { return !isUsed[stream.slot]; });
+    for (auto& window : p.windows) window.isRead = isUsed[window.slot];
     for (std::uint32_t i = 0; i < p.numbers.size(); ++i) {
       using Kind = BlockProgram::Number::Kind;
       const Kind kind = p.numbers[i].kind;
@@ -186,8 +206,8 @@ class Layout {
       part.contiguous = true;
       part.terms = kSumChunk;
       reduction.part = reduction.lastPart = reduction.parts = part;
-      reduction.parts.terms = (p.points + kSumChunk - 1) / kSumChunk;
-      reduction.lastPart.terms = p.points - (reduction.parts.terms - 1) * kSumChunk;
+      reduction.parts.terms = (reduction.points + kSumChunk - 1) / kSumChunk;
+      reduction.lastPart.terms = reduction.points - (reduction.parts.terms - 1) * kSumChunk;
     }
   }
 

@@ -55,7 +55,7 @@ class Runner {
       }
     }
     for (const auto& window : p.windows) {
-      if (window.isOne)
+      if (window.isOne && p.inside.empty())
         splat(context_.scratch + window.all, *context_.at(window.place.base, window.place.offset),
               p.padded);
     }
@@ -66,9 +66,9 @@ class Runner {
       beginReduce(reduction.shape, state, 0, reduction.shape.inner);
     }
     n_ = 8;
-    execute(p.cells);
+    execute(p.cells, p.segments);
     n_ = std::min(p.lanes, roundUp(p.points, 8));
-    execute(p.prologue);
+    execute(p.prologue, p.segments);
   }
 
   /// A chunk of what several threads share.
@@ -92,7 +92,6 @@ class Runner {
         state.results = shared_ + reduction.table + p / kSumChunk;
         beginReduce(reduction.part, state, 0, 1);
       }
-      isLastPart_ = p + kSumChunk >= program_.points;
       if (!range(p, std::min(to, p + kSumChunk))) return false;
     }
     return true;
@@ -168,15 +167,23 @@ class Runner {
     for (const auto& periodic : program_.periodics)
       slots_[periodic.slot] = context_.scratch + periodic.table + p % periodic.period;
     for (const std::uint32_t i : program_.walked) seek(program_.patterns[i], p, states_[i]);
-    for (const auto& window : program_.windows) readWindow(window);
-    return execute(program_.body);
+    const bool isInside =
+        !program_.inside.empty() &&
+        std::ranges::all_of(program_.windows, [&](const auto& window) { return isWithin(window); });
+    for (const auto& window : program_.windows) {
+      if (window.isRead || !isInside) readWindow(window);
+    }
+    return execute(program_.body, isInside ? program_.inside : program_.segments);
+  }
+
+  bool isWithin(const BlockProgram::Window& window) const {
+    return p_ >= window.lo && p_ + roundUp(n_, 8) <= window.hi;
   }
 
   void readWindow(const BlockProgram::Window& window) {
-    const double* from =
-        window.isOne ? context_.scratch + window.all
-                     : context_.at(window.place.base, window.place.offset) + (p_ - window.lo);
-    if (p_ >= window.lo && p_ + roundUp(n_, 8) <= window.hi) {
+    const double* at = context_.at(window.place.base, window.place.offset);
+    const double* from = window.isOne ? context_.scratch + window.all : at + (p_ - window.lo);
+    if (isWithin(window) && (!window.isOne || program_.inside.empty())) {
       slots_[window.slot] = const_cast<double*>(from);
       return;
     }
@@ -185,7 +192,11 @@ class Runner {
     const std::int64_t lo = std::clamp<std::int64_t>(window.lo - p_, 0, n_);
     const std::int64_t hi = std::clamp<std::int64_t>(window.hi - p_, lo, n_);
     splat(edge, window.fill, lo);
-    std::copy(from + lo, from + hi, edge + lo);
+    if (window.isOne) {
+      std::fill(edge + lo, edge + hi, *at);
+    } else {
+      std::copy(from + lo, from + hi, edge + lo);
+    }
     splat(edge + hi, window.fill, n_ - hi);
   }
 
@@ -200,7 +211,7 @@ class Runner {
     return context_.at(walk.place.base, walk.place.offset);
   }
 
-  bool execute(const std::vector<BlockInstr>& code) {
+  bool execute(const std::vector<BlockInstr>& code, const std::vector<CodeFunction>& segments) {
     double* const* const slots = slots_;
     const std::int64_t n = n_;
     const ElementKernel* const functions = program_.functions.data();
@@ -209,7 +220,7 @@ class Runner {
         functions[in.function](slots[in.d], slots[in.a], slots[in.b], slots[in.c],
                                static_cast<std::size_t>(n), in.attr);
       } else if (in.kind == BlockKind::Segment) {
-        program_.segments[in.a](slots, n);
+        segments[in.a](slots, n);
       } else if (!other(in, n)) {
         return false;
       }
@@ -272,10 +283,13 @@ class Runner {
       }
       case BlockKind::Reduce: {
         const auto& reduction = program_.reductions[in.b];
+        const std::int64_t left = reduction.points - p_;
+        if (left <= 0) break;
+        const bool isLastPart = p_ / kSumChunk == (reduction.points - 1) / kSumChunk;
         const ReduceShape& shape = !isInChunks_ || !reduction.isOfAll ? reduction.shape
-                                   : isLastPart_                      ? reduction.lastPart
+                                   : isLastPart                       ? reduction.lastPart
                                                                       : reduction.part;
-        feedReduce(shape, stateOf(reduction), slots[in.a], n);
+        feedReduce(shape, stateOf(reduction), slots[in.a], std::min(n, left));
         break;
       }
     }
@@ -308,7 +322,7 @@ class Runner {
   PatternState* const states_;
   std::int64_t p_ = 0, n_ = 0;
   std::int64_t blocks_ = 0;
-  bool isInChunks_ = false, isLastPart_ = false;
+  bool isInChunks_ = false;
 };
 
 /// Runs of one program on several threads.

@@ -237,8 +237,16 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
       return binary(Micro::Add);
     case Op::Sub:
       return binary(Micro::Sub);
-    case Op::Mul:
-      return binary(Micro::Mul);
+    case Op::Mul: {
+      // Doubling is left to the adders: multipliers are what most loops wait for.
+      const std::uint32_t x = number(a), y = number(b);
+      const std::uint32_t doubled = writer_.isConstant(y, 2.0)   ? x
+                                    : writer_.isConstant(x, 2.0) ? y
+                                                                 : Value::kNone;
+      result.number = doubled == Value::kNone ? writer_.add(Micro::Mul, x, y)
+                                              : writer_.add(Micro::Add, doubled, doubled);
+      return true;
+    }
     case Op::Div:
       return binary(Micro::Div);
     // Without the instruction a library's function, which is called.
@@ -314,6 +322,10 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
       result.mask = writer_.add(Micro::Xor, mask(a), writer_.bits(~0ull));
       return true;
     case Op::Where: {
+      if (a.mask == Value::kNone && writer_.isConstant(a.number, 1.0)) {
+        result = b;
+        return true;
+      }
       const std::uint32_t m = mask(a), x = number(b), y = number(c);
       result.number = writer_.add(Micro::Select, m, x, y);
       return true;

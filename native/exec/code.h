@@ -123,6 +123,11 @@ class CodeWriter {
     return static_cast<std::uint32_t>(code_.ops.size() - 1);
   }
   std::uint32_t constant(double x);
+  bool isConstant(std::uint32_t op, double x) const {
+    const MicroOp& made = code_.ops[op];
+    return made.kind == Micro::Constant &&
+           code_.constants[static_cast<std::size_t>(made.extra)] == x;
+  }
   std::uint32_t bits(std::uint64_t x) { return constant(std::bit_cast<double>(x)); }
   std::uint32_t read(Micro kind, const MemoryOperand& from) {
     return add(kind, 0, 0, 0, put(from));

@@ -152,7 +152,7 @@ class Scheduler {
   const std::size_t size_;
   std::vector<std::uint32_t> firstReader_, readers_;
   std::vector<std::uint8_t> missing_;  ///< operands that are not there, leaves not counted
-  std::vector<std::uint32_t> depth_;        ///< the longest way down to leaves
+  std::vector<std::uint32_t> depth_;   ///< the longest way down to leaves
   std::vector<std::uint8_t> isLive_, isDone_;
   std::vector<std::uint32_t> waiting_, ready_, order_;
 };

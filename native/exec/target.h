@@ -43,6 +43,8 @@ class Target {
   virtual bool canFold(Micro kind, Source::Kind source) const = 0;
 
   virtual void begin() = 0;
+  /// Of vector code, after what is done once.
+  virtual void beginLoop() = 0;
   virtual void load(int d, const Source& from) = 0;
   virtual void store(const Source& to, int a) = 0;
   /// d may be one of the operands' registers. All operands are registers but perhaps one.

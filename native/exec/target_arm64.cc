@@ -31,7 +31,9 @@ class NeonTarget final : public Target {
     emitPool();
     choosePointers();
     enter();
-    if (code_.isScalar) return;
+  }
+
+  void beginLoop() override {
     as_.lsl(kEnd, kEnd, 3);  // bytes
     as_.mov(kIndex, 0);
     loop_ = as_.newLabel();

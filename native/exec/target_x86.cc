@@ -37,7 +37,9 @@ void X86Target::begin() {
   for (std::size_t i = 0; i < pointers_.size(); ++i)
     as_.mov(pointers_[i].reg, x86::ptr(x86::rdi, slotOffset(pointers_[i].slot)));
   as_.add(pointerOf(code_.spillSlot), static_cast<int>(kSpillBias));
-  if (code_.isScalar) return;
+}
+
+void X86Target::beginLoop() {
   as_.shl(x86::rsi, 3);  // bytes
   as_.xor_(x86::ecx, x86::ecx);
   loop_ = as_.newLabel();

@@ -13,6 +13,7 @@ class X86Target : public Target {
  public:
   int registers() const final { return kind_.registers; }
   void begin() final;
+  void beginLoop() final;
   std::string end() final;
   void store(const Source& to, int a) final;
   void call(const KernelCall& call) final;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "ops/row.h"
+
 namespace adjoint {
 
 namespace {
@@ -229,6 +231,19 @@ void Emitter::reduce(NodeId id) {
   append({.kind = InstrKind::Reduce,
           .a = value,
           .extra = static_cast<std::int32_t>(kernel_.reductions.size() - 1)});
+}
+
+int arityOf(const Instr& instr) {
+  switch (instr.kind) {
+    case InstrKind::Compute:
+      return rowOf(static_cast<Op>(instr.op)).arity;
+    case InstrKind::Gather:
+    case InstrKind::Store:
+    case InstrKind::Reduce:
+      return 1;
+    default:
+      return 0;
+  }
 }
 
 void collapseLoops(Kernel& kernel) {

@@ -54,6 +54,7 @@ struct Reduction {
   ReduceOp op = ReduceOp::Sum;
   std::uint32_t access = 0;        ///< where results go; stride 0 along the reduced loops
   std::uint32_t reducedLoops = 0;  ///< bit l set: loop l is reduced
+  std::int64_t points = 0;         ///< where not 0: it takes only the first points of the only loop
 };
 
 enum class InstrKind : std::uint8_t {
@@ -74,6 +75,9 @@ struct Instr {
   std::uint32_t a = 0, b = 0, c = 0;
   std::int32_t extra = 0;
 };
+
+/// How many of a, b, c an instruction reads.
+int arityOf(const Instr& instr);
 
 /// A nest of loops over a straight-line scalar body: the unit both executors run. The body runs
 /// once for every point of the nest, in row-major order as far as reductions can tell; no point

@@ -9,6 +9,7 @@
 #include "plan/by_row.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
+#include "plan/join.h"
 #include "plan/lanes.h"
 #include "plan/recompute.h"
 #include "plan/scalarize.h"
@@ -48,8 +49,9 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
 
 class Planner : public BufferTable {
  public:
-  explicit Planner(TapePtr tape, std::vector<ElementSet> inputZeros = {})
+  Planner(TapePtr tape, const PlanOptions& options, std::vector<ElementSet> inputZeros = {})
       : tape_(*tape),
+        options_(options),
         inputZeros_(std::move(inputZeros)),
         analysis_(tape_),
         plan_(std::make_shared<Plan>()),
@@ -63,6 +65,7 @@ class Planner : public BufferTable {
     collectJobs();
     markNeeded();
     emitSteps();
+    if (options_.joins) joinNeighbors(plan_->steps, plan_->buffers);
     // Code may read a whole vector past the last constant.
     plan_->constants.resize(plan_->constants.size() + 8, 0.0);
     placeTemporaries(*plan_);
@@ -443,6 +446,7 @@ class Planner : public BufferTable {
   }
 
   const Tape& tape_;
+  const PlanOptions options_;
   const std::vector<ElementSet> inputZeros_;
   std::unique_ptr<Structure> structure_;  ///< made when it is first asked
   Analysis analysis_;
@@ -478,7 +482,7 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
                       const std::vector<ElementSet>& inputZeros) {
   const std::vector<bool> isMapped = attributes.isMapped();
   const auto planOf = [&](std::int64_t block) {
-    return Planner(overLanes(body, block, isMapped), inputZeros).run();
+    return Planner(overLanes(body, block, isMapped), {}, inputZeros).run();
   };
   LaneStep step;
   step.lanes = attributes.lanes;
@@ -508,11 +512,11 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
 std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(expandCalls(tape));
   if (options.signs) final = carrySigns(final);
-  if (options.scalars && isSmall(*final)) return Planner(scalarize(*final)).run();
+  if (options.scalars && isSmall(*final)) return Planner(scalarize(*final), options).run();
   if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);
   if (options.again) final = recomputeMoved(final);
-  return Planner(std::move(final)).run();
+  return Planner(std::move(final), options).run();
 }
 
 }  // namespace adjoint

@@ -13,6 +13,7 @@ struct PlanOptions {
   bool again = true;    ///< cheap values computed again rather than stored and moved
   bool signs = true;    ///< negations and constant factors joined with what follows
   bool byRow = true;    ///< once a row what lanes would compute from a row
+  bool joins = true;    ///< sums in the loops beside them
 };
 
 /// Compiles a tape: fused multiply-adds, kernels, buffers and their places. Throws ERR_LIMIT or

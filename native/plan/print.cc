@@ -54,8 +54,9 @@ std::string instrText(const Kernel& kernel, std::uint32_t position) {
     case InstrKind::Reduce: {
       const Reduction& r = kernel.reductions[extra];
       const char* name = r.op == ReduceOp::Sum ? "sum" : r.op == ReduceOp::Max ? "max" : "min";
+      const std::string of = r.points > 0 ? " if i0 below " + std::to_string(r.points) : "";
       return std::string(name) + " " + accessText(kernel, kernel.accesses[r.access]) + " = " +
-             v(instr.a);
+             v(instr.a) + of;
     }
     case InstrKind::Compute:
       break;
