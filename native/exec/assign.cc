@@ -2,14 +2,18 @@
 // way (L. A. Belady, A study of replacement algorithms for a virtual-storage computer, 1966).
 // Linear in the length of the code.
 #include <algorithm>
+#include <bit>
 #include <functional>
 
 #include "exec/target.h"
+#include "ops/order.h"
 
 namespace adjoint::exec {
 namespace {
 
 constexpr std::uint32_t kNever = 0xffffffffu;
+/// Owns registers of partial sums.
+constexpr std::uint32_t kPartials = 0xfffffffeu;
 /// A value in memory that is wanted again this soon is worth a register.
 constexpr std::uint32_t kSoon = 12;
 /// A spilled value that is wanted again this soon gets a slot with a short address.
@@ -31,10 +35,14 @@ class Assigner {
     for (std::uint32_t slot = kNearSpills; slot-- > 0;) freeNear_.push_back(slot);
     target_.begin();
     if (!code_.isScalar) {
+      keepPartials();
       keepInvariants();
       target_.beginLoop();
     }
     for (at_ = 0; at_ < size_; ++at_) step(at_);
+    for (std::size_t k = 0; k < code_.sums.size(); ++k) addToPartials(code_.sums[k].value, k);
+    if (!code_.isScalar) target_.endLoop();
+    visitPartials([&](int r, const Source& partials) { target_.store(partials, r); });
     return target_.end();
   }
 
@@ -46,6 +54,7 @@ class Assigner {
   void findUses() {
     nextUse_.assign(size_, kNever);
     later_.assign(3 * size_, kNever);
+    for (const LoopSum& sum : code_.sums) nextUse_[sum.value] = static_cast<std::uint32_t>(size_);
     for (std::size_t i = size_; i-- > 0;) {
       const MicroOp& op = code_.ops[i];
       if (!hasEffect(op.kind) && nextUse_[i] == kNever) continue;
@@ -97,10 +106,55 @@ class Assigner {
     return most;
   }
 
+  // --- sums of lanes -----------------------------------------------------------------------------
+
+  /// Vectors that hold the partials of a sum, in registers of their own.
+  int vectorsOfPartials() const { return static_cast<int>(kSumLanes) / target_.lanes(); }
+
+  template <class Visit>
+  void visitPartials(Visit visit) const {
+    int r = 0;
+    for (const LoopSum& sum : code_.sums) {
+      for (int i = 0; i < vectorsOfPartials(); ++i) {
+        const int memory = i * target_.lanes() / 2;
+        visit(r++,
+              Source{Source::Kind::Memory, 0, sum.partials + static_cast<std::uint32_t>(memory)});
+      }
+    }
+  }
+
+  void keepPartials() {
+    visitPartials([&](int r, const Source& partials) {
+      target_.load(r, partials);
+      owner_[static_cast<std::size_t>(r)] = kPartials;
+      kept_ |= 1u << r;
+    });
+  }
+
+  /// The next vector of partials is always in the first register.
+  void addToPartials(std::uint32_t v, std::size_t k) {
+    pinned_ = 0;
+    bringIn(v);
+    const int vectors = vectorsOfPartials();
+    const int first = static_cast<int>(k) * vectors;
+    const bool isLast =
+        std::none_of(code_.sums.begin() + static_cast<std::ptrdiff_t>(k) + 1, code_.sums.end(),
+                     [v](const LoopSum& sum) { return sum.value == v; });
+    const int sum = isLast && !isKept(v) ? register_[v] : takeRegister();
+    const Source operands[] = {{Source::Kind::Register, first, 0},
+                               {Source::Kind::Register, register_[v], 0}};
+    target_.operate({.kind = Micro::Add}, sum, operands[0], operands[1], {});
+    for (int i = 0; i + 1 < vectors; ++i) target_.move(first + i, first + i + 1);
+    target_.move(first + vectors - 1, sum);
+    if (isLast) advance(v, kNever);
+  }
+
+  // --- numbers that stay -------------------------------------------------------------------------
+
   /// Registers that nothing else needs have the numbers that are read most often, for all rounds.
   void keepInvariants() {
     constexpr int kForOperands = 3;
-    const int room = target_.registers() - pressure() - kForOperands;
+    const int room = target_.registers() - std::popcount(kept_) - pressure() - kForOperands;
     if (room <= 0) return;
     std::vector<std::uint32_t> uses(size_, 0), invariants;
     for (std::size_t i = 0; i < size_; ++i) {

@@ -112,7 +112,7 @@ struct BlockProgram {
     bool isOne;                      ///< one element for all
     std::optional<double> constant;  ///< which, where it is one of the plan's
     std::int64_t edge = 0;  ///< scratch offset of the lanes of a block that is not all inside
-    std::int64_t all = 0;   ///< of lanes that are the one element, for programs without `inside`
+    std::int64_t all = 0;   ///< of lanes that are the one element, for programs without `whole`
     bool isRead = true;     ///< by other instructions than segments
   };
   /// A value that is the same at every point.
@@ -144,6 +144,7 @@ struct BlockProgram {
     std::int64_t points = 0;        ///< it takes the first ones
     std::int64_t state = 0;         ///< scratch offset
     std::int64_t accumulators = 0;  ///< scratch offset
+    bool isInCode = false;          ///< segments for whole blocks add its terms
     // Of all points to one number, where threads may share them: chunks of sums, whose results are
     // the terms of a last one.
     bool isOfAll = false;
@@ -170,9 +171,10 @@ struct BlockProgram {
   std::vector<ElementKernel> functions;
   std::vector<std::uint32_t> segmentNumbers;  ///< in the module
   std::vector<CodeFunction> segments;
-  /// The segments for blocks that lie within all windows; none where that makes no difference.
-  std::vector<std::uint32_t> insideNumbers;
-  std::vector<CodeFunction> inside;
+  /// The segments for whole blocks: within all windows, and whole groups of one chunk of sums. None
+  /// where that makes no difference.
+  std::vector<std::uint32_t> wholeNumbers;
+  std::vector<CodeFunction> whole;
   std::vector<Number> numbers;
   std::vector<std::uint32_t> pointed;  ///< numbers in memory that have a slot
   std::vector<std::uint32_t> celled;   ///< the others that have one

@@ -642,8 +642,8 @@ std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kerne
 void linkBlock(BlockProgram& program, const JitModule& module) {
   for (const std::uint32_t number : program.segmentNumbers)
     program.segments.push_back(module.function(number));
-  for (const std::uint32_t number : program.insideNumbers)
-    program.inside.push_back(module.function(number));
+  for (const std::uint32_t number : program.wholeNumbers)
+    program.whole.push_back(module.function(number));
 }
 
 }  // namespace adjoint::exec

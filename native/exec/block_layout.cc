@@ -25,7 +25,11 @@ class Layout {
   void run() {
     BlockProgram& p = program_;
     std::vector<Segment> segments;
-    if (jit_ != nullptr) segments = extractSegments(p, kNumber);
+    if (jit_ != nullptr) {
+      segments = extractSegments(p, kNumber);
+      if (p.tile == 0 && sumsInLoops(jit_->instructionSet()))
+        findSums(p, segments, lanesOf(jit_->instructionSet()) > 4 ? 4 : 1);
+    }
     const std::uint32_t scratchRegisters = p.registers;
     p.registers += invariants_;
     const std::uint32_t firstNumber = p.registers + streamSlots_;
@@ -44,14 +48,18 @@ class Layout {
         visitSlots(code, [&](std::uint32_t& slot, bool) { resolve(slot); });
       }
     }
+    const auto resolveInSegment = [&](std::uint32_t& slot) {
+      // Values that stay within the segment have numbers past all slots.
+      if (slot < kNumber && slot >= scratchRegisters) slot += p.allSlots() - scratchRegisters;
+      resolve(slot);
+    };
     for (Segment& segment : segments) {
       for (Segment::Operation& o : segment.operations) {
-        for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) {
-          // Values that stay within the segment have numbers past all slots.
-          if (*slot < kNumber && *slot >= scratchRegisters)
-            *slot += p.allSlots() - scratchRegisters;
-          resolve(*slot);
-        }
+        for (std::uint32_t* slot : {&o.d, &o.a, &o.b, &o.c}) resolveInSegment(*slot);
+      }
+      for (Segment::Sum& sum : segment.sums) {
+        resolveInSegment(sum.slot);
+        p.reductions[sum.reduction].isInCode = hasSums_ = true;
       }
     }
     for (auto& stream : p.streams) resolve(stream.slot);
@@ -72,22 +80,28 @@ class Layout {
     placeCuts();
     chooseChunks();
     p.padded = p.lanes + 8;  // registers of 4096 bytes would all fall on the same cache sets
-    std::int64_t spills = 0;
-    for (const bool isInside : {false, true}) {
-      if (isInside && p.windows.empty()) break;
-      for (const Segment& segment : segments)
-        spills = std::max(spills, addSegment(segment, firstNumber, isInside));
-    }
-    dropUnusedSlots(firstNumber);
-
     std::int64_t at = 0;
     const auto take = [&](std::int64_t doubles) {
       const std::int64_t from = at;
       at += roundUp(doubles, 8);
       return from;
     };
+    for (auto& reduction : p.reductions) {
+      reduction.state = take(sizeof(ReduceState) / sizeof(double));
+      reduction.accumulators =
+          take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
+      if (reduction.isOfAll) reduction.table = take(reduction.parts.terms);
+    }
     p.slotTable = take(p.allSlots());
-    p.spills = take(spills);
+    p.spills = at;
+    std::int64_t spills = 0;
+    for (const bool isWhole : {false, true}) {
+      if (isWhole && p.windows.empty() && !hasSums_) break;
+      for (const Segment& segment : segments)
+        spills = std::max(spills, addSegment(segment, firstNumber, isWhole));
+    }
+    dropUnusedSlots(firstNumber);
+    take(spills);
     p.patternStates =
         take(static_cast<std::int64_t>(p.patterns.size() * sizeof(PatternState) / sizeof(double)));
     p.registerFile = take(p.registers * p.padded);
@@ -95,27 +109,21 @@ class Layout {
     for (auto& periodic : p.periodics) periodic.table = take(periodic.period + p.padded);
     for (auto& window : p.windows) {
       window.edge = take(p.padded);
-      if (window.isOne && p.insideNumbers.empty()) window.all = take(p.padded);
-    }
-    for (auto& reduction : p.reductions) {
-      reduction.state = take(sizeof(ReduceState) / sizeof(double));
-      reduction.accumulators =
-          take(reduction.shape.accumulators(p.tile > 0 ? p.tile : reduction.shape.inner));
-      if (reduction.isOfAll) reduction.table = take(reduction.parts.terms);
+      if (window.isOne && p.wholeNumbers.empty()) window.all = take(p.padded);
     }
     p.scratch = at;
   }
 
  private:
   /// Doubles its spilled values need.
-  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber, bool isInside) {
+  std::int64_t addSegment(const Segment& segment, std::uint32_t firstNumber, bool isWhole) {
     using Kind = SlotPlace::Kind;
     constexpr std::int64_t kDouble = sizeof(double);
     const BlockProgram& p = program_;
     std::unordered_map<std::uint32_t, Place> streams;
     for (const auto& stream : p.streams) streams.emplace(stream.slot, stream.place);
     std::unordered_map<std::uint32_t, SlotPlace> windows;
-    if (isInside) {
+    if (isWhole) {
       for (const auto& window : p.windows) windows.emplace(window.slot, insideOf(window));
     }
     const auto placeOf = [&](std::uint32_t slot) -> SlotPlace {
@@ -136,9 +144,15 @@ class Layout {
       return {Kind::Number,
               {p.numberSlot(number.place.base), false, number.place.offset * kDouble}};
     };
-    Code code = codeOf(segment, placeOf, p.spillSlot());
+    SegmentPlaces places{placeOf, nullptr, p.spillSlot()};
+    if (isWhole) {
+      places.ofPartials = [&p](std::uint32_t reduction) -> MemoryOperand {
+        return {p.spillSlot(), false, (p.reductions[reduction].accumulators - p.spills) * kDouble};
+      };
+    }
+    Code code = codeOf(segment, places);
     const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
-    (isInside ? program_.insideNumbers : program_.segmentNumbers)
+    (isWhole ? program_.wholeNumbers : program_.segmentNumbers)
         .push_back(jit_->add(std::move(code)));
     return spills;
   }
@@ -171,14 +185,17 @@ class Layout {
     }
   }
 
-  /// Blocks that are partly in a window are copied: short ones.
+  /// Blocks that are partly in a window are copied, and those that are no whole groups are summed
+  /// apart: short ones.
   void placeCuts() {
     BlockProgram& p = program_;
     if (p.tile > 0 || p.windows.size() > kMaxCutWindows) return;
+    if (hasSums_) p.cuts.push_back(p.points / kSumLanes * kSumLanes);
     for (const auto& window : p.windows) {
       for (const std::int64_t cut : {roundUp(window.lo, 16), window.hi / 16 * 16})
-        if (cut > 0 && cut < p.points) p.cuts.push_back(cut);
+        p.cuts.push_back(cut);
     }
+    std::erase_if(p.cuts, [&](std::int64_t cut) { return cut <= 0 || cut >= p.points; });
     std::ranges::sort(p.cuts);
     p.cuts.erase(std::ranges::unique(p.cuts).begin(), p.cuts.end());
   }
@@ -227,6 +244,7 @@ class Layout {
   BlockProgram& program_;
   const std::uint32_t streamSlots_, invariants_;
   JitBuilder* const jit_;
+  bool hasSums_ = false;  ///< segments add up what they make
 };
 
 }  // namespace

@@ -55,7 +55,7 @@ class Runner {
       }
     }
     for (const auto& window : p.windows) {
-      if (window.isOne && p.inside.empty())
+      if (window.isOne && p.whole.empty())
         splat(context_.scratch + window.all, *context_.at(window.place.base, window.place.offset),
               p.padded);
     }
@@ -131,6 +131,8 @@ class Runner {
     auto cut = program_.cuts.begin();
     for (std::int64_t p = from; p < to;) {
       std::int64_t end = std::min(p + program_.lanes, to);
+      // Sums in code stay within a chunk.
+      if (!program_.whole.empty()) end = std::min(end, p - p % kSumChunk + kSumChunk);
       while (cut != program_.cuts.end() && *cut <= p) ++cut;
       if (cut != program_.cuts.end()) end = std::min(end, *cut);
       if (!block(p, end - p)) return false;
@@ -167,13 +169,29 @@ class Runner {
     for (const auto& periodic : program_.periodics)
       slots_[periodic.slot] = context_.scratch + periodic.table + p % periodic.period;
     for (const std::uint32_t i : program_.walked) seek(program_.patterns[i], p, states_[i]);
-    const bool isInside =
-        !program_.inside.empty() &&
-        std::ranges::all_of(program_.windows, [&](const auto& window) { return isWithin(window); });
+    isWhole_ = !program_.whole.empty() && isWholeBlock();
     for (const auto& window : program_.windows) {
-      if (window.isRead || !isInside) readWindow(window);
+      if (window.isRead || !isWhole_) readWindow(window);
     }
-    return execute(program_.body, isInside ? program_.inside : program_.segments);
+    if (!isWhole_) return execute(program_.body, program_.segments);
+    for (const auto& reduction : program_.reductions) {
+      if (reduction.isInCode) beginGroups(stateOf(reduction));
+    }
+    return execute(program_.body, program_.whole);
+  }
+
+  bool isWholeBlock() const {
+    for (const auto& window : program_.windows) {
+      if (!isWithin(window)) return false;
+    }
+    for (const auto& reduction : program_.reductions) {
+      if (!reduction.isInCode) continue;
+      const std::int64_t start = p_ - p_ % kSumChunk;
+      const std::int64_t end = std::min(start + kSumChunk, reduction.points);
+      const bool isInGroups = p_ % kSumLanes == 0 && n_ % kSumLanes == 0;
+      if (!isInGroups || p_ + n_ > end || end - start <= kSumLanes) return false;
+    }
+    return true;
   }
 
   bool isWithin(const BlockProgram::Window& window) const {
@@ -183,7 +201,7 @@ class Runner {
   void readWindow(const BlockProgram::Window& window) {
     const double* at = context_.at(window.place.base, window.place.offset);
     const double* from = window.isOne ? context_.scratch + window.all : at + (p_ - window.lo);
-    if (isWithin(window) && (!window.isOne || program_.inside.empty())) {
+    if (isWithin(window) && (!window.isOne || program_.whole.empty())) {
       slots_[window.slot] = const_cast<double*>(from);
       return;
     }
@@ -289,7 +307,11 @@ class Runner {
         const ReduceShape& shape = !isInChunks_ || !reduction.isOfAll ? reduction.shape
                                    : isLastPart                       ? reduction.lastPart
                                                                       : reduction.part;
-        feedReduce(shape, stateOf(reduction), slots[in.a], std::min(n, left));
+        if (isWhole_ && reduction.isInCode) {
+          endGroups(shape, stateOf(reduction), n);
+        } else {
+          feedReduce(shape, stateOf(reduction), slots[in.a], std::min(n, left));
+        }
         break;
       }
     }
@@ -323,6 +345,7 @@ class Runner {
   std::int64_t p_ = 0, n_ = 0;
   std::int64_t blocks_ = 0;
   bool isInChunks_ = false;
+  bool isWhole_ = false;  ///< the current block
 };
 
 /// Runs of one program on several threads.

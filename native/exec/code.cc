@@ -7,6 +7,7 @@
 #include "ops/math/exp_core.h"
 #include "ops/math/log_core.h"
 #include "ops/math/sincos_core.h"
+#include "ops/order.h"
 
 namespace adjoint::exec {
 
@@ -65,6 +66,10 @@ std::string Code::key() const {
     append(call.attr);
     append(call.lanes);
   }
+  for (const LoopSum& sum : sums) {
+    append(sum.value);
+    append(sum.partials);
+  }
   return key;
 }
 
@@ -102,6 +107,13 @@ std::uint32_t CodeWriter::constant(double x) {
         add(Micro::Constant, 0, 0, 0, static_cast<std::int32_t>(code_.constants.size() - 1));
   }
   return entry->second;
+}
+
+void CodeWriter::sum(const MemoryOperand& partials, std::uint32_t value) {
+  const auto first = static_cast<std::uint32_t>(code_.memory.size());
+  for (std::int64_t i = 0; i < kSumLanes; i += 2)
+    put({partials.slot, false, partials.offset + i * static_cast<std::int64_t>(sizeof(double))});
+  code_.sums.push_back({value, first});
 }
 
 std::uint32_t CodeWriter::guard(std::uint32_t mask, std::uint32_t x, std::uint32_t otherwise,

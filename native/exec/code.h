@@ -85,6 +85,14 @@ struct KernelCall {
   std::int32_t lanes = 0;
 };
 
+/// A sum over the lanes of all rounds of a loop, which are whole groups of kSumLanes: lane i is
+/// added to partial i % kSumLanes.
+struct LoopSum {
+  std::uint32_t value = 0;  ///< the instruction whose lanes are added
+  /// In Code::memory, where the partials are: this one and those after it, two each.
+  std::uint32_t partials = 0;
+};
+
 /// A straight-line program for a vector unit, the same for every processor. In a loop over lanes,
 /// or once for scalar code.
 struct Code {
@@ -93,6 +101,7 @@ struct Code {
   std::vector<MemoryOperand> memory;
   std::vector<double> constants;
   std::vector<KernelCall> calls;
+  std::vector<LoopSum> sums;  ///< of loops
   /// The slot whose memory holds spilled values (kCallDoubles of calls before them), aligned as
   /// vectors of two doubles.
   std::uint32_t spillSlot = 0;
@@ -132,6 +141,7 @@ class CodeWriter {
   std::uint32_t read(Micro kind, const MemoryOperand& from) {
     return add(kind, 0, 0, 0, put(from));
   }
+  void sum(const MemoryOperand& partials, std::uint32_t value);
   void store(const MemoryOperand& to, std::uint32_t a) { add(Micro::Store, a, 0, 0, put(to)); }
   /// `otherwise`, but the kernel's values of x where the mask holds in some lane.
   std::uint32_t guard(std::uint32_t mask, std::uint32_t x, std::uint32_t otherwise,

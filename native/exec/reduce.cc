@@ -1,5 +1,6 @@
 #include "exec/reduce.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -239,6 +240,19 @@ void feedReduce(const ReduceShape& shape, ReduceState& state, const double* x, s
     case ReduceOp::Min:
       return feed<MinOp>(shape, state, x, n);
   }
+}
+
+void beginGroups(const ReduceState& state) {
+  // What -0 is added to keeps its bits.
+  if (state.taken[0] % kSumChunk == 0) std::fill_n(state.accumulators, kSumLanes, -0.0);
+}
+
+void endGroups(const ReduceShape& shape, ReduceState& state, std::int64_t n) {
+  std::int64_t& taken = state.taken[0];
+  const std::int64_t start = taken - taken % kSumChunk;
+  taken += n;
+  if (taken - start == std::min(kSumChunk, shape.terms - start))
+    finishChunk<SumOp>(shape, state, false);
 }
 
 double emptyReduce(ReduceOp op) {

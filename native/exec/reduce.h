@@ -38,6 +38,10 @@ void beginReduce(const ReduceShape& shape, ReduceState& state, std::int64_t kept
                  std::int64_t width);
 /// Takes the next n points of the traversal; writes results as they become whole.
 void feedReduce(const ReduceShape& shape, ReduceState& state, const double* x, std::int64_t n);
+/// For sums to one number whose terms are added elsewhere, in whole groups of kSumLanes that lie in
+/// one chunk of more terms than that: before, and after n of them are added to the accumulators.
+void beginGroups(const ReduceState& state);
+void endGroups(const ReduceShape& shape, ReduceState& state, std::int64_t n);
 /// What a reduction of no terms gives.
 double emptyReduce(ReduceOp op);
 /// Writes n results from kept point `kept` on.

@@ -153,10 +153,9 @@ Kernel groupOperations(const Kernel& kernel) {
   return result;
 }
 
-Code codeOf(const Segment& segment, const std::function<SlotPlace(std::uint32_t)>& placeOf,
-            std::uint32_t spillSlot) {
+Code codeOf(const Segment& segment, const SegmentPlaces& places) {
   Code code;
-  code.spillSlot = spillSlot;
+  code.spillSlot = places.spillSlot;
   CodeWriter writer(code);
   Lowering lowering(writer);
   std::unordered_map<std::uint32_t, Lowering::Value> values;
@@ -168,8 +167,14 @@ Code codeOf(const Segment& segment, const std::function<SlotPlace(std::uint32_t)
   const auto value = [&](std::uint32_t slot) -> Lowering::Value& {
     Lowering::Value& v = values[slot];
     if (v.number == Lowering::Value::kNone && v.mask == Lowering::Value::kNone)
-      v.number = read(placeOf(slot));
+      v.number = read(places.ofSlot(slot));
     return v;
+  };
+  const bool hasSums = places.ofPartials != nullptr;
+  const auto isSummedOnly = [&](std::uint32_t slot) {
+    return hasSums && std::ranges::any_of(segment.sums, [slot](const Segment::Sum& sum) {
+             return sum.slot == slot && sum.isOnlyReader;
+           });
   };
   for (const Segment::Operation& o : segment.operations) {
     const int arity = rowOf(o.op).arity;
@@ -179,10 +184,58 @@ Code codeOf(const Segment& segment, const std::function<SlotPlace(std::uint32_t)
     Lowering::Value result;
     if (!lowering.lower(o.op, a, b, c, result))
       throw Error(ErrorCode::Native, "a segment with an operation that is called");
-    if (o.isStored) writer.store(placeOf(o.d).at, lowering.number(result));
+    if (o.isStored && !isSummedOnly(o.d))
+      writer.store(places.ofSlot(o.d).at, lowering.number(result));
     values[o.d] = result;
   }
+  if (hasSums) {
+    for (const Segment::Sum& sum : segment.sums)
+      writer.sum(places.ofPartials(sum.reduction), lowering.number(values.at(sum.slot)));
+  }
   return code;
+}
+
+void findSums(const BlockProgram& program, std::vector<Segment>& segments, std::size_t most) {
+  const std::vector<BlockInstr>& body = program.body;
+  // Whether something reads the slot past this segment, beside this reduction.
+  const auto hasOtherReaders = [&](std::size_t at, std::size_t reduction) {
+    const std::uint32_t slot = body[reduction].a;
+    for (++at; at < body.size(); ++at) {
+      if (at == reduction) continue;
+      if (body[at].kind == BlockKind::Segment) {
+        for (const Segment::Operation& o : segments[body[at].a].operations) {
+          if (o.a == slot || o.b == slot || o.c == slot) return true;
+          if (o.d == slot) return false;
+        }
+        continue;
+      }
+      bool isRead = false, isWritten = false;
+      visitSlots(body[at], [&](std::uint32_t s, bool isWrite) {
+        (isWrite ? isWritten : isRead) |= s == slot;
+      });
+      if (isRead) return true;
+      if (isWritten) return false;
+    }
+    return false;
+  };
+  std::size_t last = body.size();  // the segment that no other instruction has followed but sums
+  for (std::size_t at = 0; at < body.size(); ++at) {
+    if (body[at].kind == BlockKind::Segment) {
+      last = at;
+    } else if (body[at].kind != BlockKind::Reduce) {
+      last = body.size();
+    }
+    if (body[at].kind != BlockKind::Reduce || last == body.size()) continue;
+    Segment& segment = segments[body[last].a];
+    const ReduceShape& shape = program.reductions[body[at].b].shape;
+    const bool isOfAll = shape.outer == 1 && shape.inner == 1 && shape.terms > kSumLanes;
+    const bool isMade =
+        std::ranges::any_of(segment.operations, [&](const auto& o) { return o.d == body[at].a; });
+    if (shape.op != ReduceOp::Sum || !isOfAll || !isMade || segment.sums.size() == most) continue;
+    // Other slots than registers are memory that somebody else reads.
+    const bool isRegister = body[at].a < program.registers;
+    segment.sums.push_back({body[at].a, body[at].b, isRegister && !hasOtherReaders(last, at)});
+  }
 }
 
 std::vector<Segment> extractSegments(BlockProgram& program, std::uint32_t firstOther) {

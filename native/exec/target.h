@@ -38,6 +38,8 @@ class Target {
   virtual ~Target() = default;
 
   virtual int registers() const = 0;
+  /// Of a vector.
+  virtual int lanes() const = 0;
   /// Whether this instruction may have one operand of this kind: the last, or the second of three
   /// (for a choice only that).
   virtual bool canFold(Micro kind, Source::Kind source) const = 0;
@@ -45,7 +47,9 @@ class Target {
   virtual void begin() = 0;
   /// Of vector code, after what is done once.
   virtual void beginLoop() = 0;
+  virtual void endLoop() = 0;
   virtual void load(int d, const Source& from) = 0;
+  virtual void move(int d, int a) = 0;
   virtual void store(const Source& to, int a) = 0;
   /// d may be one of the operands' registers. All operands are registers but perhaps one.
   virtual void operate(const MicroOp& op, int d, const Source& a, const Source& b,
@@ -54,6 +58,9 @@ class Target {
   /// The code; empty where it could not be written.
   virtual std::string end() = 0;
 };
+
+/// Whether sums within loops are worth it: their partials move from register to register.
+inline bool sumsInLoops(InstructionSet set) { return lanesOf(set) >= 4; }
 
 /// Null for None.
 std::unique_ptr<Target> makeTarget(InstructionSet set, const Code& code);

@@ -22,6 +22,7 @@ class NeonTarget final : public Target {
   explicit NeonTarget(const Code& code) : code_(code), lanes_(code.isScalar ? 1 : 2) {}
 
   int registers() const override { return 31; }
+  int lanes() const override { return static_cast<int>(lanes_); }
   bool canFold(Micro, Source::Kind) const override { return false; }
 
   void begin() override {
@@ -40,18 +41,21 @@ class NeonTarget final : public Target {
     as_.bind(loop_);
   }
 
-  std::string end() override {
-    if (!code_.isScalar) {
-      for (const Pointer& p : pointers_) {
-        if (p.advances) as_.add(p.reg, p.reg, lanes_ * kDouble);
-      }
-      as_.add(kIndex, kIndex, lanes_ * kDouble);
-      as_.cmp(kIndex, kEnd);
-      const asmjit::Label done = as_.newLabel();
-      as_.b_ge(done);
-      as_.b(loop_);
-      as_.bind(done);
+  void endLoop() override {
+    for (const Pointer& p : pointers_) {
+      if (p.advances) as_.add(p.reg, p.reg, lanes_ * kDouble);
     }
+    as_.add(kIndex, kIndex, lanes_ * kDouble);
+    as_.cmp(kIndex, kEnd);
+    const asmjit::Label done = as_.newLabel();
+    as_.b_ge(done);
+    as_.b(loop_);
+    as_.bind(done);
+  }
+
+  void move(int d, int a) override { as_.mov(vec(d).b16(), vec(a).b16()); }
+
+  std::string end() override {
     leave();
     emitDetours();
     return bytesOf(holder_, failure_);

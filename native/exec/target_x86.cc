@@ -46,12 +46,13 @@ void X86Target::beginLoop() {
   as_.bind(loop_);
 }
 
+void X86Target::endLoop() {
+  as_.add(x86::rcx, lanes_ * kDouble);
+  as_.cmp(x86::rcx, x86::rsi);
+  as_.jl(loop_);
+}
+
 std::string X86Target::end() {
-  if (!code_.isScalar) {
-    as_.add(x86::rcx, lanes_ * kDouble);
-    as_.cmp(x86::rcx, x86::rsi);
-    as_.jl(loop_);
-  }
   if (saved_.size() % 2 == 0) as_.add(x86::rsp, 8);
   for (std::size_t i = saved_.size(); i-- > 0;) as_.pop(saved_[i]);
   if (kind_.hasUpperHalves) as_.vzeroupper();

@@ -12,10 +12,13 @@ namespace adjoint::exec {
 class X86Target : public Target {
  public:
   int registers() const final { return kind_.registers; }
+  int lanes() const final { return static_cast<int>(lanes_); }
   void begin() final;
   void beginLoop() final;
+  void endLoop() final;
   std::string end() final;
   void store(const Source& to, int a) final;
+  void move(int d, int a) final { as_.emit(kind_.copy, vec(d), vec(a)); }
   void call(const KernelCall& call) final;
 
  protected:

@@ -53,8 +53,12 @@ void expectNone(const TapePtr& tape) {
   EXPECT_EQ(Runs(makeExecutable(plan)).of(3), 0) << "machine code";
   EXPECT_EQ(Runs(makeInterpreter(plan)).of(3), 0) << "interpreter";
   // Loops over whole arrays, which the planner replaces by others where it can.
-  const auto plain = makePlan(
-      tape, {.scalars = false, .lanes = false, .again = false, .signs = false, .byRow = false});
+  const auto plain = makePlan(tape, {.scalars = false,
+                                     .lanes = false,
+                                     .again = false,
+                                     .signs = false,
+                                     .byRow = false,
+                                     .joins = false});
   EXPECT_EQ(Runs(makeExecutable(plain)).of(3), 0) << "without lanes";
   EXPECT_EQ(Runs(makeInterpreter(plain)).of(3), 0) << "interpreter, without lanes";
 }

@@ -17,13 +17,6 @@ namespace {
 using namespace ex;
 using Positions = std::vector<std::size_t>;
 
-Values special(std::int64_t n) {
-  Values result = numbers(n);
-  constexpr double kSpecial[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 5e-324};
-  for (std::size_t i = 0; i < result.size(); i += 3) result[i] = kSpecial[i / 3 % 6];
-  return result;
-}
-
 TapePtr rosenbrock(std::int64_t n) {
   Builder builder;
   const Expr x{&builder, builder.input("x", {n})};
@@ -36,7 +29,7 @@ TEST(Recompute, AChainsGradientIsStoredOnce) {
   for (const std::int64_t n : {40, 1000, 1030, 5000}) {
     Evaluator evaluator(valueAndGrad(rosenbrock(n), Positions{0}));
     EXPECT_EQ(evaluator.plan().tempDoubles, 0) << evaluator.plan().toString();
-    EXPECT_EQ(evaluator.plan().steps.size(), 2u);
+    EXPECT_EQ(evaluator.plan().steps.size(), 1u);
     evaluator({numbers(n)});
     evaluator({special(n)});
   }

@@ -138,6 +138,19 @@ TEST(Threads, LargeKernelsAreShared) {
   }
 }
 
+/// A sum of all but the last point, beside a loop over all.
+TEST(Threads, JoinedSumsAreShared) {
+  for (const std::int64_t n : {131'073, 200'001}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n})};
+    const Expr rise = sliceAxis(x, 0, {1, n - 1, 1}) - sliceAxis(x, 0, {0, n - 1, 1});
+    const TapePtr t = builder.finish({{"f", sum(square(rise), {0}).id}});
+    const auto plan = makePlan(valueAndGrad(t, std::vector<std::size_t>{0}));
+    EXPECT_EQ(plan->steps.size(), 1u);
+    expectTheSameBits(plan);
+  }
+}
+
 TEST(Threads, LargeProductsAreShared) {
   const std::int64_t sizes[][4] = {{1, 300, 200, 100}, {1, 1000, 3, 900}, {40, 60, 50, 70},
                                    {1, 5, 2000, 300},  {1, 30, 40, 5000}, {2, 40, 33, 8200}};

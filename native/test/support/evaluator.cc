@@ -45,12 +45,12 @@ NodeId originOf(const Executable& executable, const RunStatus& status) {
 }  // namespace
 
 Evaluator::Evaluator(const TapePtr& tape)
-    : Evaluator(
-          makePlan(tape),
-          makePlan(
-              tape,
-              {.scalars = false, .lanes = false, .again = false, .signs = false, .byRow = false})) {
-}
+    : Evaluator(makePlan(tape), makePlan(tape, {.scalars = false,
+                                                .lanes = false,
+                                                .again = false,
+                                                .signs = false,
+                                                .byRow = false,
+                                                .joins = false})) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 

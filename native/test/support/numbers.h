@@ -14,4 +14,12 @@ inline Values numbers(std::int64_t n) {
   return result;
 }
 
+/// The same with zeros, NaN, infinities and the least number in between.
+inline Values special(std::int64_t n) {
+  Values result = numbers(n);
+  constexpr double kSpecial[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 5e-324};
+  for (std::size_t i = 0; i < result.size(); i += 3) result[i] = kSpecial[i / 3 % 6];
+  return result;
+}
+
 }  // namespace adjoint::testing
