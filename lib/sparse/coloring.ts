@@ -1,8 +1,8 @@
 /** Colorings of sparse patterns: which columns or rows of a matrix can be computed together. */
-import { completed, here } from "./fail.js";
-import { ArgumentError } from "./generated/errors.js";
-import { native } from "./native.js";
-import { describe, oneOf, optionsOf, shown } from "./numbers.js";
+import { completed, here } from "../fail.js";
+import { ArgumentError } from "../generated/errors.js";
+import { native } from "../native.js";
+import { describe, oneOf, optionsOf, shown } from "../numbers.js";
 
 /**
  * What gets colors, and how the matrix is read from the compressed one:
