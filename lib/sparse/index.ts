@@ -14,8 +14,12 @@ export {
   sparseHessian,
   sparseJacobian,
 } from "./jacobian.js";
+export { SparseMatrix, sparseMatrix } from "./matrix.js";
+export { type MarketOptions, parseMatrixMarket } from "./parse.js";
 export type {
+  AnyPattern,
   CooPattern,
+  CscPattern,
   CsrPattern,
   PatternOf,
   PatternRange,
@@ -23,3 +27,4 @@ export type {
   SparsePattern,
   Triangle,
 } from "./pattern.js";
+export type { PatternArrays } from "./places.js";

@@ -14,13 +14,21 @@ import {
 import type { Tree } from "../tree.js";
 import type { NamesOf, ScalarResult } from "../types.js";
 import type { Value } from "../value.js";
-import { type PatternOf, patternOf, type SparseFormat, type Triangle } from "./pattern.js";
+import {
+  formats,
+  type PatternOf,
+  patternOf,
+  type SparseFormat,
+  type Triangle,
+  triangles,
+} from "./pattern.js";
 
 /** How a sparse Jacobian is computed, and how its pattern is given. */
 export interface SparseJacobianOptions<W extends string, F extends SparseFormat = SparseFormat>
   extends JacobianOptions<W> {
   /**
    * "csr" (the default): rows in order, columns ascending within each, one entry for each place.
+   * "csc": likewise, columns in order, rows ascending within each.
    * "coo": instance by instance, without an order of rows; entries of one place, where there are several, add up.
    */
   readonly format?: F;
@@ -122,12 +130,9 @@ function sparse<A extends readonly unknown[], F extends SparseFormat>(
       notes: notesOf(core, found, `${kind} (${shape})`, mode),
     };
   });
-  const pattern = patternOf(found!, format, isHessian ? tree : core.result, tree);
+  const pattern = patternOf(found!, format, triangle, isHessian ? tree : core.result, tree);
   return Object.defineProperty(result, "pattern", { value: pattern }) as SparseFunction<A, F>;
 }
-
-const formats = ["csr", "coo"] as const;
-const triangles = ["full", "lower", "upper"] as const;
 
 /** One value; its shape is the tape's. */
 const leaf: Tree = { kind: "leaf", index: 0, path: "", shape: [0], isBool: false, count: 0 };
@@ -137,11 +142,11 @@ const maxBlocks = 12;
 
 function notesOf(
   core: Core,
-  { rows, columns, columnIndex, blocks }: NativeSparseJacobian,
+  { tape, rows, columns, blocks }: NativeSparseJacobian,
   what: string,
   mode: string,
 ): Note[] {
-  const size = `${rows} rows, ${columns} columns, ${columnIndex.length} entries`;
+  const size = `${rows} rows, ${columns} columns, ${tape.outputs()[0]!.shape[0]} entries`;
   const left = blocks.length - maxBlocks;
   return [
     `${what}: ${size}`,

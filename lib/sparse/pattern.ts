@@ -6,11 +6,14 @@ import { allocate, describe, isNumericArray, lengthOf } from "../numbers.js";
 import { leavesOf, type Tree } from "../tree.js";
 import type { TypedArray } from "../types.js";
 
-/** How the places of a sparse matrix are given. */
-export type SparseFormat = "csr" | "coo";
+export const formats = ["csr", "csc", "coo"] as const;
+export const triangles = ["full", "lower", "upper"] as const;
 
-/** Which entries of a symmetric matrix are computed; the diagonal is in both triangles. */
-export type Triangle = "full" | "lower" | "upper";
+/** How the places of a sparse matrix are given. */
+export type SparseFormat = (typeof formats)[number];
+
+/** Which entries of a symmetric matrix there are; the diagonal is in both triangles. */
+export type Triangle = (typeof triangles)[number];
 
 /** A range of rows that are an output's elements, or of columns that are an input's. */
 export interface PatternRange {
@@ -29,8 +32,8 @@ export interface SparsePattern {
   readonly columns: number;
   /** The number of entries: the length of the values. */
   readonly nonzeros: number;
-  /** The column of each entry. */
-  readonly columnIndices: Int32Array;
+  /** "full", or the half of a symmetric matrix that the entries are. */
+  readonly triangle: Triangle;
   /** Rows are the elements of all outputs, row-major, one output after another. */
   readonly outputs: readonly PatternRange[];
   /** Columns are the elements of the inputs, likewise. */
@@ -42,28 +45,116 @@ export interface SparsePattern {
   toDense(values: TypedArray | readonly number[]): Float64Array;
 }
 
-/** Compressed sparse rows. */
+/** Compressed sparse rows: rows in order, columns ascending within each. */
 export interface CsrPattern extends SparsePattern {
   readonly format: "csr";
   /** The entries of row i are those from rowStarts[i] to rowStarts[i + 1] (excluded). */
   readonly rowStarts: Int32Array;
+  /** The column of each entry. */
+  readonly columnIndices: Int32Array;
 }
 
-/** Coordinates. */
+/** Compressed sparse columns: columns in order, rows ascending within each. */
+export interface CscPattern extends SparsePattern {
+  readonly format: "csc";
+  /** The entries of column j are those from columnStarts[j] to columnStarts[j + 1] (excluded). */
+  readonly columnStarts: Int32Array;
+  /** The row of each entry. */
+  readonly rowIndices: Int32Array;
+}
+
+/** Coordinates, in any order; entries of one place add up. */
 export interface CooPattern extends SparsePattern {
   readonly format: "coo";
   /** The row of each entry. */
   readonly rowIndices: Int32Array;
+  /** The column of each entry. */
+  readonly columnIndices: Int32Array;
 }
 
 /** The pattern of a format. */
 export type PatternOf<F extends SparseFormat> = [F] extends ["csr"]
   ? CsrPattern
-  : [F] extends ["coo"]
-    ? CooPattern
-    : CsrPattern | CooPattern;
+  : [F] extends ["csc"]
+    ? CscPattern
+    : [F] extends ["coo"]
+      ? CooPattern
+      : AnyPattern;
 
-export function rangesOf(tree: Tree): PatternRange[] {
+export type AnyPattern = CsrPattern | CscPattern | CooPattern;
+
+/** What patterns are made of. */
+export type Places = Omit<CsrPattern, Common> | Omit<CscPattern, Common> | Omit<CooPattern, Common>;
+type Common = "nonzeros" | "toDense";
+
+/** Patterns that this file made, so that their arrays fit each other. */
+const made = new WeakSet<object>();
+
+export const isPattern = (value: object): value is AnyPattern => made.has(value);
+
+/** A pattern of places that are right. */
+export function makePattern(places: Places): AnyPattern {
+  const nonzeros = (places.format === "csc" ? places.rowIndices : places.columnIndices).length;
+  const pattern: AnyPattern = Object.freeze({
+    ...places,
+    nonzeros,
+    toDense: (values: TypedArray | readonly number[]) => dense(pattern, values),
+  });
+  made.add(pattern);
+  return pattern;
+}
+
+/** Calls `visit` with the row and column of every entry, in order. */
+export function eachEntry(
+  places: Places,
+  visit: (row: number, column: number, entry: number) => void,
+): void {
+  const { format } = places;
+  if (format === "coo") {
+    const { rowIndices, columnIndices } = places;
+    for (let k = 0; k < rowIndices.length; k++) visit(rowIndices[k]!, columnIndices[k]!, k);
+  } else if (format === "csr") {
+    const { rows, rowStarts, columnIndices } = places;
+    for (let row = 0; row < rows; row++) {
+      for (let k = rowStarts[row]!; k < rowStarts[row + 1]!; k++) visit(row, columnIndices[k]!, k);
+    }
+  } else {
+    const { columns, columnStarts, rowIndices } = places;
+    for (let column = 0; column < columns; column++) {
+      for (let k = columnStarts[column]!; k < columnStarts[column + 1]!; k++) {
+        visit(rowIndices[k]!, column, k);
+      }
+    }
+  }
+}
+
+function dense(pattern: AnyPattern, values: TypedArray | readonly number[]): Float64Array {
+  checkCount(pattern, values, "toDense");
+  const { rows, columns } = pattern;
+  const matrix = allocate(rows * columns, "toDense");
+  eachEntry(pattern, (row, column, entry) => {
+    matrix[row * columns + column]! += values[entry]!;
+  });
+  return matrix;
+}
+
+/** Checks that there is a value for every entry. */
+export function checkCount(
+  { nonzeros }: SparsePattern,
+  values: TypedArray | readonly number[],
+  what: string,
+): void {
+  const isArray = isNumericArray(values);
+  if (!isArray && !Array.isArray(values)) {
+    throw new ArgumentError(`${what}: expected an array, got ${describe(values)}`, here());
+  }
+  const length = isArray ? lengthOf(values) : values.length;
+  if (length !== nonzeros) {
+    throw new ShapeError(`${what}: expected ${nonzeros} values, got ${length}`, here());
+  }
+}
+
+function rangesOf(tree: Tree): PatternRange[] {
   let start = 0;
   return leavesOf(tree).map(({ path, count }) => {
     const range = { path, start, count };
@@ -72,53 +163,37 @@ export function rangesOf(tree: Tree): PatternRange[] {
   });
 }
 
+/** One range without a name of all rows, and of all columns. */
+export const wholeRanges = (rows: number, columns: number) => ({
+  outputs: [{ path: "", start: 0, count: rows }],
+  inputs: [{ path: "", start: 0, count: columns }],
+});
+
+/** A pattern by the row and the column of each entry, in the place of which are the starts of rows (CSR) or columns (CSC). */
+export function patternIn(
+  format: SparseFormat,
+  common: Pick<SparsePattern, "rows" | "columns" | "triangle" | "outputs" | "inputs">,
+  rowIndex: Int32Array,
+  columnIndex: Int32Array,
+): AnyPattern {
+  switch (format) {
+    case "csr":
+      return makePattern({ format, ...common, rowStarts: rowIndex, columnIndices: columnIndex });
+    case "csc":
+      return makePattern({ format, ...common, columnStarts: columnIndex, rowIndices: rowIndex });
+    case "coo":
+      return makePattern({ format, ...common, rowIndices: rowIndex, columnIndices: columnIndex });
+  }
+}
+
+/** The pattern of a Jacobian with these outputs and inputs. */
 export function patternOf(
   { rows, columns, rowIndex, columnIndex }: NativeSparseJacobian,
   format: SparseFormat,
+  triangle: Triangle,
   outputs: Tree,
   inputs: Tree,
-): CsrPattern | CooPattern {
-  const common = {
-    rows,
-    columns,
-    nonzeros: columnIndex.length,
-    columnIndices: columnIndex,
-    outputs: rangesOf(outputs),
-    inputs: rangesOf(inputs),
-  };
-  const dense = (values: TypedArray | readonly number[], eachRow: EachRow): Float64Array => {
-    const isArray = isNumericArray(values);
-    if (!isArray && !Array.isArray(values)) {
-      throw new ArgumentError(`toDense: expected an array, got ${describe(values)}`, here());
-    }
-    const length = isArray ? lengthOf(values) : values.length;
-    if (length !== columnIndex.length) {
-      throw new ShapeError(`toDense: expected ${columnIndex.length} values, got ${length}`, here());
-    }
-    const matrix = allocate(rows * columns, "toDense");
-    eachRow((row, entry) => {
-      matrix[row * columns + columnIndex[entry]!]! += values[entry]!;
-    });
-    return matrix;
-  };
-  if (format === "coo") {
-    const byEntry: EachRow = (visit) => {
-      for (let entry = 0; entry < rowIndex.length; entry++) visit(rowIndex[entry]!, entry);
-    };
-    return {
-      format,
-      ...common,
-      rowIndices: rowIndex,
-      toDense: (values) => dense(values, byEntry),
-    };
-  }
-  const byRow: EachRow = (visit) => {
-    for (let row = 0; row < rows; row++) {
-      for (let entry = rowIndex[row]!; entry < rowIndex[row + 1]!; entry++) visit(row, entry);
-    }
-  };
-  return { format, ...common, rowStarts: rowIndex, toDense: (values) => dense(values, byRow) };
+): AnyPattern {
+  const ranges = { outputs: rangesOf(outputs), inputs: rangesOf(inputs) };
+  return patternIn(format, { rows, columns, triangle, ...ranges }, rowIndex, columnIndex);
 }
-
-/** Calls `visit` with every entry and its row. */
-type EachRow = (visit: (row: number, entry: number) => void) => void;
