@@ -1,5 +1,5 @@
 /** Colorings of sparse patterns: which columns or rows of a matrix can be computed together. */
-import { completed, here } from "../fail.js";
+import { completed, here, outOfMemory } from "../fail.js";
 import { ArgumentError } from "../generated/errors.js";
 import { native } from "../native.js";
 import { describe, oneOf, optionsOf, shown } from "../numbers.js";
@@ -106,13 +106,13 @@ export function colorPattern(
       here(),
     );
   }
-  const { rows, columns, rowStarts, columnIndices } = colorable(pattern);
   try {
+    const { rows, columns, rowStarts, columnIndices } = colorable(pattern);
     const numbers = [rows, columns, seed];
     const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
     const { columnColors, rowColors } = found;
     return { method, order, count: found.columnCount + found.rowCount, columnColors, rowColors };
   } catch (error) {
-    throw completed(error, "colorPattern");
+    throw completed(outOfMemory(error), "colorPattern");
   }
 }

@@ -1,6 +1,4 @@
 /** From coordinates to compressed rows or columns. */
-import { here } from "../fail.js";
-import { MemoryError } from "../generated/errors.js";
 import { allocate } from "../numbers.js";
 import type { AnyPattern } from "./pattern.js";
 
@@ -20,18 +18,9 @@ export interface Compressed {
   readonly values: Float64Array;
 }
 
-/** Memory for indices. @throws MemoryError */
-export function allocateIndices(count: number): Int32Array {
-  try {
-    return new Int32Array(count);
-  } catch (cause) {
-    throw new MemoryError(`no memory for ${count} indices`, { cause, ...here() });
-  }
-}
-
 /** The line of every entry, of lines that start there. */
 export function expanded(starts: Int32Array): Int32Array {
-  const lines = allocateIndices(starts.at(-1)!);
+  const lines = new Int32Array(starts.at(-1)!);
   for (let line = 0; line + 1 < starts.length; line++) {
     lines.fill(line, starts[line]!, starts[line + 1]!);
   }
@@ -40,10 +29,10 @@ export function expanded(starts: Int32Array): Int32Array {
 
 /** Entries by their line, those of one line in the order in which they come in `before`. */
 function byLine(lineOf: Int32Array, lines: number, before?: Int32Array) {
-  const starts = allocateIndices(lines + 1);
+  const starts = new Int32Array(lines + 1);
   for (const line of lineOf) starts[line + 1]!++;
   for (let line = 0; line < lines; line++) starts[line + 1]! += starts[line]!;
-  const order = allocateIndices(lineOf.length);
+  const order = new Int32Array(lineOf.length);
   const next = starts.slice();
   for (let k = 0; k < order.length; k++) {
     const entry = before === undefined ? k : before[k]!;
@@ -66,7 +55,7 @@ export function compress(
   const [lineOf, indexOf] = isByRows ? [rowIndices, columnIndices] : [columnIndices, rowIndices];
   const [lines, extent] = isByRows ? [rows, columns] : [columns, rows];
   const { starts, order } = byLine(lineOf, lines, byLine(indexOf, extent).order);
-  const sorted = allocateIndices(order.length);
+  const sorted = new Int32Array(order.length);
   const sums = allocate(values.length, by);
   let count = 0;
   let next = 0;

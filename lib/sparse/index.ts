@@ -28,3 +28,4 @@ export type {
   Triangle,
 } from "./pattern.js";
 export type { PatternArrays } from "./places.js";
+export { type SpyOptions, spyHtml } from "./spy.js";

@@ -1,5 +1,5 @@
 /** Sparse matrices as values: a pattern with a number for each entry. */
-import { completed } from "../fail.js";
+import { completed, outOfMemory } from "../fail.js";
 import { allocate, copyNested } from "../numbers.js";
 import type { TypedArray } from "../types.js";
 import { marketText } from "./market.js";
@@ -20,13 +20,14 @@ export class SparseMatrix<P extends AnyPattern = AnyPattern> {
 
   /** As `sparseMatrix`. */
   constructor(pattern: P | PatternArrays, values: TypedArray | readonly number[]) {
-    this.pattern = patternFrom("sparseMatrix", pattern) as P;
-    checkCount(this.pattern, values, "sparseMatrix");
-    this.values = allocate(this.pattern.nonzeros, "sparseMatrix");
     try {
-      copyNested(values, [this.pattern.nonzeros], 0, this.values, 0, "values");
+      this.pattern = patternFrom("sparseMatrix", pattern) as P;
+      const { nonzeros } = this.pattern;
+      checkCount(this.pattern, values, "sparseMatrix");
+      this.values = allocate(nonzeros, "sparseMatrix");
+      copyNested(values, [nonzeros], 0, this.values, 0, "values");
     } catch (error) {
-      throw completed(error, "sparseMatrix");
+      throw completed(outOfMemory(error), "sparseMatrix");
     }
   }
 
@@ -54,7 +55,11 @@ export class SparseMatrix<P extends AnyPattern = AnyPattern> {
    * longer than a string can be
    */
   toMatrixMarket(): string {
-    return marketText(this.pattern, this.values);
+    try {
+      return marketText(this.pattern, this.values);
+    } catch (error) {
+      throw completed(outOfMemory(error), "toMatrixMarket");
+    }
   }
 }
 

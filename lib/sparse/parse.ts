@@ -1,8 +1,8 @@
 /** Sparse matrices in the Matrix Market exchange format: reading. */
-import { here } from "../fail.js";
+import { completed, here, outOfMemory } from "../fail.js";
 import { ArgumentError, DataError, LimitError } from "../generated/errors.js";
 import { allocate, cut, describe, oneOf, optionsOf, shown } from "../numbers.js";
-import { allocateIndices, type Coordinates, compress } from "./compress.js";
+import { type Coordinates, compress } from "./compress.js";
 import { SparseMatrix } from "./matrix.js";
 import {
   formats,
@@ -166,8 +166,8 @@ class Collector {
     private readonly sign: -1 | 0 | 1,
   ) {
     const room = sign === 0 ? entries : 2 * entries;
-    this.rowIndices = allocateIndices(room);
-    this.columnIndices = allocateIndices(room);
+    this.rowIndices = new Int32Array(room);
+    this.columnIndices = new Int32Array(room);
     this.values = allocate(room, "parseMatrixMarket");
   }
 
@@ -294,6 +294,33 @@ function assembled(
   return new SparseMatrix(pattern, format === "coo" ? entries.values : values);
 }
 
+function matrixOf(
+  text: string,
+  format: SparseFormat,
+  triangle: Triangle,
+  source: string,
+): SparseMatrix {
+  const reader = new Reader(text, source);
+  const kind = readHeader(reader);
+  if (triangle !== "full" && kind.symmetry !== "symmetric") {
+    throw reader.fail(`a ${kind.symmetry} matrix is not given by its ${triangle} triangle`);
+  }
+  const sign =
+    kind.symmetry === "general" || triangle !== "full" ? 0 : kind.symmetry === "symmetric" ? 1 : -1;
+  const isArray = kind.format === "array";
+  const read = (isArray ? readArray : readCoordinates)(reader, kind, sign);
+  const entries =
+    triangle === "upper"
+      ? { ...read, rowIndices: read.columnIndices, columnIndices: read.rowIndices }
+      : read;
+  return assembled(entries, format, triangle, (entry) => {
+    const [row, column] = [read.rowIndices[entry]!, read.columnIndices[entry]!];
+    // Of mirrored entries the one below the diagonal is in the text.
+    const isBelow = kind.symmetry === "general" || column <= row;
+    throw repeated(text, source, isBelow ? row : column, isBelow ? column : row);
+  });
+}
+
 /**
  * The matrix of a text in the Matrix Market exchange format (Boisvert, Pozo and Remington, NISTIR 5935, 1996): coordinate or array;
  * real, integer or pattern, whose values are 1; general, symmetric or skew-symmetric, which are mirrored unless
@@ -316,24 +343,9 @@ export function parseMatrixMarket<const F extends SparseFormat = "csr">(
   if (typeof source !== "string") {
     throw new ArgumentError(`${what}: source is a text, got ${describe(source)}`, here());
   }
-  const reader = new Reader(text, source);
-  const kind = readHeader(reader);
-  if (triangle !== "full" && kind.symmetry !== "symmetric") {
-    throw reader.fail(`a ${kind.symmetry} matrix is not given by its ${triangle} triangle`);
+  try {
+    return matrixOf(text, format, triangle, source) as SparseMatrix<PatternOf<F>>;
+  } catch (error) {
+    throw completed(outOfMemory(error), what);
   }
-  const sign =
-    kind.symmetry === "general" || triangle !== "full" ? 0 : kind.symmetry === "symmetric" ? 1 : -1;
-  const isArray = kind.format === "array";
-  const read = (isArray ? readArray : readCoordinates)(reader, kind, sign);
-  const entries =
-    triangle === "upper"
-      ? { ...read, rowIndices: read.columnIndices, columnIndices: read.rowIndices }
-      : read;
-  const matrix = assembled(entries, format, triangle, (entry) => {
-    const [row, column] = [read.rowIndices[entry]!, read.columnIndices[entry]!];
-    // Of mirrored entries the one below the diagonal is in the text.
-    const isBelow = kind.symmetry === "general" || column <= row;
-    throw repeated(text, source, isBelow ? row : column, isBelow ? column : row);
-  });
-  return matrix as SparseMatrix<PatternOf<F>>;
 }
