@@ -283,6 +283,18 @@ describe("what is not well formed", () => {
     }
   });
 
+  test("long words take no longer than they are long", () => {
+    const digits = "1".repeat(2_000_000);
+    for (const word of [`${digits}x`, `${digits}.${digits}x`, `.${digits}e${digits}x`]) {
+      const text = coordinate(`1 1 1\n1 1 ${word}\n`);
+      expect(message(() => parseMatrixMarket(text), DataError)).toContain("expected a number");
+      const wide = coordinate(`1 1 1\n${word} 1 1\n`);
+      expect(message(() => parseMatrixMarket(wide), DataError)).toContain("the row is");
+    }
+    const blank = coordinate(`1 1 1\n${" ".repeat(2_000_000)}\n1${" ".repeat(2_000_000)}1 x\n`);
+    expect(message(() => parseMatrixMarket(blank), DataError)).toContain("line 4: expected a");
+  });
+
   test("any text ends in a matrix or in a typed error", () => {
     const word = fc.constantFrom(
       ...["%%MatrixMarket", "matrix", "coordinate", "array", "real", "pattern", "symmetric"],

@@ -259,12 +259,39 @@ describe("in a browser", () => {
     }
   }, 120_000);
 
-  test("a screenshot shows the colors of the legend", () => {
+  test("a screenshot shows the entries in the colors of the legend", () => {
     const html = spyHtml(wheel, { coloring: colorPattern(wheel) });
     const file = join(folder, "page.png");
     chromium(html, `--screenshot=${file}`);
-    expect(readFileSync(file).subarray(1, 4).toString("latin1")).toBe("PNG");
-    expect(readFileSync(file).length).toBeGreaterThan(10_000);
+    const url = `data:image/png;base64,${readFileSync(file).toString("base64")}`;
+    const colors = [...html.matchAll(/<i style="background:(#\w{6})">/g)].map(
+      ([, color]) => color!,
+    );
+    expect(colors).toHaveLength(8);
+    const counted = chromium(
+      `<!DOCTYPE html><title></title><img src="${url}"><script>
+        onload = () => {
+          const image = document.images[0];
+          const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+          canvas.drawImage(image, 0, 0);
+          const { data } = canvas.getImageData(0, 0, image.width, image.height);
+          const counts = {};
+          for (let k = 0; k < data.length; k += 4) {
+            const color = "#" + [...data.slice(k, k + 3)]
+              .map((part) => part.toString(16).padStart(2, "0")).join("");
+            counts[color] = (counts[color] ?? 0) + 1;
+          }
+          document.title = ${JSON.stringify(colors)}.map((color) => counts[color] ?? 0).join(" ");
+        };
+      </script>`,
+      ...["--dump-dom", "--virtual-time-budget=20000"],
+    );
+    const counts = /<title>(.*?)<\/title>/.exec(counted)![1]!.split(" ").map(Number);
+    // Of each column, squares in the matrix and in the compressed one: 19 pixels, less their edges.
+    wheel.pattern.rowStarts.slice(1).forEach((end, column) => {
+      const entries = end - wheel.pattern.rowStarts[column]!;
+      expect(counts[column]).toBeGreaterThan(2 * entries * 17 ** 2 * 0.6);
+    });
   }, 120_000);
 });
 

@@ -14,7 +14,7 @@ const header = {
 } as const;
 export type Header = { -readonly [K in keyof typeof header]: (typeof header)[K][number] };
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const integer = /^[+-]?\d+$/;
 
 /** Goes through the text line by line. */
