@@ -4,8 +4,8 @@ import { DataError, LimitError } from "../generated/errors.js";
 import { cut, shown } from "../numbers.js";
 import { maxIndex } from "./places.js";
 
-/** Rows and columns take memory whether there are entries in them or not. */
-const maxExtent = 2 ** 28;
+/** Rows and columns take memory whether there are entries in them or not; a string has room for few more lines. */
+const maxExtent = 2 ** 26;
 
 const header = {
   format: ["coordinate", "array"],

@@ -202,7 +202,7 @@ function matrixOf(
  * The matrix of a text in the Matrix Market exchange format (Boisvert, Pozo and Remington, NISTIR 5935, 1996): coordinate or array;
  * real, integer or pattern, whose values are 1; general, symmetric or skew-symmetric, which are mirrored unless
  * `triangle` asks for a half. Zeros of an array are no entries.
- * @throws DataError naming the line of what is not well formed; LimitError for more than 2^28 rows or columns, or 2^31 - 2
+ * @throws DataError naming the line of what is not well formed; LimitError for more than 2^26 rows or columns, or 2^31 - 2
  * entries; ArgumentError for malformed options.
  */
 export function parseMatrixMarket<const F extends SparseFormat = "csr">(
