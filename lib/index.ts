@@ -8,14 +8,6 @@
  *     grad(f)({ x: [2, 3] });  // { x: Float64Array [2.5838531634528574, 2] }
  */
 export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport } from "./check.js";
-export {
-  type ColorablePattern,
-  type Coloring,
-  type ColoringMethod,
-  type ColoringOptions,
-  type ColoringOrder,
-  colorPattern,
-} from "./coloring.js";
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";
@@ -105,20 +97,7 @@ export {
 } from "./generated/operations.js";
 export type { TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, Session } from "./session.js";
-export {
-  type CooPattern,
-  type CsrPattern,
-  type PatternOf,
-  type PatternRange,
-  type SparseFormat,
-  type SparseFunction,
-  type SparseHessianOptions,
-  type SparseJacobianOptions,
-  type SparsePattern,
-  sparseHessian,
-  sparseJacobian,
-  type Triangle,
-} from "./sparse.js";
+export * from "./sparse/index.js";
 export {
   matrix,
   type Spec,

@@ -84,7 +84,7 @@ export interface NativeTape {
   sparseJacobian(
     wrt: readonly number[],
     mode: "auto" | "forward" | "reverse",
-    format: "csr" | "coo",
+    format: "csr" | "csc" | "coo",
     triangle: "full" | "lower" | "upper",
   ): NativeSparseJacobian;
   selectOutputs(positions: readonly number[]): NativeTape;
@@ -103,8 +103,9 @@ export interface NativeSparseJacobian {
   tape: NativeTape;
   rows: number;
   columns: number;
-  /** CSR: where each row starts, and the number of entries; COO: the row of each entry. */
+  /** The row of each entry; CSR: where each row starts, and the number of entries. */
   rowIndex: Int32Array;
+  /** The column of each entry; CSC: where each column starts, likewise. */
   columnIndex: Int32Array;
   blocks: NativeJacobianBlock[];
 }

@@ -13,7 +13,10 @@ const wants = (flag) => process.argv.includes(flag) || process.argv.includes("--
 function installSystem() {
   const commands = { "c++": "g++", make: "make", cmake: "cmake" };
   const packages = ["libsleef-dev", "libeigen3-dev", "libasmjit-dev"];
-  if (wants("--test")) packages.push("libgtest-dev", "libmpfr-dev");
+  if (wants("--test")) {
+    packages.push("libgtest-dev", "libmpfr-dev");
+    commands.chromium = "chromium"; // looks at pages
+  }
   if (wants("--ci")) {
     packages.push("clang-format-19", "clang-tidy-19", "valgrind");
     commands.python3 = "python3"; // for node-gyp

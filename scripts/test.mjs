@@ -20,9 +20,9 @@ function counted(passed, failed, skipped, code) {
 }
 
 /** Tests of no native code, or of programs around it: for runs of vitest that are about native code. */
-export const withoutNative = ["scripts", "loader", "package-types", "fit-table", "cli-fit"].map(
-  (name) => `--exclude=test/${name}.test.ts`,
-);
+export const withoutNative = [
+  ...["scripts", "loader", "package-types", "fit-table", "cli-fit", "cli-spy", "spy"],
+].map((name) => `--exclude=test/${name}.test.ts`);
 
 /**
  * Runs a build's C++ tests, in as many processes as there are processors where `inShards` says so. `wrapper` is a

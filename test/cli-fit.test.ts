@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -12,8 +12,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { command, interruptCommand, runCommand } from "./command.js";
 
-const command = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const data = fileURLToPath(new URL("data/", import.meta.url));
 const co2 = fileURLToPath(
   new URL("../node_modules/vega-datasets/data/co2-concentration.csv", import.meta.url),
@@ -25,17 +25,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const adjoint = (...args: string[]) => adjointWith("", ...args);
-
-function adjointWith(input: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
-    encoding: "utf8",
-    cwd: folder,
-    input,
-    timeout: 60_000,
-  });
-  return { status, stdout, stderr };
-}
+const adjoint = (...args: string[]) => runCommand(folder, args);
+const adjointWith = (input: string, ...args: string[]) => runCommand(folder, args, input);
 
 const misra = join(data, "misra1a.csv");
 const options = [
@@ -138,18 +129,13 @@ describe("adjoint fit", () => {
   });
 
   it("exits with 130 when interrupted", async () => {
-    const child = spawn(process.execPath, [command, "fit", "-", ...options], {
-      stdio: ["pipe", "ignore", "pipe"],
-    });
-    let said = "";
-    child.stderr.on("data", (chunk) => {
-      said += chunk;
-    });
-    const ended = new Promise((resolve) => child.on("close", resolve));
-    // More than a pipe holds: once it is written, the command reads, and waits for the end.
-    child.stdin.write("volume,pressure\n".repeat(1 << 18), () => child.kill("SIGINT"));
-    expect(await ended).toBe(130);
-    expect(said).toMatch(/^adjoint: ERR_ABORT: /);
+    const { status, stderr } = await interruptCommand(
+      folder,
+      ["fit", "-", ...options],
+      "volume,pressure\n",
+    );
+    expect(status).toBe(130);
+    expect(stderr).toMatch(/^adjoint: ERR_ABORT: /);
   });
 
   it("says nothing when quiet", () => {

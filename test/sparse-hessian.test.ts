@@ -58,12 +58,13 @@ describe("sparse Hessians", () => {
       const f = chained(n);
       const given = { x: numbers(n), weights: numbers(n - 2, 2) };
       const dense = hessian(f, { wrt: ["x"] })(given).x.x as Float64Array;
-      for (const format of ["csr", "coo"] as const) {
+      for (const format of ["csr", "csc", "coo"] as const) {
         for (const triangle of ["full", "lower", "upper"] as const) {
           const h = sparseHessian(f, { wrt: ["x"], format, triangle });
           const found = h.pattern.toDense(h(given));
           expect(difference(found, triangleOf(dense, n, triangle))).toBeLessThan(1e-12);
-          if (format === "csr" && n > 3)
+          expect(h.pattern.triangle).toBe(triangle);
+          if (format !== "coo" && n > 3)
             expect(h.pattern.nonzeros).toBe(triangle === "full" ? 3 * n - 2 : 2 * n - 1);
         }
       }
@@ -76,6 +77,16 @@ describe("sparse Hessians", () => {
     expect(pattern.columnIndices).toEqual(Int32Array.of(0, 0, 1, 1, 2, 2, 3));
     expect(pattern.outputs).toEqual([{ path: "x", start: 0, count: 4 }]);
     expect(pattern.inputs).toEqual(pattern.outputs);
+  });
+
+  test("of a triangle, as CSC: the upper one has the arrays of the lower one as CSR", () => {
+    const wrt = ["x"] as const;
+    const given = { x: numbers(7), weights: numbers(5, 2) };
+    const lower = sparseHessian(chained(7), { wrt, triangle: "lower" });
+    const upper = sparseHessian(chained(7), { wrt, triangle: "upper", format: "csc" });
+    expect(upper.pattern.columnStarts).toEqual(lower.pattern.rowStarts);
+    expect(upper.pattern.rowIndices).toEqual(lower.pattern.columnIndices);
+    expect(difference(upper(given), lower(given))).toBeLessThan(1e-12);
   });
 
   test("is the sparse Jacobian of the gradient", () => {

@@ -110,6 +110,33 @@ describe("patterns", () => {
     expect(pattern.toDense(values)).toEqual(jacobian(chain)({ x: [1, 2, 3, 4] }).x);
   });
 
+  test("compressed columns", () => {
+    const j = sparseJacobian(chain, { format: "csc" });
+    expect(j.pattern).toMatchObject({ format: "csc", rows: 3, columns: 4, nonzeros: 6 });
+    expect(j.pattern.columnStarts).toEqual(i32(0, 1, 3, 5, 6));
+    expect(j.pattern.rowIndices).toEqual(i32(0, 0, 1, 1, 2, 2));
+    const x = [1, 2, 3, 4];
+    expect(j({ x })).toEqual(f64(-2, 1, -4, 1, -6, 1));
+    expect(j.pattern.toDense(j({ x }))).toEqual(jacobian(chain)({ x }).x);
+    expect(j.explain().notes[0]).toBe("sparse Jacobian (csc): 3 rows, 4 columns, 6 entries");
+  });
+
+  test("columns hold the values that rows do, to the bit", () => {
+    const n = 40;
+    const f = fn({ x: vector(n), w: matrix(n, 3) }, ({ x, w }) => ({
+      near: x
+        .mul(w.slice([0, null], [1, 2]).reshape([n]))
+        .add(concat([x.slice([1, null]), x.slice([0, 1])]).sin()),
+      added: x.gather([...new Array(n).keys()].map((i) => (i * i) % n)).exp(),
+      mixed: x.slice([0, 5]).softmax(),
+    }));
+    const given = { x: numbers(n), w: numbers(3 * n, 2) };
+    const [rows, columns] = [sparseJacobian(f), sparseJacobian(f, { format: "csc" })];
+    expect(columns.pattern.nonzeros).toBe(rows.pattern.nonzeros);
+    expect(columns.pattern.toDense(columns(given))).toEqual(rows.pattern.toDense(rows(given)));
+    expect(columns.pattern.outputs).toEqual(rows.pattern.outputs);
+  });
+
   test("coordinates", () => {
     const f = fn({ x: vector(3), k: scalar() }, ({ x, k }) => [x.mul(k), x.neg()]);
     const j = sparseJacobian(f, { format: "coo" });
@@ -177,7 +204,7 @@ describe("values", () => {
       points,
     ]);
     for (const mode of ["auto", "forward", "reverse"] as const) {
-      for (const format of ["csr", "coo"] as const) {
+      for (const format of ["csr", "csc", "coo"] as const) {
         const j = sparseJacobian(f, { wrt: ["cameras", "points"], mode, format });
         const { pattern } = j;
         expect(pattern.inputs.map(({ path }) => path)).toEqual([
@@ -271,8 +298,8 @@ describe("errors", () => {
   };
 
   test("malformed options", () => {
-    expect(code(() => sparseJacobian(chain, { format: any("csc") }), ArgumentError)).toContain(
-      'format is "csr" or "coo", got "csc"',
+    expect(code(() => sparseJacobian(chain, { format: any("ccs") }), ArgumentError)).toContain(
+      'format is "csr", "csc" or "coo", got "ccs"',
     );
     expect(code(() => sparseJacobian(chain, { mode: any(3) }), ArgumentError)).toContain("mode is");
     expect(code(() => sparseJacobian(chain, any({ colour: 1 })), ArgumentError)).toContain(

@@ -2,9 +2,12 @@
 import {
   type AdjointFunction,
   type AnyFunction,
+  type AnyPattern,
   type BodyResult,
   type CooPattern,
+  type CscPattern,
   type CsrPattern,
+  colorPattern,
   concat,
   constant,
   custom,
@@ -22,11 +25,14 @@ import {
   type Operand,
   type Plain,
   parse,
+  parseMatrixMarket,
   type SparseFormat,
+  type SparseMatrix,
   type Spec,
   scalar,
   sin,
   sparseJacobian,
+  sparseMatrix,
   stack,
   sub,
   sum,
@@ -529,13 +535,34 @@ describe("transforms", () => {
     const coordinates = sparseJacobian(g, { format: "coo", wrt: ["k.s"], mode: "forward" });
     expectTypeOf(coordinates.pattern).toEqualTypeOf<CooPattern>();
     const format = "csr" as SparseFormat;
-    expectTypeOf(sparseJacobian(g, { format }).pattern).toEqualTypeOf<CsrPattern | CooPattern>();
+    expectTypeOf(sparseJacobian(g, { format }).pattern).toEqualTypeOf<AnyPattern>();
+    const columns = sparseJacobian(g, { format: "csc" });
+    expectTypeOf(columns.pattern).toEqualTypeOf<CscPattern>();
     // @ts-expect-error there is no such format
-    sparseJacobian(g, { format: "csc" });
+    sparseJacobian(g, { format: "ccs" });
     // @ts-expect-error there is no input y
     sparseJacobian(g, { wrt: ["y"] });
     // @ts-expect-error rows have starts, and no indices
     rows.pattern.rowIndices;
+  });
+
+  test("sparse matrices have the pattern they are made with", () => {
+    const g = fn({ x: vector(3) }, ({ x }) => x.square());
+    const j = sparseJacobian(g, { format: "csc" });
+    expectTypeOf(sparseMatrix(j.pattern, [1, 2, 3])).toEqualTypeOf<SparseMatrix<CscPattern>>();
+    const own = { rows: 1, columns: 1, rowIndices: Int32Array.of(0) };
+    const coordinates = sparseMatrix({ ...own, columnIndices: Int32Array.of(0) }, [1]);
+    expectTypeOf(coordinates).toEqualTypeOf<SparseMatrix<CooPattern>>();
+    const columns = sparseMatrix({ ...own, columnStarts: Int32Array.of(0, 1) }, [1]);
+    expectTypeOf(columns).toEqualTypeOf<SparseMatrix<CscPattern>>();
+    expectTypeOf(parseMatrixMarket("")).toEqualTypeOf<SparseMatrix<CsrPattern>>();
+    expectTypeOf(parseMatrixMarket("", { format: "coo" })).toEqualTypeOf<
+      SparseMatrix<CooPattern>
+    >();
+    colorPattern(coordinates);
+    colorPattern(j.pattern);
+    // @ts-expect-error the columns are missing
+    sparseMatrix(own, [1]);
   });
 
   test("jacobians by output, by input", () => {

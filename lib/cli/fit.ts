@@ -1,7 +1,5 @@
 /** The command `adjoint fit`. */
-import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
-import { addAbortSignal } from "node:stream";
+import { basename } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { loadVega } from "../fit/draw.js";
 import { fit } from "../fit/fit.js";
@@ -9,7 +7,8 @@ import { htmlReport } from "../fit/html.js";
 import type { FitResult } from "../fit/result.js";
 import { Table } from "../fit/table.js";
 import { formatNumber } from "../fit/text.js";
-import { AbortError, DataError, FitError } from "../generated/errors.js";
+import { FitError } from "../generated/errors.js";
+import { interruptible, prepareFile, readInput, writeFile } from "./files.js";
 
 function finite(text: string): number {
   const value = Number(text);
@@ -111,32 +110,9 @@ class ProgressLine {
   }
 }
 
-// One by one: mkdirSync's own recursion does not end on file systems like /proc.
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder);
-}
-
-function writing<T>(file: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new DataError(`${file}: the report can not be written: ${message}`, { cause });
-  }
-}
-
 /** Everything that a report needs, so that what is missing is found before the fit. */
 async function prepareReport(file: string): Promise<void> {
-  if (file === "") throw new DataError("the report's file has no name");
-  writing(file, () => {
-    const folder = dirname(resolve(file));
-    makeFolder(folder);
-    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
-    if (existsSync(file) && statSync(file).isDirectory()) throw new Error("it is a folder");
-    accessSync(existsSync(file) ? file : folder, constants.W_OK);
-  });
+  prepareFile(file, "report");
   await loadVega();
 }
 
@@ -146,37 +122,20 @@ async function writeReport(file: string, result: FitResult, options: Options, so
     title: options.title ?? `Fit of ${options.y}, ${basename(source)}`,
     source: `${source}: ${observations} observations, ${dropped} rows with missing values left out`,
   });
-  writing(file, () => writeFileSync(file, html));
+  writeFile(file, "report", html);
   if (options.quiet) return;
   const says = options.json ? process.stderr : process.stdout;
   says.write(`${options.json ? "" : "\n"}The report is in ${file}\n`);
 }
 
-async function readInput(signal: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  try {
-    const input = addAbortSignal(signal, process.stdin);
-    for await (const chunk of input) chunks.push(chunk as Buffer);
-  } catch (cause) {
-    if (signal.aborted) throw new AbortError("canceled while reading", { cause });
-    throw new DataError(`standard input: ${(cause as Error).message}`, { cause });
-  }
-  return Buffer.concat(chunks);
-}
-
-async function run(file: string, options: Options): Promise<void> {
+async function run(file: string, options: Options, signal: AbortSignal): Promise<void> {
   const progress = new ProgressLine(options.quiet === true);
   const source = file === "-" ? "standard input" : file;
-  // Ctrl-C ends the fit, and with it the process, in an orderly way.
-  const controller = new AbortController();
-  const interrupt = () => controller.abort();
-  process.once("SIGINT", interrupt);
   try {
     if (options.html !== undefined) await prepareReport(options.html);
     progress.show(`reading ${source} ...`);
     const how = { source, ...(options.delimiter && { delimiter: options.delimiter }) };
-    const table =
-      file === "-" ? Table.parse(await readInput(controller.signal), how) : Table.read(file, how);
+    const table = file === "-" ? Table.parse(await readInput(signal), how) : Table.read(file, how);
     progress.show(`${table.rows} rows, fitting ...`);
     const result = await fit.async({
       data: table,
@@ -189,7 +148,7 @@ async function run(file: string, options: Options): Promise<void> {
       confidence: options.confidence,
       maxIterations: options.maxIterations,
       tolerance: options.tolerance,
-      signal: controller.signal,
+      signal,
       onProgress: ({ iterations, sumOfSquares }) => {
         if (iterations === 0) return;
         const sum = formatNumber(sumOfSquares, 8);
@@ -205,7 +164,6 @@ async function run(file: string, options: Options): Promise<void> {
     }
   } finally {
     progress.clear();
-    process.removeListener("SIGINT", interrupt);
   }
 }
 
@@ -221,7 +179,6 @@ are left out. Exit codes: 0 fitted, 1 an error or no convergence, 2 a wrong call
 
 export function fitCommand(): Command {
   return new Command("fit")
-    .description("Fit a formula to a CSV by least squares.")
     .argument(
       "<data.csv>",
       "a text with a header line, delimited by commas, semicolons or tabs; - is the standard input",
@@ -242,5 +199,7 @@ export function fitCommand(): Command {
     .option("--quiet", "print nothing but errors (and JSON, where asked for)")
     .option("--debug", "print errors with their stack")
     .addHelpText("after", examples)
-    .action(run);
+    .action((file: string, options: Options) =>
+      interruptible((signal) => run(file, options, signal)),
+    );
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `adjoint`. Exit codes: 0 done, 1 an error of the data, the model or the fit, 2 a wrong call,
+// The command `adjoint`. Exit codes: 0 done, 1 an error of the data or what is done with it, 2 a wrong call,
 // 130 interrupted.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
@@ -21,13 +21,13 @@ function describe(error: unknown): string {
   return `adjoint: ${code ?? "error"}: ${(end < 0 ? message : message.slice(0, end)).trimEnd()}`;
 }
 
-/** The command `fit`. Where the addon is missing it says so when it is used, not when help is wanted. */
-async function fitCommand(): Promise<Command> {
+/** A command. Where the addon is missing it says so when it is used, not when help is wanted. */
+async function load(name: string, description: string, make: () => Promise<Command>) {
   try {
-    return (await import("./fit.js")).fitCommand();
+    return (await make()).description(description);
   } catch (error) {
-    return new Command("fit")
-      .description("Fit a formula to a CSV by least squares.")
+    return new Command(name)
+      .description(description)
       .argument("[arguments...]")
       .allowUnknownOption()
       .helpOption(false)
@@ -37,13 +37,24 @@ async function fitCommand(): Promise<Command> {
   }
 }
 
+const commands = (): Promise<Command[]> =>
+  Promise.all([
+    load("fit", "Fit a formula to a CSV by least squares.", async () =>
+      (await import("./fit.js")).fitCommand(),
+    ),
+    load("spy", "Draw a sparse matrix and its coloring.", async () =>
+      (await import("./spy.js")).spyCommand(),
+    ),
+  ]);
+
 async function main(): Promise<number> {
   const program = new Command("adjoint")
-    .description("Exact derivatives at native speed: fits formulas to data.")
+    .description(
+      "Exact derivatives at native speed: fits formulas to data, colors sparse matrices.",
+    )
     .version(version())
-    .addCommand(await fitCommand())
     .exitOverride();
-  for (const command of program.commands) command.exitOverride();
+  for (const command of await commands()) program.addCommand(command.exitOverride());
   if (process.argv.length < 3) {
     program.outputHelp({ error: true });
     return 2;

@@ -1,5 +1,5 @@
 /** Named columns of numbers, from a file, from a text, or from arrays. */
-import { readFileSync } from "node:fs";
+import { readBytes } from "../files.js";
 import { ArgumentError, DataError, NameError } from "../generated/errors.js";
 import { isNumericArray, shown } from "../numbers.js";
 import { isNumber, parseCsv } from "./csv.js";
@@ -220,22 +220,6 @@ export class Table {
 }
 
 const maxBytes = 1 << 29; // a string's limit in V8 is a little less
-
-function readBytes(file: string): Uint8Array {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const known: Readonly<Record<string, string>> = {
-      ENOENT: "there is no such file",
-      EISDIR: "it is a folder, not a file",
-      EACCES: "it may not be read",
-    };
-    throw new DataError(`${file}: ${known[code ?? ""] ?? message}`, { cause: error });
-  }
-  return bytes;
-}
 
 /** UTF-8, or else what spreadsheets on Windows write. */
 function decode(bytes: Uint8Array, source: string): string {

@@ -1,5 +1,5 @@
-// Colorings of patterns: lib/coloring.ts is this file in TypeScript. Patterns come and colors go by
-// value.
+// Colorings of patterns: lib/sparse/coloring.ts is this file in TypeScript. Patterns come and
+// colors go by value.
 #include "coloring/coloring.h"
 
 #include <array>

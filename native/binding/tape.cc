@@ -142,8 +142,8 @@ napi_value sparseJacobianOf(Call& call) {
   const std::vector<std::size_t> wrt = readPositions(env, call.arguments[0], "wrt");
   const JacobianMode mode = readMode(env, call.arguments[1]);
   const std::string format = readText(env, call.arguments[2], "format");
-  if (format != "csr" && format != "coo")
-    throw Error(ErrorCode::Argument, "format: expected \"csr\" or \"coo\"");
+  if (format != "csr" && format != "csc" && format != "coo")
+    throw Error(ErrorCode::Argument, "format: expected \"csr\", \"csc\" or \"coo\"");
   const std::string triangle = readText(env, call.arguments[3], "triangle");
   if (triangle != "full" && triangle != "lower" && triangle != "upper")
     throw Error(ErrorCode::Argument, "triangle: expected \"full\", \"lower\" or \"upper\"");
@@ -151,7 +151,9 @@ napi_value sparseJacobianOf(Call& call) {
   checkWrt(*tape, wrt);
   BlockOptions options;
   options.mode = mode;
-  options.format = format == "csr" ? SparseFormat::Csr : SparseFormat::Coo;
+  options.format = format == "csr"   ? SparseFormat::Csr
+                   : format == "csc" ? SparseFormat::Csc
+                                     : SparseFormat::Coo;
   options.triangle = triangle == "full"    ? Triangle::Full
                      : triangle == "lower" ? Triangle::Lower
                                            : Triangle::Upper;

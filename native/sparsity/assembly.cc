@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "ops/build.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 /// A block whose places are lines in more pieces than this is put together by a gather.
 constexpr std::size_t kMaxPieces = 16;
+/// A wider strip of instances is transposed by a gather.
+constexpr std::int64_t kMaxSlices = 16;
 /// Numbers of blocks past those that are given.
 constexpr std::size_t kOwnBlocks = std::size_t{1} << 32;
 
@@ -66,6 +69,7 @@ Assembly::Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format,
     throw Error(ErrorCode::Limit, "a sparse matrix has at most 2147483647 rows and columns");
   pattern_.rows = rows;
   pattern_.columns = columns;
+  if (format_ == SparseFormat::Csc) std::swap(pattern_.rows, pattern_.columns);
 }
 
 void Assembly::add(Strip strip) {
@@ -88,7 +92,7 @@ void Assembly::add(Strip strip) {
   const auto all = static_cast<std::int64_t>(strip.rows.size()) * strip.width;
   const auto count = static_cast<std::int64_t>(wanted.size());
   if (triangle_ == Triangle::Full || count == all) {
-    strips_.push_back(std::move(strip));
+    keep(std::move(strip));
     return;
   }
   if (count == 0) return;
@@ -97,19 +101,70 @@ void Assembly::add(Strip strip) {
   Builder& builder = *strip.values.builder;
   const Expr places{&builder, builder.data(std::move(wanted), {count})};
   part.values = ex::reshape(ex::gather(ex::reshape(strip.values, {all}), places, 0), {count, 1});
-  strips_.push_back(std::move(part));
+  keep(std::move(part));
+}
+
+void Assembly::keep(Strip strip) {
+  if (format_ != SparseFormat::Csc) {
+    strips_.push_back(std::move(strip));
+    return;
+  }
+  std::swap(strip.rows, strip.columns);
+  if (strip.width == 1) {
+    strips_.push_back(std::move(strip));
+  } else {
+    keepTransposed(std::move(strip));
+  }
+}
+
+/// A strip with `width` rows in the column of each lane, as strips along rows.
+void Assembly::keepTransposed(Strip strip) {
+  const auto lanes = static_cast<std::int64_t>(strip.rows.size());
+  const bool isDense =
+      std::ranges::all_of(strip.rows, [&](std::int32_t row) { return row == strip.rows[0]; });
+  if (!isDense && strip.width <= kMaxSlices) {
+    const auto axis = static_cast<std::int64_t>(strip.values.shape().size()) - 1;
+    for (std::int64_t k = 0; k < strip.width; ++k) {
+      Strip slice = strip;
+      slice.width = 1;
+      slice.values = ex::sliceAxis(strip.values, axis, {k, 1, 1});
+      for (std::int32_t& row : slice.rows) row += static_cast<std::int32_t>(k);
+      strips_.push_back(std::move(slice));
+    }
+    return;
+  }
+  // Row by row, and one lane a row where the columns are neighbors.
+  Strip turned;
+  turned.block = kOwnBlocks + strips_.size();
+  turned.values = ex::transpose(ex::reshape(strip.values, {lanes, strip.width}), {1, 0});
+  const bool isLine = isDense && std::ranges::adjacent_find(strip.columns, [](auto a, auto b) {
+                                   return b != a + 1;
+                                 }) == strip.columns.end();
+  turned.width = isLine ? lanes : 1;
+  if (!isLine) turned.values = ex::reshape(turned.values, {strip.width * lanes, 1});
+  for (std::int64_t k = 0; k < strip.width; ++k) {
+    for (std::int64_t lane = 0; lane < lanes; lane += turned.width) {
+      turned.rows.push_back(strip.rows[at(lane)] + static_cast<std::int32_t>(k));
+      turned.columns.push_back(strip.columns[at(lane)]);
+    }
+  }
+  strips_.push_back(std::move(turned));
 }
 
 SparsePattern Assembly::finish(Builder& builder, Expr& values) {
   isShared_.assign(strips_.size(), false);
   for (const Strip& strip : strips_) places_.emplace_back(strip.rows.size());
-  format_ == SparseFormat::Csr ? placeCsr() : placeCoo();
+  format_ == SparseFormat::Coo ? placeCoo() : placeRows();
   values = assemble(builder);
+  if (format_ == SparseFormat::Csc) {
+    std::swap(pattern_.rows, pattern_.columns);
+    std::swap(pattern_.rowIndex, pattern_.columnIndex);
+  }
   return std::move(pattern_);
 }
 
 /// Rows one after another, columns ascending within each; equal ones are one entry.
-void Assembly::placeCsr() {
+void Assembly::placeRows() {
   struct Item {
     std::int32_t column, strip, lane;
   };

@@ -7,15 +7,16 @@
 
 namespace adjoint {
 
-enum class SparseFormat { Csr, Coo };
+enum class SparseFormat { Csr, Csc, Coo };
 /// Which entries of a matrix are wanted; the diagonal is in both triangles.
 enum class Triangle { Full, Lower, Upper };
 
 /// Rows and columns of the entries of a sparse matrix.
 struct SparsePattern {
   std::int64_t rows = 0, columns = 0;
-  /// CSR: where each row starts among the entries, and their number; else the row of every entry.
+  /// The row of every entry; CSR: where each row starts among the entries, and their number.
   std::vector<std::int32_t> rowIndex;
+  /// The column of every entry; CSC: where each column starts, likewise.
   std::vector<std::int32_t> columnIndex;
 };
 
@@ -28,7 +29,8 @@ struct Strip {
   std::size_t block = 0;              ///< strips of one block have the same lanes
 };
 
-/// Gives every entry its place in a pattern, and puts the values there.
+/// Gives every entry its place in a pattern, and puts the values there. For CSC it assembles the
+/// transposed matrix as CSR: what follows `add` speaks of that one's rows and columns.
 class Assembly {
  public:
   Assembly(std::int64_t rows, std::int64_t columns, SparseFormat format, Triangle triangle);
@@ -44,7 +46,9 @@ class Assembly {
     std::int64_t first, count, start, stride;
   };
 
-  void placeCsr();
+  void keep(Strip strip);
+  void keepTransposed(Strip strip);
+  void placeRows();
   void placeCoo();
   std::vector<Run> runsOf(const std::vector<std::size_t>& block) const;
   Expr assemble(Builder& builder) const;

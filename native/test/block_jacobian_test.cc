@@ -10,6 +10,7 @@
 
 #include "ops/build.h"
 #include "ops/row.h"
+#include "test/exec_reference.h"
 #include "test/support/custom.h"
 #include "test/support/evaluator.h"
 #include "test/support/random_tapes.h"
@@ -42,10 +43,36 @@ Values denseOf(const TapePtr& t, const Positions& wrt, const Arrays& inputs) {
   return result;
 }
 
-std::size_t rowOfEntry(const SparsePattern& pattern, SparseFormat format, std::size_t entry) {
-  if (format == SparseFormat::Coo) return static_cast<std::size_t>(pattern.rowIndex[entry]);
-  const auto it = std::ranges::upper_bound(pattern.rowIndex, static_cast<std::int32_t>(entry));
-  return static_cast<std::size_t>(it - pattern.rowIndex.begin()) - 1;
+/// The line of every entry, where these are the places at which lines begin.
+std::vector<std::int32_t> expanded(const std::vector<std::int32_t>& starts) {
+  std::vector<std::int32_t> lines;
+  for (std::size_t line = 0; line + 1 < starts.size(); ++line)
+    lines.insert(lines.end(), static_cast<std::size_t>(starts[line + 1] - starts[line]),
+                 static_cast<std::int32_t>(line));
+  return lines;
+}
+
+/// Row and column of every entry.
+std::vector<std::pair<std::int32_t, std::int32_t>> placesOf(const SparsePattern& pattern,
+                                                            SparseFormat format) {
+  const std::vector<std::int32_t> rows =
+      format == SparseFormat::Csr ? expanded(pattern.rowIndex) : pattern.rowIndex;
+  const std::vector<std::int32_t> columns =
+      format == SparseFormat::Csc ? expanded(pattern.columnIndex) : pattern.columnIndex;
+  EXPECT_EQ(rows.size(), columns.size());
+  std::vector<std::pair<std::int32_t, std::int32_t>> places;
+  for (std::size_t i = 0; i < rows.size(); ++i) places.emplace_back(rows[i], columns[i]);
+  return places;
+}
+
+/// Whether entries are in the order of the format, one a place.
+bool isInOrder(const std::vector<std::pair<std::int32_t, std::int32_t>>& places,
+               SparseFormat format) {
+  if (format == SparseFormat::Coo) return true;
+  return std::ranges::adjacent_find(places, [&](const auto& a, const auto& b) {
+           if (format == SparseFormat::Csr) return a >= b;
+           return std::pair(a.second, a.first) >= std::pair(b.second, b.first);
+         }) == places.end();
 }
 
 /// Whether no operation passes numbers on with a derivative that is zero by its kind.
@@ -68,24 +95,26 @@ BlockJacobian check(const TapePtr& t, const Positions& wrt, const Arrays& inputs
   using enum JacobianMode;
   using enum SparseFormat;
   // With arrays inside instances, and written out.
-  const BlockOptions all[] = {{Forward, Coo, 0}, {Reverse, Csr, 0}, {Forward, Csr},
-                              {Reverse, Coo},    {Auto, Coo},       {Auto, Csr}};
+  const BlockOptions all[] = {{Forward, Coo, 0}, {Reverse, Csr, 0}, {Auto, Csc, 0}, {Forward, Csr},
+                              {Reverse, Coo},    {Auto, Coo},       {Auto, Csc},    {Auto, Csr}};
+  Values byColumns;
   for (const BlockOptions& options : all) {
     chosen = blockJacobian(t, wrt, options);
     const SparseFormat format = options.format;
     const SparsePattern& pattern = chosen.pattern;
     const Values values = evaluate(chosen.tape, inputs)[0];
-    EXPECT_EQ(values.size(), pattern.columnIndex.size());
+    const auto places = placesOf(pattern, format);
+    EXPECT_EQ(values.size(), places.size());
     EXPECT_EQ(static_cast<std::size_t>(pattern.rows * pattern.columns), dense.size());
+    EXPECT_TRUE(isInOrder(places, format));
     Values sum(dense.size(), 0);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::size_t row = rowOfEntry(pattern, format, i);
-      const auto column = static_cast<std::size_t>(pattern.columnIndex[i]);
-      sum[row * static_cast<std::size_t>(pattern.columns) + column] += values[i];
-      if (format == SparseFormat::Csr && i > 0 &&
-          static_cast<std::size_t>(pattern.rowIndex[row]) < i) {
-        EXPECT_LT(pattern.columnIndex[i - 1], pattern.columnIndex[i]);
-      }
+      const auto [row, column] = places[i];
+      sum[static_cast<std::size_t>(row * pattern.columns + column)] += values[i];
+    }
+    if (format == Csc) byColumns = sum;
+    if (options.mode == Auto && format == Csr) {
+      EXPECT_TRUE(std::ranges::equal(sum, byColumns, sameBits));
     }
     for (std::size_t i = 0; i < dense.size(); ++i) {
       const bool isSame = (std::isnan(dense[i]) && (!isStrict || std::isnan(sum[i]))) ||

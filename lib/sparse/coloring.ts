@@ -1,8 +1,12 @@
 /** Colorings of sparse patterns: which columns or rows of a matrix can be computed together. */
-import { completed, here } from "./fail.js";
-import { ArgumentError } from "./generated/errors.js";
-import { native } from "./native.js";
-import { describe, oneOf, optionsOf, shown } from "./numbers.js";
+import { completed, here, outOfMemory } from "../fail.js";
+import { ArgumentError } from "../generated/errors.js";
+import { native } from "../native.js";
+import { describe, oneOf, optionsOf, shown } from "../numbers.js";
+import { rowsOf } from "./compress.js";
+import { SparseMatrix } from "./matrix.js";
+import { isPattern } from "./pattern.js";
+import { type PatternArrays, patternFrom } from "./places.js";
 
 /**
  * What gets colors, and how the matrix is read from the compressed one:
@@ -59,20 +63,39 @@ export interface Coloring {
   readonly rowColors: Int32Array;
 }
 
-const methods = ["columns", "rows", "rowsAndColumns", "distanceTwo", "star", "acyclic"] as const;
-const orders = [
-  ...["natural", "largestFirst", "smallestLast", "incidenceDegree"],
-  ...["dynamicLargestFirst", "random"],
-] as const;
+export const methods = [
+  ...(["columns", "rows", "rowsAndColumns"] as const),
+  ...(["distanceTwo", "star", "acyclic"] as const),
+] as const satisfies readonly ColoringMethod[];
+export const orders = [
+  ...(["natural", "largestFirst", "smallestLast", "incidenceDegree"] as const),
+  ...(["dynamicLargestFirst", "random"] as const),
+] as const satisfies readonly ColoringOrder[];
+
+/** What is colored: rows of arrays are left to the core to check. */
+function colorable(given: unknown): ColorablePattern {
+  const pattern: unknown = given instanceof SparseMatrix ? given.pattern : given;
+  if (typeof pattern !== "object" || pattern === null) {
+    throw new ArgumentError(`colorPattern: expected a pattern, got ${describe(pattern)}`, here());
+  }
+  if ("rowStarts" in pattern && !isPattern(pattern)) return pattern as ColorablePattern;
+  const checked = patternFrom("colorPattern", pattern);
+  const { rows, columns } = checked;
+  const { starts, indices } = rowsOf(checked);
+  return { rows, columns, rowStarts: starts, columnIndices: indices };
+}
 
 /**
- * A coloring of any pattern, the same every time (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
+ * A coloring of any pattern or matrix, the same every time (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
  * acyclic ones: Gebremedhin, Tarafdar, Manne and Pothen, 2007).
  * @throws ArgumentError for malformed options, unsorted or repeated indices, and a pattern that is not symmetric where it has to
  * be; ShapeError when the arrays do not fit the shape; IndexError for indices out of range; LimitError for more
  * than 2^31 - 2 rows, columns or nonzeros.
  */
-export function colorPattern(pattern: ColorablePattern, options?: ColoringOptions): Coloring {
+export function colorPattern(
+  pattern: PatternArrays | SparseMatrix,
+  options?: ColoringOptions,
+): Coloring {
   const given = optionsOf("colorPattern", options, ["method", "order", "seed"]);
   const method = oneOf("colorPattern", "method", given.method, methods);
   const order = oneOf("colorPattern", "order", given.order, orders);
@@ -83,16 +106,13 @@ export function colorPattern(pattern: ColorablePattern, options?: ColoringOption
       here(),
     );
   }
-  if (typeof pattern !== "object" || pattern === null) {
-    throw new ArgumentError(`colorPattern: expected a pattern, got ${describe(pattern)}`, here());
-  }
-  const { rows, columns, rowStarts, columnIndices } = pattern;
   try {
+    const { rows, columns, rowStarts, columnIndices } = colorable(pattern);
     const numbers = [rows, columns, seed];
     const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
     const { columnColors, rowColors } = found;
     return { method, order, count: found.columnCount + found.rowCount, columnColors, rowColors };
   } catch (error) {
-    throw completed(error, "colorPattern");
+    throw completed(outOfMemory(error), "colorPattern");
   }
 }

@@ -1,0 +1,31 @@
+/** Sparse Jacobians and Hessians, their patterns and colorings. */
+export {
+  type ColorablePattern,
+  type Coloring,
+  type ColoringMethod,
+  type ColoringOptions,
+  type ColoringOrder,
+  colorPattern,
+} from "./coloring.js";
+export {
+  type SparseFunction,
+  type SparseHessianOptions,
+  type SparseJacobianOptions,
+  sparseHessian,
+  sparseJacobian,
+} from "./jacobian.js";
+export { SparseMatrix, sparseMatrix } from "./matrix.js";
+export { type MarketOptions, parseMatrixMarket } from "./parse.js";
+export type {
+  AnyPattern,
+  CooPattern,
+  CscPattern,
+  CsrPattern,
+  PatternOf,
+  PatternRange,
+  SparseFormat,
+  SparsePattern,
+  Triangle,
+} from "./pattern.js";
+export type { PatternArrays } from "./places.js";
+export { type SpyOptions, spyHtml } from "./spy.js";
