@@ -37,7 +37,6 @@ const published = Object.entries({
   if (file === undefined) console.log(`skipped: ${name}, which ADJOINT_DATA does not have`);
   return file === undefined ? [] : [{ name, cost, file }];
 });
-const read = (file: string): Case => readCase(readFileSync(file, "utf8"));
 
 describe("cases", () => {
   test("what is in service, in units of the base", () => {
@@ -294,15 +293,11 @@ describe("the model", () => {
   });
 });
 
-describe("pglib", () => {
-  for (const { name, cost, file } of published) {
-    test(name, () => {
-      const of = read(file);
-      checkDerivatives(of);
-      if (cost === undefined) return;
-      const solution = solveOpf(of);
-      expect(solution.violation).toBeLessThan(1e-8);
-      expect(Number(solution.cost.toPrecision(5))).toBe(cost);
-    });
-  }
+test.each(published)("pglib: $name", ({ cost, file }) => {
+  const of = readCase(readFileSync(file, "utf8"));
+  checkDerivatives(of);
+  if (cost === undefined) return;
+  const solution = solveOpf(of);
+  expect(solution.violation).toBeLessThan(1e-8);
+  expect(Number(solution.cost.toPrecision(5))).toBe(cost);
 });
