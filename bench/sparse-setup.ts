@@ -6,12 +6,11 @@
  * their names. Of adjoint the pattern comes with the derivative's graph; ADOL-C's and ColPack's steps have nothing like it.
  */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type CsrPattern, colorPattern, sparseHessian, sparseJacobian } from "adjoint";
 import { describe, machine } from "./harness/machine.js";
 import { type AnyContender, type Contender, measure } from "./harness/measure.js";
 import { openNative } from "./harness/native.js";
-import { root } from "./options.js";
 import { brusselator, brusselatorInput } from "./problems/brusselator.js";
 import { chained, chainedInput } from "./problems/chained.js";
 import { withoutData } from "./problems/index.js";
@@ -120,7 +119,9 @@ function ours(problem: Problem): Contender[] {
 }
 
 const [text = "", rounds = "5"] = process.argv.slice(2);
-const natives = await openNative(resolve(root, "build", "bench", "native"), ["adolc-sparse"]);
+// From build/bench/sparse-setup.js.
+const programs = fileURLToPath(new URL("native", import.meta.url));
+const natives = await openNative(programs, ["adolc-sparse"]);
 console.log([describe(machine()), ...natives.versions].join("; "));
 for (const line of [...withoutData, ...natives.skipped]) console.log(`skipped: ${line}`);
 const problems = [
@@ -131,7 +132,9 @@ const problems = [
 console.log(
   "| problem | step | adjoint, ms | ADOL-C and ColPack, ms | ratio |\n|---|---|---:|---:|---:|",
 );
-for (const problem of problems.filter(({ name }) => name.includes(text))) {
+for (const problem of problems.filter(({ name }) =>
+  name.toLowerCase().includes(text.toLowerCase()),
+)) {
   const contenders: AnyContender[] = ours(problem);
   const peers: (number | undefined)[] = [];
   for (const step of steps) {
