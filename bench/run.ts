@@ -2,8 +2,8 @@
  * npm run bench -- [--only TEXT] [--peers NAME,...|none] [--rounds N] [--ms N] [--json FILE] [--docs]
  *
  * Computes value and gradient of every problem by everyone, compares the answers, times all of them in
- * interleaved rounds, and prints one table. Times are in units of the hand-written C++ primal, and speedups
- * over hand-written JavaScript.
+ * interleaved rounds, and prints one table. Times are in units of the hand-written C++ primal, or, where that is said, of
+ * the hand-written C++ derivative, and speedups over hand-written JavaScript.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -15,6 +15,7 @@ import { type NativePeers, openNative } from "./harness/native.js";
 import { loadPeers, type Peers } from "./harness/peers.js";
 import { explanation, type Report, type Row, table, writeResults } from "./harness/report.js";
 import { chosen, docs, json, root, roundSeconds, rounds, wanted } from "./options.js";
+import { withoutData } from "./problems/index.js";
 import type { Problem } from "./problems/problem.js";
 
 /** Our own answers that differ by more are wrong; those of others are shown and not judged. */
@@ -79,7 +80,9 @@ async function rowsOf(problem: Problem, peers: Peers, natives: NativePeers): Pro
   const timings = await measure(contenders, { rounds, roundSeconds });
   for (const contender of contenders) contender.dispose?.();
   const adjoint = timings[contenders.findIndex(({ tool }) => tool === "adjoint")]!.seconds;
-  const unit = timings[contenders.findIndex((c) => isRemote(c) && c.computes === "primal")];
+  const unit = native?.unit ?? "primal";
+  const unitTiming =
+    timings[contenders.findIndex((c) => isRemote(c) && c.tool === "C++" && c.computes === unit)];
   return contenders.map((contender, i) => {
     const { tool, backend, dtype, setupSeconds } = contender;
     if (ours.has(tool) && !(differences[i]! <= tolerance)) {
@@ -98,7 +101,8 @@ async function rowsOf(problem: Problem, peers: Peers, natives: NativePeers): Pro
       fastest,
       slowest,
       runs,
-      primals: unit ? seconds / unit.seconds : null,
+      unit,
+      primals: unitTiming ? seconds / unitTiming.seconds : null,
       speedup: timings[0]!.seconds / seconds,
       slowdown: seconds / adjoint,
       difference: differences[i]!,
@@ -121,7 +125,7 @@ for (const problem of chosen) {
 }
 natives.dispose();
 const date = new Date().toISOString();
-const skipped = [...new Set([...peers.skipped, ...natives.skipped, ...failed])];
+const skipped = [...new Set([...withoutData, ...peers.skipped, ...natives.skipped, ...failed])];
 const report: Report = { machine: here, date, rounds, roundSeconds, versions, rows, skipped };
 
 console.log(`${table(rows)}\n\n${explanation}`);

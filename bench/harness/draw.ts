@@ -7,8 +7,9 @@ import type { Report, Row } from "./report.js";
  */
 function points(rows: readonly Row[]) {
   const fastest = new Map<string, { problem: string; tool: string; primals: number }>();
-  for (const { problem, size, tool, dtype, computes, primals } of rows) {
-    if (primals === null || dtype !== "f64" || computes !== "derivative") continue;
+  for (const { problem, size, tool, dtype, computes, unit, primals } of rows) {
+    if (primals === null || unit !== "primal") continue;
+    if (dtype !== "f64" || computes !== "derivative") continue;
     const point = { problem: `${problem}, ${size}`, tool, primals };
     const key = `${point.problem} ${tool}`;
     if (primals < (fastest.get(key)?.primals ?? Number.POSITIVE_INFINITY)) fastest.set(key, point);

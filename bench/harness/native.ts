@@ -14,6 +14,8 @@ export interface NativeProblem {
   readonly sizes: readonly number[];
   /** One after the other. What they are is at the top of the problem's file in bench/native/hand. */
   readonly inputs: readonly Float64Array[];
+  /** What of the hand-written C++ is the unit: the function alone unless it says otherwise. */
+  readonly unit?: "derivative";
   /** Other ways to write the hand-written primal, which are not the unit: name in bench/native/hand, and what they do. */
   readonly variants?: readonly { readonly name: string; readonly backend: string }[];
   /** What the function computes, unless that is the value that the first contender returns. */
@@ -24,6 +26,7 @@ export interface NativeProblem {
 export const nativeNames: Readonly<Record<string, { title: string; package: string }>> = {
   hand: { title: "C++", package: "g++ cmake" },
   adolc: { title: "ADOL-C", package: "libadolc-dev" },
+  "adolc-sparse": { title: "ADOL-C, ColPack", package: "libadolc-dev libcolpack-dev" },
   sacado: {
     title: "Sacado",
     package: "libtrilinos-sacado-dev libtrilinos-kokkos-dev libtrilinos-teuchos-dev",
@@ -106,8 +109,10 @@ export async function openNative(folder: string, wanted: readonly string[]): Pro
       const answer = await program.request("load", problem.name, inputs, ...problem.sizes);
       if (answer === "ok") {
         if (variant) return [remote(program, title, variant, "primal", file)];
-        const byHand = name === "hand";
-        const made = [remote(program, title, byHand ? "derivative" : "", "derivative", file)];
+        const byHand = name === "hand" && problem.unit === undefined;
+        const made = [
+          remote(program, title, name === "hand" ? "derivative" : "", "derivative", file),
+        ];
         if (byHand) made.unshift(remote(program, title, "primal", "primal", file));
         return made;
       }

@@ -15,7 +15,9 @@ export interface Row {
   readonly fastest: number;
   readonly slowest: number;
   readonly runs: number;
-  /** This time divided by that of the hand-written C++ primal, where there is one. */
+  /** What of the hand-written C++ is the unit. */
+  readonly unit: "primal" | "derivative";
+  /** This time in that unit, where there is one. */
   readonly primals: number | null;
   /** Time of the hand-written JavaScript divided by this one's: more is faster. */
   readonly speedup: number;
@@ -77,14 +79,14 @@ const cells = (row: Row): string[] => [
   row.backend === "" ? row.tool : `${row.tool} (${row.backend})`,
   row.dtype,
   duration(row.seconds),
-  row.primals === null ? "" : ratio(row.primals),
+  row.primals === null ? "" : `${ratio(row.primals)}${row.unit === "derivative" ? "*" : ""}`,
   ratio(row.speedup),
   ratio(row.slowdown),
   row.difference === 0 ? "0" : row.difference.toExponential(0),
 ];
 
 export const explanation = [
-  "x primal: time of this row / time of the function alone in hand-written C++",
+  "x primal: time of this row / time of the function alone in hand-written C++; *: / time of the derivative there",
   "speedup: time of the hand-written JavaScript / time of this row; more is faster",
   "/ adjoint: time of this row / time of adjoint",
 ].join("\n");

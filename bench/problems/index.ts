@@ -1,5 +1,7 @@
 import { baProblem } from "./ba.js";
+import { brusselatorProblem } from "./brusselator.js";
 import { callProblems } from "./calls.js";
+import { chainedProblem } from "./chained.js";
 import { curveProblem } from "./curvefit.js";
 import { detProblem } from "./det.js";
 import { gmmProblem } from "./gmm.js";
@@ -8,8 +10,16 @@ import { kmeansProblem } from "./kmeans.js";
 import { llsqProblem } from "./llsq.js";
 import { logsumexpProblem } from "./logsumexp.js";
 import { baNative, htNative } from "./native-inputs.js";
+import { opfProblems, pglibFile } from "./opf-problem.js";
 import type { Problem } from "./problem.js";
 import { rosenbrockProblem } from "./rosenbrock.js";
+
+const networks = ["case118_ieee", "case300_ieee"];
+
+/** Lines that say which problems there are no data for. */
+export const withoutData: readonly string[] = networks
+  .filter((name) => pglibFile(name) === undefined)
+  .map((name) => `optimal power flow, ${name}: ADJOINT_DATA does not name a folder with it`);
 
 /** Every problem at every size of the table, in its order. */
 export const problems: readonly Problem[] = [
@@ -26,5 +36,11 @@ export const problems: readonly Problem[] = [
     ...htProblem(800, triangles),
     native: () => htNative(800, triangles),
   })),
+  ...[32, 64, 128].map(brusselatorProblem),
+  ...[10_000, 100_000, 1_000_000].map(chainedProblem),
+  ...networks.flatMap((name) => {
+    const file = pglibFile(name);
+    return file === undefined ? [] : opfProblems(name, file);
+  }),
   ...callProblems,
 ];

@@ -20,6 +20,10 @@ std::unique_ptr<Problem> kmeans(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> det(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ba(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> baCameras(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> brusselator(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> chained(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> opfJacobian(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> opfHessian(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ht(Sizes sizes, Numbers inputs);
 
 }  // namespace bench::hand

@@ -20,6 +20,10 @@ int main() {
                              {"det", hand::det},
                              {"ba", hand::ba},
                              {"ba-cameras", hand::baCameras},
+                             {"brusselator", hand::brusselator},
+                             {"chained", hand::chained},
+                             {"opf-jacobian", hand::opfJacobian},
+                             {"opf-hessian", hand::opfHessian},
                              {"ht", hand::ht},
                          });
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,19 @@ class Problem {
   virtual Numbers value() const = 0;
   /** What derivative() computed. */
   virtual Numbers gradient() const = 0;
+};
+
+/** One whose function alone nobody times. */
+class DerivativeOnly : public Problem {
+ public:
+  explicit DerivativeOnly(std::size_t count = 0) : values_(count) {}
+
+  void primal() final { throw std::runtime_error("no primal"); }
+  Numbers value() const final { return {}; }
+  Numbers gradient() const final { return values_; }
+
+ protected:
+  std::vector<double> values_;
 };
 
 /** Gets the sizes and the inputs, which outlive the problem; throws when they do not fit each
