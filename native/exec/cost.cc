@@ -227,6 +227,17 @@ class Counter {
     add("add", static_cast<double>(s.outer * s.count * s.inner), kCompare);
   }
 
+  void count(const InterleaveStep& s) {
+    double points = 0;
+    for (const InterleaveStep::Run& run : s.runs)
+      points += static_cast<double>(run.rows * run.width);
+    cost_.text = "interleave " + std::to_string(s.sources.size()) + " values";
+    start_ = kLibraryStart;
+    for (const InterleaveStep::Source& source : s.sources) read_.addAll(source.buffer);
+    written_.addAll(s.out);
+    add("gather", points, kCompare / 4);
+  }
+
   void count(const LaneStep& s) {
     cost_.text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
     start_ = kLibraryStart;

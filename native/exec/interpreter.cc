@@ -19,6 +19,7 @@ struct Prepared {
     Recurrence,
     Index,
     ScatterAdd,
+    Interleave,
     Lanes
   } kind;
   const void* step;  ///< program, or step of the plan; owned by the executable
@@ -200,6 +201,11 @@ class Interpreter final : public Executable {
     return 0;
   }
 
+  std::int64_t prepare(const InterleaveStep& step) {
+    steps_.push_back({Prepared::Kind::Interleave, &step});
+    return 0;
+  }
+
   std::int64_t prepare(const LaneStep& step) {
     auto body = obstacle_ == nullptr ? adjoint::makeExecutable(step.plan)
                                      : std::make_shared<Interpreter>(step.plan, obstacle_);
@@ -229,6 +235,8 @@ class Interpreter final : public Executable {
         return runIndex(*plan_, *static_cast<const IndexStep*>(step), context);
       case Prepared::Kind::ScatterAdd:
         return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
+      case Prepared::Kind::Interleave:
+        return runInterleave(*plan_, *static_cast<const InterleaveStep*>(step), context);
       case Prepared::Kind::Lanes:
         return static_cast<const LaneProgram*>(step)->run(context);
     }

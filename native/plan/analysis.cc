@@ -112,6 +112,7 @@ void Analysis::assignRoles() {
       case Op::ArgMax:
       case Op::ArgMin:
       case Op::ArgSort:
+      case Op::Interleave:
       case Op::Lanes:
         for (const NodeId operand : tape_.operands(node)) keepContiguous(operand);
         break;

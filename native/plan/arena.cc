@@ -26,6 +26,9 @@ void visitBuffers(const Step& step, Visit visit) {
     visit(scatter->indices);
     visit(scatter->updates);
     visit(scatter->out);
+  } else if (const auto* rows = std::get_if<InterleaveStep>(&step)) {
+    for (const InterleaveStep::Source& source : rows->sources) visit(source.buffer);
+    visit(rows->out);
   } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
     for (const LaneStep::Port& port : loop->inputs) {
       visit(port.buffer);

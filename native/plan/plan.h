@@ -70,6 +70,29 @@ struct ScatterAddStep {
   NodeId node = kNoNode;
 };
 
+/// out[start + i * width + j] = source of column j [element + i], for i < rows, of each run; a
+/// uniform source has kUniformElements that are the same.
+struct InterleaveStep {
+  static constexpr std::int64_t kUniformElements = 64;
+  static constexpr std::size_t kMaxWidth = 64;  ///< of runs with several rows
+  struct Source {
+    BufferId buffer = 0;
+    bool isUniform = false;
+  };
+  struct Column {
+    std::uint32_t part = 0;    ///< of the sources
+    std::int32_t element = 0;  ///< in row 0
+  };
+  struct Run {
+    std::int64_t start = 0, rows = 1, width = 1;
+    std::int64_t first = 0;  ///< among the columns
+  };
+  std::vector<Source> sources;
+  std::vector<Run> runs;
+  std::vector<Column> columns;
+  BufferId out = 0;
+};
+
 struct Plan;
 
 /// A function of one lane, computed for blocks of lanes by a plan of its own, whose mapped inputs
@@ -102,7 +125,8 @@ struct LaneStep {
   std::vector<Port> inputs, outputs;
 };
 
-using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep, LaneStep>;
+using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep,
+                          InterleaveStep, LaneStep>;
 
 /// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
 /// doubles, so code may read and write up to the padding.

@@ -9,6 +9,7 @@
 #include "plan/by_row.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
+#include "plan/interleave.h"
 #include "plan/join.h"
 #include "plan/lanes.h"
 #include "plan/recompute.h"
@@ -295,11 +296,34 @@ class Planner : public BufferTable {
         return IndexStep{kind,        a.outer, a.n, a.inner, contiguousBufferOf(node.operand[0]),
                          bufferOf(id)};
       }
+      case Op::Interleave:
+        return interleave(id);
       case Op::Lanes:
         return lanes(id);
       default:
         throw Error(ErrorCode::Native, std::string("no step for ") + opName(node.op));
     }
+  }
+
+  Step interleave(NodeId id) {
+    const auto operands = tape_.operands(tape_.node(id));
+    InterleaveStep step;
+    std::vector<std::int64_t> counts;
+    std::vector<bool> isUniform;
+    for (const NodeId part : operands.subspan(1)) {
+      const Node& node = tape_.node(part);
+      counts.push_back(tape_.count(part));
+      isUniform.push_back(node.op == tapeop::kConstant);
+      step.sources.push_back(
+          {isUniform.back() ? addConstants(std::vector<double>(InterleaveStep::kUniformElements,
+                                                               Tape::constantValue(node)))
+                            : contiguousBufferOf(part),
+           isUniform.back()});
+    }
+    step.runs =
+        interleavedRuns(tape_.data(tape_.node(operands[0])), counts, isUniform, step.columns);
+    step.out = bufferOf(id);
+    return step;
   }
 
   Step lanes(NodeId id) {
@@ -516,6 +540,7 @@ std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);
   if (options.again) final = recomputeMoved(final);
+  if (options.interleaves) final = interleaveParts(final);
   return Planner(std::move(final), options).run();
 }
 

@@ -8,12 +8,13 @@ namespace adjoint {
 
 /// Ways to compute the same bits, to be switched off for comparisons.
 struct PlanOptions {
-  bool scalars = true;  ///< small functions as scalar code
-  bool lanes = true;    ///< loops over blocks of lanes around several kernels
-  bool again = true;    ///< cheap values computed again rather than stored and moved
-  bool signs = true;    ///< negations and constant factors joined with what follows
-  bool byRow = true;    ///< once a row what lanes would compute from a row
-  bool joins = true;    ///< sums in the loops beside them
+  bool scalars = true;      ///< small functions as scalar code
+  bool lanes = true;        ///< loops over blocks of lanes around several kernels
+  bool again = true;        ///< cheap values computed again rather than stored and moved
+  bool signs = true;        ///< negations and constant factors joined with what follows
+  bool byRow = true;        ///< once a row what lanes would compute from a row
+  bool joins = true;        ///< sums in the loops beside them
+  bool interleaves = true;  ///< rows put together straight from their columns
 };
 
 /// Compiles a tape: fused multiply-adds, kernels, buffers and their places. Throws ERR_LIMIT or

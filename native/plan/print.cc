@@ -90,6 +90,15 @@ std::string stepText(const ScatterAddStep& s) {
   return "scatter " + b(s.out) + " += " + b(s.updates) + " at " + b(s.indices) + "  " +
          std::to_string(s.count) + " into " + std::to_string(s.size) + "\n";
 }
+std::string stepText(const InterleaveStep& s) {
+  std::string text = "interleave";
+  for (const InterleaveStep::Source& source : s.sources) text += " " + b(source.buffer);
+  text += " -> " + b(s.out) + "  " + std::to_string(s.runs.size()) + " runs";
+  std::int64_t width = 0;
+  for (const InterleaveStep::Run& run : s.runs)
+    if (run.rows > 1) width = std::max(width, run.width);
+  return text + ", rows of at most " + std::to_string(width) + "\n";
+}
 std::string stepText(const Kernel& kernel) { return kernel.toString(); }
 std::string stepText(const LaneStep& s) {
   std::string text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
@@ -153,6 +162,10 @@ std::size_t Plan::bytes() const {
                kernel->accesses.capacity() * sizeof(Access) +
                kernel->constants.capacity() * sizeof(double) +
                kernel->maps.capacity() * sizeof(IndexMap);
+    } else if (const auto* rows = std::get_if<InterleaveStep>(&step)) {
+      total += rows->sources.capacity() * sizeof(InterleaveStep::Source) +
+               rows->runs.capacity() * sizeof(InterleaveStep::Run) +
+               rows->columns.capacity() * sizeof(InterleaveStep::Column);
     } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
       total += loop->plan->bytes();
     }

@@ -58,7 +58,8 @@ void expectNone(const TapePtr& tape) {
                                      .again = false,
                                      .signs = false,
                                      .byRow = false,
-                                     .joins = false});
+                                     .joins = false,
+                                     .interleaves = false});
   EXPECT_EQ(Runs(makeExecutable(plain)).of(3), 0) << "without lanes";
   EXPECT_EQ(Runs(makeInterpreter(plain)).of(3), 0) << "interpreter, without lanes";
 }

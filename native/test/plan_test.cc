@@ -28,7 +28,8 @@ std::string stepsOf(const TapePtr& t) {
                                         .again = false,
                                         .signs = false,
                                         .byRow = false,
-                                        .joins = false})
+                                        .joins = false,
+                                        .interleaves = false})
                                ->toString();
   return text.substr(text.find("input "));
 }

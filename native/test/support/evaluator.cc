@@ -50,7 +50,8 @@ Evaluator::Evaluator(const TapePtr& tape)
                                                 .again = false,
                                                 .signs = false,
                                                 .byRow = false,
-                                                .joins = false})) {}
+                                                .joins = false,
+                                                .interleaves = false})) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 

@@ -45,6 +45,10 @@ std::vector<Use> usesOf(const Step& step) {
     uses = {{index->in, false}, {index->out, true}};
   } else if (const auto* scatter = std::get_if<ScatterAddStep>(&step)) {
     uses = {{scatter->indices, false}, {scatter->updates, false}, {scatter->out, true}};
+  } else if (const auto* rows = std::get_if<InterleaveStep>(&step)) {
+    for (const InterleaveStep::Source& source : rows->sources)
+      uses.push_back({source.buffer, false});
+    uses.push_back({rows->out, true});
   } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
     for (const LaneStep::Port& port : loop->inputs) {
       uses.push_back({port.buffer, false});

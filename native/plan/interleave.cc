@@ -1,0 +1,205 @@
+#include "plan/interleave.h"
+
+#include <algorithm>
+
+#include "ops/op.h"
+#include "plan/lanes.h"
+#include "transform/copy.h"
+
+namespace adjoint {
+
+namespace {
+
+/// Shorter gathers are not worth a step of their own.
+constexpr std::int64_t kFewPoints = 256;
+constexpr std::size_t kMaxWidth = InterleaveStep::kMaxWidth;
+/// Rows from which a run is taken as such.
+constexpr std::size_t kMinRows = 4;
+/// Points that tell whether a gather has runs.
+constexpr std::size_t kSample = 8192;
+
+using Column = InterleaveStep::Column;
+using Run = InterleaveStep::Run;
+
+class RunFinder {
+ public:
+  RunFinder(std::span<const double> positions, std::span<const std::int64_t> counts,
+            const std::vector<bool>& isUniform)
+      : isUniform_(isUniform) {
+    std::vector<std::int64_t> starts;
+    std::int64_t next = 0;
+    for (const std::int64_t count : counts) {
+      starts.push_back(next);
+      next += count;
+    }
+    places_.reserve(positions.size());
+    std::size_t part = 0;
+    for (const double position : positions) {
+      const auto at = static_cast<std::int64_t>(position);
+      if (at < starts[part] || at >= starts[part] + counts[part])
+        part = static_cast<std::size_t>(std::ranges::upper_bound(starts, at) - starts.begin()) - 1;
+      const std::int64_t element = isUniform[part] ? 0 : at - starts[part];
+      places_.push_back({static_cast<std::uint32_t>(part), static_cast<std::int32_t>(element)});
+    }
+  }
+
+  std::vector<Run> run(std::vector<Column>& columns) {
+    std::vector<Run> runs;
+    std::size_t single = 0;  // the first point that is in no run yet
+    const auto flush = [&](std::size_t end) {
+      if (end > single) put(runs, columns, single, 1, end - single);
+    };
+    for (std::size_t p = 0; p < places_.size();) {
+      const auto [width, rows] = longest(p);
+      if (rows < kMinRows) {
+        ++p;
+        continue;
+      }
+      flush(p);
+      put(runs, columns, p, rows, width);
+      p += width * rows;
+      single = p;
+    }
+    flush(places_.size());
+    return runs;
+  }
+
+ private:
+  struct Extent {
+    std::size_t width = 1, rows = 1;
+  };
+
+  bool follows(std::size_t p, std::size_t q) const {
+    const std::int32_t step = isUniform_[places_[p].part] ? 0 : 1;
+    return places_[q].part == places_[p].part && places_[q].element == places_[p].element + step;
+  }
+
+  Extent extent(std::size_t p, std::size_t width) const {
+    std::size_t points = width;
+    while (p + points < places_.size() && follows(p + points - width, p + points)) ++points;
+    return {width, points / width};
+  }
+
+  /// The run that begins at p, of the width before if there is one.
+  Extent longest(std::size_t p) {
+    if (const Extent same = extent(p, width_); same.rows >= kMinRows) return same;
+    // Uniform parts tell no width.
+    std::size_t anchor = p;
+    while (anchor < places_.size() && anchor < p + kMaxWidth && isUniform_[places_[anchor].part])
+      ++anchor;
+    if (anchor == places_.size()) return {};
+    const std::size_t last = std::min(anchor + kMaxWidth, places_.size() - 1);
+    for (std::size_t q = anchor + 1; q <= last; ++q) {
+      if (!follows(anchor, q)) continue;
+      const Extent found = extent(p, q - anchor);
+      if (found.rows >= kMinRows) width_ = found.width;
+      return found;
+    }
+    return {};
+  }
+
+  void put(std::vector<Run>& runs, std::vector<Column>& columns, std::size_t start,
+           std::size_t rows, std::size_t width) const {
+    runs.push_back({static_cast<std::int64_t>(start), static_cast<std::int64_t>(rows),
+                    static_cast<std::int64_t>(width), static_cast<std::int64_t>(columns.size())});
+    columns.insert(columns.end(), places_.begin() + static_cast<std::ptrdiff_t>(start),
+                   places_.begin() + static_cast<std::ptrdiff_t>(start + width));
+  }
+
+  const std::vector<bool>& isUniform_;
+  std::vector<Column> places_;
+  std::size_t width_ = 1;
+};
+
+/// The same elements in the shape in which they are computed.
+NodeId unshaped(const Tape& t, NodeId id) {
+  while (opOf(t.node(id)) == Op::Reshape) id = t.node(id).operand[0];
+  return id;
+}
+
+/// The join that a gather reads, where it can read its parts instead.
+class PartFinder {
+ public:
+  explicit PartFinder(const Tape& t) : tape_(t), uses_(t.size(), 0) {
+    for (const Node& node : t.nodes()) {
+      for (const NodeId operand : t.operands(node)) ++uses_[operand];
+    }
+    for (const Port& port : t.outputs()) ++uses_[port.node];
+    for (const NodeId id : t.checks()) ++uses_[id];
+  }
+
+  NodeId joinOf(const Node& node) const {
+    if (opOf(node) != Op::Gather || tape_.shape(node).size() != 1) return kNoNode;
+    const NodeId join = node.operand[0], indices = node.operand[1];
+    const Node& joined = tape_.node(join);
+    const bool isFlat = opOf(joined) == Op::Concat && tape_.shape(join).size() == 1;
+    if (!isFlat || uses_[join] != 1 || tape_.node(indices).op != tapeop::kData ||
+        tape_.count(indices) < kFewPoints || canFail(tape_, node))
+      return kNoNode;
+    std::vector<std::int64_t> counts;
+    std::vector<bool> isUniform;
+    for (const NodeId part : tape_.operands(joined)) {
+      counts.push_back(tape_.count(part));
+      isUniform.push_back(tape_.node(unshaped(tape_, part)).op == tapeop::kConstant);
+    }
+    const std::vector<double>& positions = tape_.data(tape_.node(indices));
+    const auto sample =
+        std::span<const double>(positions).first(std::min(positions.size(), kSample));
+    std::vector<Column> columns;
+    std::int64_t inRows = 0;
+    for (const Run& run : interleavedRuns(sample, counts, isUniform, columns))
+      inRows += run.rows > 1 ? run.rows * run.width : 0;
+    return inRows * 2 > std::ssize(sample) ? join : kNoNode;
+  }
+
+ private:
+  const Tape& tape_;
+  std::vector<std::uint32_t> uses_;
+};
+
+}  // namespace
+
+std::vector<Run> interleavedRuns(std::span<const double> positions,
+                                 std::span<const std::int64_t> counts,
+                                 const std::vector<bool>& isUniform, std::vector<Column>& columns) {
+  return RunFinder(positions, counts, isUniform).run(columns);
+}
+
+TapePtr interleaveParts(const TapePtr& t) {
+  const Tape& tape = *t;
+  const PartFinder finder(tape);
+  std::vector<NodeId> joinOf(tape.size(), kNoNode);
+  std::vector<bool> isReplaced(tape.size(), false);
+  bool any = false;
+  for (NodeId id = 0; id < tape.size(); ++id) {
+    joinOf[id] = finder.joinOf(tape.node(id));
+    if (joinOf[id] == kNoNode) continue;
+    isReplaced[joinOf[id]] = any = true;
+  }
+  if (!any) return t;
+  Builder builder;
+  builder.setSharing(false);
+  builder.reserve(tape.size());
+  Copier copier(builder, tape);
+  std::vector<NodeId> map(tape.size(), kNoNode);
+  for (NodeId id = 0; id < tape.size(); ++id) {
+    if (isReplaced[id]) continue;
+    const Node& node = tape.node(id);
+    builder.setOrigin(node.origin == kNoNode ? id : node.origin);
+    if (node.op == tapeop::kInput) {
+      map[id] = builder.input(tape.inputs()[node.attr].name, tape.shape(node), node.dtype);
+    } else if (joinOf[id] != kNoNode) {
+      std::vector<NodeId> operands = {map[node.operand[1]]};
+      for (const NodeId part : tape.operands(tape.node(joinOf[id])))
+        operands.push_back(map[unshaped(tape, part)]);
+      map[id] = builder.append(code(Op::Interleave), node.dtype, tape.shape(node), operands);
+    } else {
+      map[id] = copyWithLoops(copier, builder, tape, id, map);
+    }
+  }
+  std::vector<Port> outputs = tape.outputs();
+  for (Port& port : outputs) port.node = map[port.node];
+  return builder.finish(std::move(outputs));
+}
+
+}  // namespace adjoint

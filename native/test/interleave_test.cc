@@ -1,0 +1,113 @@
+// Rows put together from their columns: Evaluator compares with plans that join and gather, to the
+// bit.
+#include "plan/interleave.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+
+#include "ops/build.h"
+#include "plan/planner.h"
+#include "test/support/evaluator.h"
+#include "test/support/numbers.h"
+
+namespace adjoint::testing {
+namespace {
+
+using namespace ex;
+
+bool interleaves(const TapePtr& t) {
+  return makePlan(t)->toString().find("interleave") != std::string::npos;
+}
+
+/// Grid points with `width` values each, of which the last point's of each line come in another
+/// order.
+TEST(Interleave, LinesOfAGrid) {
+  for (const std::int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 11, 64}) {
+    for (const std::int64_t line : {5, 16, 63, 64, 65, 200}) {
+      const std::int64_t points = 7 * line;
+      Builder builder;
+      const Expr x{&builder, builder.input("x", {points})};
+      std::vector<Expr> columns;
+      for (std::int64_t k = 0; k < width; ++k) {
+        const bool isUniform = k % 3 == 1;
+        columns.push_back(
+            isUniform ? Expr{&builder, builder.constant(0.25 * static_cast<double>(k), {points})}
+                      : x * static_cast<double>(k + 2));
+      }
+      std::vector<double> positions;
+      for (std::int64_t p = 0; p < points; ++p) {
+        const bool isLast = p % line == line - 1;
+        for (std::int64_t k = 0; k < width; ++k) {
+          const std::int64_t column = isLast ? width - 1 - k : k;
+          positions.push_back(static_cast<double>(column * points + p));
+        }
+      }
+      const auto count = static_cast<std::int64_t>(positions.size());
+      const Expr all = columns.size() == 1 ? reshape(columns[0], {points}) : concat(columns, 0);
+      const TapePtr t =
+          builder.finish({{"y", gather(all, {&builder, builder.data(positions, {count})}, 0).id}});
+      EXPECT_EQ(interleaves(t), width > 1 && count >= 256) << width << " " << line;
+      Evaluator evaluator(t);
+      evaluator({numbers(points)});
+      evaluator({special(points)});
+    }
+  }
+}
+
+/// Whatever the positions are, the elements are right.
+TEST(Interleave, RunsBetweenSingleElements) {
+  std::mt19937 random(3);
+  const auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % n); };
+  int found = 0;
+  for (int round = 0; round < 60; ++round) {
+    const std::int64_t n = 50 + below(400), parts = 2 + below(5);
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n})};
+    std::vector<Expr> values;
+    for (std::int64_t k = 0; k < parts; ++k)
+      values.push_back(reshape(sin(x * static_cast<double>(k + 1)), {n, 1}));
+    std::vector<Expr> flat;
+    for (const Expr& value : values) flat.push_back(reshape(value, {n}));
+    std::vector<double> positions;
+    while (positions.size() < 3000) {
+      const std::int64_t width = 1 + below(9), rows = below(3) == 0 ? 1 : below(n / 2) + 1;
+      std::vector<std::int64_t> starts;
+      for (std::int64_t j = 0; j < width; ++j)
+        starts.push_back(below(parts) * n + below(n - rows + 1));
+      for (std::int64_t i = 0; i < rows; ++i)
+        for (const std::int64_t start : starts) positions.push_back(static_cast<double>(start + i));
+    }
+    const auto count = static_cast<std::int64_t>(positions.size());
+    const TapePtr t = builder.finish(
+        {{"y", gather(concat(flat, 0), {&builder, builder.data(positions, {count})}, 0).id}});
+    found += interleaves(t);
+    Evaluator evaluator(t);
+    evaluator({numbers(n)});
+  }
+  EXPECT_GT(found, 40);
+}
+
+/// Not where the order has no pattern, the join is read elsewhere, or positions are not known.
+TEST(Interleave, OtherGathersStayAsTheyAre) {
+  const std::int64_t n = 1000;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {n})};
+  const Expr all = concat({x * 2.0, x * 3.0}, 0);
+  std::vector<double> rows, mixed;
+  for (std::int64_t i = 0; i < 2 * n; ++i) {
+    rows.push_back(static_cast<double>(i % 2 * n + i / 2));
+    mixed.push_back(static_cast<double>(i * 7919 % (2 * n)));
+  }
+  const Expr unordered{&builder, builder.data(mixed, {2 * n})};
+  EXPECT_FALSE(interleaves(builder.finish({{"y", gather(all, unordered, 0).id}})));
+  Builder other;
+  const Expr z{&other, other.input("x", {n})};
+  const Expr joined = concat({z * 2.0, z * 3.0}, 0);
+  const Expr again{&other, other.data(rows, {2 * n})};
+  EXPECT_FALSE(interleaves(other.finish({{"y", gather(joined, again, 0).id}, {"all", joined.id}})));
+}
+
+}  // namespace
+}  // namespace adjoint::testing
