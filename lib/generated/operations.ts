@@ -120,6 +120,7 @@ export const Op = {
   Custom: 220,
   Item: 221,
   Lanes: 222,
+  Interleave: 223,
   At: 300,
   Stack: 301,
   Pad: 302,
