@@ -123,6 +123,27 @@ export interface NativeJacobianBlock {
   node?: number;
 }
 
+export interface NativeDetectedPattern {
+  rows: number;
+  columns: number;
+  /** Where each row starts, and the number of entries. */
+  rowIndex: Int32Array;
+  columnIndex: Int32Array;
+  dense: NativeDenseLines[];
+}
+
+/** Neighboring dense rows or columns, and the operation that made them so. */
+export interface NativeDenseLines {
+  areRows: boolean;
+  first: number;
+  count: number;
+  /** Of the first one. */
+  nonzeros: number;
+  operation: string;
+  /** Its node on the tape the user traced. */
+  node: number;
+}
+
 export interface NativeTraceRow {
   node: number;
   text: string;
@@ -215,6 +236,27 @@ export interface NativeAddon {
     rowStarts: Int32Array,
     columnIndices: Int32Array,
   ): { columnColors: Int32Array; columnCount: number; rowColors: Int32Array; rowCount: number };
+  /**
+   * See native/sparsity/detection.h. `decisions` are the outputs of `decisionTape` at a point, or null for the pattern at
+   * all points.
+   */
+  detectPattern(
+    tape: NativeTape,
+    wrt: readonly number[],
+    of: "jacobian" | "hessian",
+    maxNonzeros: number,
+    decisions: readonly Float64Array[] | null,
+  ): NativeDetectedPattern;
+  /** What decides a pattern at one point, as a function of the same inputs. */
+  decisionTape(tape: NativeTape, wrt: readonly number[]): NativeTape;
+  /** Entries of the first pattern, given by where its rows start and its column indices, that the second one lacks. */
+  missingEntries(
+    rowsColumns: readonly number[],
+    rowStarts: Int32Array,
+    columnIndices: Int32Array,
+    otherRowStarts: Int32Array,
+    otherColumnIndices: Int32Array,
+  ): { rows: Int32Array; columns: Int32Array };
   /** Bytes of native memory now held by builders, tapes, plans and sessions of this environment. */
   nativeBytes(): number;
   version(): string;

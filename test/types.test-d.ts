@@ -7,6 +7,7 @@ import {
   type CooPattern,
   type CscPattern,
   type CsrPattern,
+  checkPattern,
   colorPattern,
   concat,
   constant,
@@ -33,6 +34,7 @@ import {
   sin,
   sparseJacobian,
   sparseMatrix,
+  sparsity,
   stack,
   sub,
   sum,
@@ -563,6 +565,23 @@ describe("transforms", () => {
     colorPattern(j.pattern);
     // @ts-expect-error the columns are missing
     sparseMatrix(own, [1]);
+  });
+
+  test("patterns are detected for a point of the function", () => {
+    const g = fn({ x: vector(3), k: { s: scalar() } }, ({ x, k }) => x.mul(k.s));
+    const pattern = sparsity(g, { wrt: ["k.s"], at: { x: [1, 2, 3], k: { s: 1 } } });
+    expectTypeOf(pattern).toExtend<CsrPattern>();
+    expectTypeOf(pattern.dense[0]!.kind).toEqualTypeOf<"row" | "column">();
+    sparsity(vjp(g), { at: [{ x: [1, 2, 3], k: { s: 1 } }, [1, 2, 3]] });
+    checkPattern(g, pattern, { wrt: ["k.s"], at: { x: [1, 2, 3], k: { s: 1 } }, throws: false });
+    // @ts-expect-error there is no input y
+    sparsity(g, { wrt: ["y"] });
+    // @ts-expect-error k is missing
+    sparsity(g, { at: { x: [1, 2, 3] } });
+    // @ts-expect-error derivatives need a point
+    checkPattern(g, pattern, { wrt: ["k.s"] });
+    // @ts-expect-error of is one of two
+    sparsity(g, { of: "gradient" });
   });
 
   test("jacobians by output, by input", () => {

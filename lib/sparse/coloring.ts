@@ -72,14 +72,14 @@ export const orders = [
   ...(["dynamicLargestFirst", "random"] as const),
 ] as const satisfies readonly ColoringOrder[];
 
-/** What is colored: rows of arrays are left to the core to check. */
-function colorable(given: unknown): ColorablePattern {
+/** The rows of a pattern; those of arrays are left to the core to check. */
+export function colorable(what: string, given: unknown): ColorablePattern {
   const pattern: unknown = given instanceof SparseMatrix ? given.pattern : given;
   if (typeof pattern !== "object" || pattern === null) {
-    throw new ArgumentError(`colorPattern: expected a pattern, got ${describe(pattern)}`, here());
+    throw new ArgumentError(`${what}: expected a pattern, got ${describe(pattern)}`, here());
   }
   if ("rowStarts" in pattern && !isPattern(pattern)) return pattern as ColorablePattern;
-  const checked = patternFrom("colorPattern", pattern);
+  const checked = patternFrom(what, pattern);
   const { rows, columns } = checked;
   const { starts, indices } = rowsOf(checked);
   return { rows, columns, rowStarts: starts, columnIndices: indices };
@@ -107,7 +107,7 @@ export function colorPattern(
     );
   }
   try {
-    const { rows, columns, rowStarts, columnIndices } = colorable(pattern);
+    const { rows, columns, rowStarts, columnIndices } = colorable("colorPattern", pattern);
     const numbers = [rows, columns, seed];
     const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
     const { columnColors, rowColors } = found;

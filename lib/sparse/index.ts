@@ -1,5 +1,11 @@
 /** Sparse Jacobians and Hessians, their patterns and colorings. */
 export {
+  type CheckPatternOptions,
+  checkPattern,
+  type MissingEntry,
+  type PatternReport,
+} from "./check-pattern.js";
+export {
   type ColorablePattern,
   type Coloring,
   type ColoringMethod,
@@ -28,4 +34,12 @@ export type {
   Triangle,
 } from "./pattern.js";
 export type { PatternArrays } from "./places.js";
+export {
+  type DenseLines,
+  type DetectedPattern,
+  type PointOf,
+  type SparsityOf,
+  type SparsityOptions,
+  sparsity,
+} from "./sparsity.js";
 export { type SpyOptions, spyHtml } from "./spy.js";

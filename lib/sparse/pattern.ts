@@ -154,7 +154,8 @@ export function checkCount(
   }
 }
 
-function rangesOf(tree: Tree): PatternRange[] {
+/** Where the elements of each leaf are among those of all. */
+export function rangesOf(tree: Tree): PatternRange[] {
   let start = 0;
   return leavesOf(tree).map(({ path, count }) => {
     const range = { path, start, count };

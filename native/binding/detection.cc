@@ -1,0 +1,110 @@
+// Detected patterns: lib/sparsity.ts is this file in TypeScript.
+#include "sparsity/detection.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "binding/handles.h"
+#include "binding/values.h"
+#include "coloring/pattern.h"
+#include "sparsity/decisions.h"
+#include "tape/builder.h"
+
+namespace adjoint::binding {
+namespace {
+
+/// Positions of inputs, none twice.
+std::vector<std::size_t> wrtOf(const Tape& tape, const std::vector<std::int64_t>& given) {
+  const auto limit = static_cast<std::int64_t>(tape.inputs().size());
+  std::vector<std::size_t> wrt;
+  for (const std::int64_t position : given) {
+    const auto at = static_cast<std::size_t>(position);
+    if (position < 0 || position >= limit || std::ranges::find(wrt, at) != wrt.end()) {
+      throw Error(ErrorCode::Argument, "wrt: position " + std::to_string(position) +
+                                           " is not in [0, " + std::to_string(limit) +
+                                           "), or given twice");
+    }
+    wrt.push_back(at);
+  }
+  return wrt;
+}
+
+napi_value makeDense(napi_env env, const DenseLines& lines) {
+  const napi_value result = makeObject(env);
+  setField(env, result, "areRows", makeBoolean(env, lines.areRows));
+  setField(env, result, "first", makeNumber(env, static_cast<double>(lines.first)));
+  setField(env, result, "count", makeNumber(env, static_cast<double>(lines.count)));
+  setField(env, result, "nonzeros", makeNumber(env, static_cast<double>(lines.nonzeros)));
+  setField(env, result, "operation", makeText(env, opName(lines.op)));
+  setField(env, result, "node", makeNumber(env, lines.origin));
+  return result;
+}
+
+/// Tape, wrt, "jacobian" or "hessian", the most nonzeros, and the decisions' values or null.
+napi_value detect(Call& call) {
+  const napi_env env = call.env;
+  const std::vector<std::int64_t> positions = readIntegers(env, call.arguments[1], "wrt");
+  const std::string of = readText(env, call.arguments[2], "of");
+  if (of != "jacobian" && of != "hessian")
+    throw Error(ErrorCode::Argument, "of: expected \"jacobian\" or \"hessian\"");
+  DetectionOptions options;
+  options.of = of == "hessian" ? PatternOf::Hessian : PatternOf::Jacobian;
+  options.maxNonzeros =
+      readInteger(env, call.arguments[3], 0, std::int64_t{1} << 53, "maxNonzeros");
+  std::vector<std::vector<double>> decisions;
+  if (!isNull(env, call.arguments[4])) {
+    decisions = readFloat64Lists(env, call.arguments[4], "decisions");
+    options.decisions = &decisions;
+  }
+  const TapePtr tape = tapeOf(call, call.arguments[0], "tape");
+  const DetectedPattern found = detectPattern(tape, wrtOf(*tape, positions), options);
+  const napi_value dense = makeArray(env, found.dense.size());
+  for (std::size_t i = 0; i < found.dense.size(); ++i)
+    setElement(env, dense, i, makeDense(env, found.dense[i]));
+  const napi_value result = makeObject(env);
+  setField(env, result, "rows", makeNumber(env, static_cast<double>(found.pattern.rows)));
+  setField(env, result, "columns", makeNumber(env, static_cast<double>(found.pattern.columns)));
+  setField(env, result, "rowIndex", makeInt32s(env, found.pattern.rowIndex));
+  setField(env, result, "columnIndex", makeInt32s(env, found.pattern.columnIndex));
+  setField(env, result, "dense", dense);
+  return result;
+}
+
+/// Tape, wrt.
+napi_value decisionsOf(Call& call) {
+  const std::vector<std::int64_t> positions = readIntegers(call.env, call.arguments[1], "wrt");
+  const TapePtr tape = tapeOf(call, call.arguments[0], "tape");
+  return wrapTape(*call.environment, decisionTape(tape, wrtOf(*tape, positions)));
+}
+
+/// [rows, columns], where the rows of a pattern start, its column indices, and those of another.
+napi_value missingEntries(Call& call) {
+  const napi_env env = call.env;
+  const std::vector<std::int64_t> size = readIntegers(env, call.arguments[0], "rowsColumns");
+  if (size.size() != 2) throw Error(ErrorCode::Argument, "rowsColumns: expected two");
+  const auto read = [&](std::size_t first) {
+    return coloring::Pattern(size[0], size[1], readInt32s(env, call.arguments[first], "rowStarts"),
+                             readInt32s(env, call.arguments[first + 1], "columnIndices"));
+  };
+  const coloring::Pattern whole = read(1), given = read(3);
+  std::vector<std::int32_t> rows, columns;
+  for (coloring::Index i = 0; i < whole.rows(); ++i) {
+    std::ranges::set_difference(whole.row(i), given.row(i), std::back_inserter(columns));
+    rows.resize(columns.size(), i);
+  }
+  const napi_value result = makeObject(env);
+  setField(env, result, "rows", makeInt32s(env, rows));
+  setField(env, result, "columns", makeInt32s(env, columns));
+  return result;
+}
+
+void defineDetection(Environment& environment, napi_value exports) {
+  defineFunction<detect>(environment, exports, "detectPattern");
+  defineFunction<decisionsOf>(environment, exports, "decisionTape");
+  defineFunction<missingEntries>(environment, exports, "missingEntries");
+}
+
+const Door door(&defineDetection);
+
+}  // namespace
+}  // namespace adjoint::binding
