@@ -37,20 +37,31 @@ Span hull(const Span* spans) {
   return result;
 }
 
+/// `count` neighbors, at most a vector of them.
+inline V loadSome(const double* from, std::int64_t count) {
+  return count >= kLanes ? simd::load(from) : simd::loadPart(from, static_cast<std::size_t>(count));
+}
+inline void storeSome(double* to, V v, std::int64_t count) {
+  if (count >= kLanes) return simd::store(to, v);
+  simd::storePart(to, v, static_cast<std::size_t>(count));
+}
+
 /// Rows i .. i + R - 1 and `columns` columns; b has NV vectors of columns next to each other.
 template <int R, int NV>
 inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t bTerm,
                  std::int64_t column, std::int64_t columns) {
   const std::int64_t corner = i * p.cRow + column * p.cColumn;
-  const bool isWhole = p.cColumn == 1 && columns == NV * kLanes;
+  const bool areNeighbors = p.cColumn == 1;
   alignas(64) double row[NV * kLanes] = {};
   V acc[R][NV];
   for (int r = 0; r < R; ++r) {
     if (p.start != nullptr) {
       const double* from = p.start + corner + r * p.cRow;
-      if (!isWhole)
+      if (!areNeighbors)
         for (std::int64_t j = 0; j < columns; ++j) row[j] = from[j * p.cColumn];
-      for (int j = 0; j < NV; ++j) acc[r][j] = simd::load((isWhole ? from : row) + j * kLanes);
+      for (int j = 0; j < NV; ++j)
+        acc[r][j] = areNeighbors ? loadSome(from + j * kLanes, columns - j * kLanes)
+                                 : simd::load(row + j * kLanes);
     } else {
       for (int j = 0; j < NV; ++j) acc[r][j] = V{};
     }
@@ -75,10 +86,11 @@ inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t
   }
   for (int r = 0; r < R; ++r) {
     double* to = p.c + corner + r * p.cRow;
-    if (isWhole) {
+    if (areNeighbors) {
       for (int j = 0; j < NV; ++j) {
         double* at = to + j * kLanes;
-        simd::store(at, p.adds ? simd::load(at) + acc[r][j] : acc[r][j]);
+        const std::int64_t count = columns - j * kLanes;
+        storeSome(at, p.adds ? loadSome(at, count) + acc[r][j] : acc[r][j], count);
       }
       continue;
     }
