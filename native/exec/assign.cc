@@ -337,6 +337,7 @@ class Assigner {
     for (int k = 0; k < n; ++k) {
       if (k != folded) bringIn(v[k]);
     }
+    if (op.kind == Micro::Compare) op.c = isReadOnlyNext(i);
     Source from[3];
     for (int k = 0; k < n; ++k) from[k] = sourceOf(v[k]);
     for (int k = 0; k < n; ++k) advance(v[k], next[k]);
@@ -344,6 +345,16 @@ class Assigner {
     target_.operate(op, d, from[0], from[1], from[2]);
     hold(i, d);
     reuseSpills();
+  }
+
+  /// Whether the next instruction is the only one that reads this mask, to decide by it.
+  bool isReadOnlyNext(std::uint32_t i) const {
+    std::size_t next = std::size_t{i} + 1;
+    while (next < size_ && isReread(code_.ops[next].kind)) ++next;
+    if (next == size_ || nextUse_[i] != next) return false;
+    const MicroOp& reader = code_.ops[next];
+    const bool decides = reader.kind == Micro::Guard || reader.kind == Micro::Select;
+    return decides && reader.a == i && reader.b != i && reader.c != i && later_[3 * next] == kNever;
   }
 
   /// A register that an operand leaves free, if there is one. Where instructions overwrite an

@@ -31,7 +31,7 @@ enum class Micro : std::uint8_t {
   Fnma,  ///< c - a * b
   Sqrt,
   Round,    ///< extra: Rounding
-  Compare,  ///< a mask; extra: Predicate
+  Compare,  ///< a mask; extra: Predicate. For targets, c: only the next instruction reads it
   And,
   Or,
   Xor,

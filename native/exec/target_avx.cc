@@ -171,7 +171,7 @@ class AvxTarget final : public X86Target {
 
   void testLanes(int mask) override {
     if (lanes_ == 8) {
-      as_.vpmovq2m(x86::k1, vec(mask));
+      if (!takeWaiting(mask)) as_.vpmovq2m(x86::k1, vec(mask));
       as_.kortestb(x86::k1, x86::k1);
     } else if (lanes_ == 4) {
       as_.vptest(vec(mask), vec(mask));
@@ -179,6 +179,13 @@ class AvxTarget final : public X86Target {
       as_.vmovq(x86::rax, vec(mask).as<x86::Xmm>());
       as_.test(x86::rax, x86::rax);
     }
+  }
+
+  /// Whether the mask is in k1 and nowhere else.
+  bool takeWaiting(int mask) {
+    const bool isWaiting = waiting_ == mask;
+    waiting_ = -1;
+    return isWaiting;
   }
 
   void squareRoot(int d, const Source& a) {
@@ -206,7 +213,11 @@ class AvxTarget final : public X86Target {
     const asmjit::Imm predicate = predicateOf(op.extra);
     if (lanes_ == 8) {
       as_.emit(x86::Inst::kIdVcmppd, x86::k1, operand(a), operand(b), predicate);
-      as_.vpmovm2q(vec(d), x86::k1);
+      if (op.c == 0) {
+        as_.vpmovm2q(vec(d), x86::k1);
+      } else {
+        waiting_ = d;
+      }
     } else {
       as_.emit(lanes_ == 1 ? x86::Inst::kIdVcmpsd : x86::Inst::kIdVcmppd, vec(d), operand(a),
                operand(b), predicate);
@@ -216,6 +227,10 @@ class AvxTarget final : public X86Target {
   void select(int d, const Source& a, const Source& b, const Source& c) {
     if (lanes_ < 8) {
       as_.emit(x86::Inst::kIdVblendvpd, vec(d), operand(c), operand(b), operand(a));
+      return;
+    }
+    if (takeWaiting(a.reg)) {
+      as_.k(x86::k1).emit(x86::Inst::kIdVblendmpd, vec(d), vec(c.reg), operand(b));
       return;
     }
     // The bits of three operands in the order in which they are given.
@@ -267,6 +282,8 @@ class AvxTarget final : public X86Target {
       as_.emit(forms.f132, vec(d), vec(c.reg), operand(b));
     }
   }
+
+  int waiting_ = -1;  ///< the register of a mask that is in k1 only
 };
 
 }  // namespace
