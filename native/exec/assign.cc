@@ -3,19 +3,17 @@
 // Linear in the length of the code.
 #include <algorithm>
 #include <bit>
-#include <functional>
 
 #include "exec/target.h"
+#include "exec/uses.h"
 #include "ops/order.h"
 
 namespace adjoint::exec {
 namespace {
 
-constexpr std::uint32_t kNever = 0xffffffffu;
+constexpr std::uint32_t kNever = Uses::kNever;
 /// Owns registers of partial sums.
 constexpr std::uint32_t kPartials = 0xfffffffeu;
-/// A value in memory that is wanted again this soon is worth a register.
-constexpr std::uint32_t kSoon = 12;
 /// A spilled value that is wanted again this soon gets a slot with a short address.
 constexpr std::uint32_t kNearUse = 300;
 constexpr std::uint32_t kNearSpills = Code::kNearSpills;
@@ -26,10 +24,12 @@ class Assigner {
       : code_(code),
         target_(target),
         size_(code.ops.size()),
+        uses_(code),
         owner_(static_cast<std::size_t>(target.registers()), kNever) {}
 
   std::string run() {
-    findUses();
+    nextUse_.resize(size_);
+    for (std::uint32_t v = 0; v < size_; ++v) nextUse_[v] = uses_.first(v);
     register_.assign(size_, -1);
     spill_.assign(size_, kNever);
     for (std::uint32_t slot = kNearSpills; slot-- > 0;) freeNear_.push_back(slot);
@@ -47,65 +47,6 @@ class Assigner {
   }
 
  private:
-  static bool isReread(Micro kind) {
-    return kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant;
-  }
-
-  void findUses() {
-    nextUse_.assign(size_, kNever);
-    later_.assign(3 * size_, kNever);
-    for (const LoopSum& sum : code_.sums) nextUse_[sum.value] = static_cast<std::uint32_t>(size_);
-    for (std::size_t i = size_; i-- > 0;) {
-      const MicroOp& op = code_.ops[i];
-      if (!hasEffect(op.kind) && nextUse_[i] == kNever) continue;
-      const std::uint32_t operands[3] = {op.a, op.b, op.c};
-      const int n = arityOf(op.kind);
-      for (int k = 0; k < n; ++k)
-        later_[3 * i + static_cast<std::size_t>(k)] = nextUse_[operands[k]];
-      for (int k = 0; k < n; ++k) nextUse_[operands[k]] = static_cast<std::uint32_t>(i);
-    }
-  }
-
-  // --- what loops keep ---------------------------------------------------------------------------
-
-  bool isInvariant(std::uint32_t v) const {
-    const MicroOp& op = code_.ops[v];
-    return op.kind == Micro::Constant ||
-           (op.kind == Micro::Broadcast &&
-            !code_.memory[static_cast<std::size_t>(op.extra)].isIndexed);
-  }
-
-  template <class Visit>
-  void visitUses(std::size_t i, Visit visit) const {
-    const MicroOp& op = code_.ops[i];
-    if (!hasEffect(op.kind) && nextUse_[i] == kNever) return;
-    const std::uint32_t operands[3] = {op.a, op.b, op.c};
-    const int n = arityOf(op.kind);
-    for (int k = 0; k < n; ++k) visit(operands[k], later_[3 * i + static_cast<std::size_t>(k)]);
-  }
-
-  /// The most registers that values take at a time, beside invariants.
-  int pressure() const {
-    int held = 0, most = 0;
-    BigVector<std::uint8_t> isHeld(size_, 0);
-    for (std::size_t i = 0; i < size_; ++i) {
-      visitUses(i, [&](std::uint32_t v, std::uint32_t next) {
-        if (isInvariant(v)) return;
-        const bool isKept =
-            isReread(code_.ops[v].kind) ? next != kNever && next - i < kSoon : next != kNever;
-        held += isKept - isHeld[v];
-        isHeld[v] = isKept;
-      });
-      const bool isValue = !hasEffect(code_.ops[i].kind) && !isReread(code_.ops[i].kind);
-      if (isValue && nextUse_[i] != kNever) {
-        ++held;
-        isHeld[i] = 1;
-      }
-      most = std::max(most, held);
-    }
-    return most;
-  }
-
   // --- sums of lanes -----------------------------------------------------------------------------
 
   /// Vectors that hold the partials of a sum, in registers of their own.
@@ -154,16 +95,9 @@ class Assigner {
   /// Registers that nothing else needs have the numbers that are read most often, for all rounds.
   void keepInvariants() {
     constexpr int kForOperands = 3;
-    const int room = target_.registers() - std::popcount(kept_) - pressure() - kForOperands;
+    const int room = target_.registers() - std::popcount(kept_) - uses_.pressure() - kForOperands;
     if (room <= 0) return;
-    std::vector<std::uint32_t> uses(size_, 0), invariants;
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (code_.ops[i].kind == Micro::Call) return;
-      visitUses(i, [&](std::uint32_t v, std::uint32_t) {
-        if (isInvariant(v) && uses[v]++ == 0) invariants.push_back(v);
-      });
-    }
-    std::ranges::stable_sort(invariants, std::greater{}, [&](std::uint32_t v) { return uses[v]; });
+    std::vector<std::uint32_t> invariants = uses_.invariants();
     if (invariants.size() > static_cast<std::size_t>(room))
       invariants.resize(static_cast<std::size_t>(room));
     for (const std::uint32_t v : invariants) {
@@ -290,7 +224,7 @@ class Assigner {
         bringIn(op.a);
         target_.store({Source::Kind::Memory, 0, static_cast<std::uint32_t>(op.extra)},
                       register_[op.a]);
-        advance(op.a, later_[3 * std::size_t{i}]);
+        advance(op.a, *uses_.later(i));
         return reuseSpills();
       case Micro::Call:
         for (int r = 0; r < target_.registers(); ++r) {
@@ -303,14 +237,14 @@ class Assigner {
   }
 
   bool isFoldable(Micro kind, std::uint32_t v, std::uint32_t i, std::uint32_t next) const {
-    if (register_[v] >= 0 || (next != kNever && next - i < kSoon)) return false;
+    if (register_[v] >= 0 || (next != kNever && next - i < Uses::kSoon)) return false;
     return target_.canFold(kind, sourceOf(v).kind);
   }
 
   void compute(std::uint32_t i, MicroOp op) {
     const int n = arityOf(op.kind);
     std::uint32_t v[3] = {op.a, op.b, op.c};
-    const std::uint32_t* later = &later_[3 * std::size_t{i}];
+    const std::uint32_t* later = uses_.later(i);
     std::uint32_t next[3] = {later[0], later[1], later[2]};
     const bool isFused = op.kind == Micro::Fma || op.kind == Micro::Fms || op.kind == Micro::Fnma;
     const bool commutes = isFused || op.kind == Micro::Add || op.kind == Micro::Mul ||
@@ -337,7 +271,7 @@ class Assigner {
     for (int k = 0; k < n; ++k) {
       if (k != folded) bringIn(v[k]);
     }
-    if (op.kind == Micro::Compare) op.c = isReadOnlyNext(i);
+    if (op.kind == Micro::Compare) op.c = uses_.isReadOnlyNext(i);
     Source from[3];
     for (int k = 0; k < n; ++k) from[k] = sourceOf(v[k]);
     for (int k = 0; k < n; ++k) advance(v[k], next[k]);
@@ -345,16 +279,6 @@ class Assigner {
     target_.operate(op, d, from[0], from[1], from[2]);
     hold(i, d);
     reuseSpills();
-  }
-
-  /// Whether the next instruction is the only one that reads this mask, to decide by it.
-  bool isReadOnlyNext(std::uint32_t i) const {
-    std::size_t next = std::size_t{i} + 1;
-    while (next < size_ && isReread(code_.ops[next].kind)) ++next;
-    if (next == size_ || nextUse_[i] != next) return false;
-    const MicroOp& reader = code_.ops[next];
-    const bool decides = reader.kind == Micro::Guard || reader.kind == Micro::Select;
-    return decides && reader.a == i && reader.b != i && reader.c != i && later_[3 * next] == kNever;
   }
 
   /// A register that an operand leaves free, if there is one. Where instructions overwrite an
@@ -372,9 +296,9 @@ class Assigner {
   const Code& code_;
   Target& target_;
   const std::size_t size_;
+  const Uses uses_;
   std::vector<std::uint32_t> owner_;  ///< value by register
   BigVector<std::uint32_t> nextUse_;  ///< by value, seen from the current instruction
-  BigVector<std::uint32_t> later_;    ///< by operand: the use after this one
   BigVector<std::int16_t> register_;  ///< by value; -1: none
   BigVector<std::uint32_t> spill_;    ///< by value
   std::vector<std::uint32_t> freeNear_, freeFar_, given_;  ///< spill slots
