@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include "ops/build.h"
 #include "sparsity/blocks.h"
+#include "sparsity/terms.h"
 #include "transform/copy.h"
 #include "transform/rules.h"
 
@@ -17,16 +19,36 @@ namespace {
 /// Operations of the functions that lanes of one shape compute together.
 constexpr std::int64_t kMaxTogether = 16384;
 
+/// Terms are not taken apart where their entries are more than so many for each of the dense matrix.
+constexpr double kMaxEntriesOfTerms = 16;
+/// Numbers of blocks past those that are listed.
+constexpr std::size_t kOwnBlocks = std::size_t{1} << 31;
+
+/// One column wide.
+Strip narrowed(const Strip& strip) {
+  Strip result;
+  const auto lanes = static_cast<std::int64_t>(strip.rows.size());
+  result.values = ex::reshape(strip.values, {lanes * strip.width, 1});
+  for (std::size_t lane = 0; lane < strip.rows.size(); ++lane) {
+    for (std::int64_t k = 0; k < strip.width; ++k) {
+      result.rows.push_back(strip.rows[lane]);
+      result.columns.push_back(strip.columns[lane] + static_cast<std::int32_t>(k));
+    }
+  }
+  return result;
+}
+
 class Jacobian {
  public:
-  Jacobian(const Tape& t, std::span<const std::size_t> wrt, const BlockOptions& options)
-      : tape_(t),
+  Jacobian(Terms terms, std::span<const std::size_t> wrt, const BlockOptions& options)
+      : terms_(std::move(terms)),
+        tape_(*terms_.tape),
         options_(options),
         wrt_(wrt.begin(), wrt.end()),
         active_(activeNodes(tape_, wrt)),
         movement_(tape_, active_),
         firstColumn_(tape_.size(), 0) {
-    std::int64_t rows = 0, columns = 0;
+    std::int64_t columns = 0;
     for (const std::size_t i : wrt) {
       const Port& port = tape_.inputs()[i];
       if (tape_.node(port.node).dtype == DType::Bool)
@@ -34,8 +56,7 @@ class Jacobian {
       firstColumn_[port.node] = columns;
       columns += tape_.count(port.node);
     }
-    for (const Port& port : tape_.outputs()) rows += tape_.count(port.node);
-    assembly_ = std::make_unique<Assembly>(rows, columns, options.format, options.triangle);
+    assembly_ = std::make_unique<Assembly>(terms_.rows, columns, options.format, options.triangle);
     copyPrimal();
     site_.emplace(
         BlockSite{tape_, options.mode, firstColumn_, builder_, map_, *assembly_, result_.blocks});
@@ -43,28 +64,53 @@ class Jacobian {
 
   BlockJacobian run() {
     std::map<std::vector<std::size_t>, std::vector<DensePiece>> dense;  // by the inputs
-    for (Piece& piece : piecesOf(tape_, active_, movement_)) {
-      PieceLanes found = lanesOf(tape_, active_, movement_, piece, options_.mode);
-      const bool isLong = found.sets.empty() || found.cost > options_.maxWrittenOut;
-      if (isLong && addInstances(piece)) continue;
-      for (LaneSet& set : found.sets) join(std::move(set));
-      if (!found.sets.empty()) continue;
-      dense[inputsOf(piece.node)].push_back({std::move(piece), found.cause});
+    for (SummedPiece& piece : terms_.pieces) {
+      if (addTerms(piece)) continue;
+      Form form = formOf(piece.whole);
+      if (form.isSparse()) {
+        add(piece.whole, std::move(form));
+      } else {
+        dense[inputsOf(piece.whole.node)].push_back({std::move(piece.whole), form.lanes.cause});
+      }
     }
     for (LaneRegion& region : regions_) addLaneBlocks(*site_, region);
     for (const auto& [inputs, pieces] : dense) addDenseBlocks(*site_, inputs, pieces);
     Expr values;
     result_.pattern = assembly_->finish(builder_, values);
     result_.tape = builder_.finish({{"values", values.id}});
+    for (JacobianBlock& block : result_.blocks) {
+      if (block.denseBy != kNoNode && !terms_.original.empty())
+        block.denseBy = terms_.original[block.denseBy];
+    }
     return std::move(result_);
   }
 
  private:
+  /// Instances along an axis of a piece.
+  struct Instances {
+    int axis;
+    IndexMaps maps;
+    InstanceFunction function;
+  };
+  /// How a piece is computed.
+  struct Form {
+    PieceLanes lanes;
+    std::optional<Instances> instances;
+
+    bool isSparse() const { return instances || !lanes.sets.empty(); }
+    /// Of the piece's Jacobian, or more.
+    double entries() const;
+  };
+
   void copyPrimal();
+  Form formOf(const Piece& piece);
+  std::optional<Instances> instancesOf(const Piece& piece);
+  bool addTerms(const SummedPiece& piece);
+  void add(const Piece& piece, Form form);
   void join(LaneSet set);
-  bool addInstances(const Piece& piece);
   std::vector<std::size_t> inputsOf(NodeId id) const;
 
+  Terms terms_;
   const Tape& tape_;
   const BlockOptions options_;
   std::vector<std::size_t> wrt_;
@@ -114,21 +160,65 @@ void Jacobian::join(LaneSet set) {
   }
 }
 
+double Jacobian::Form::entries() const {
+  if (!instances) return lanes.entries;
+  double result = 0;
+  for (const InstanceFunction::Input& input : instances->function.inputs)
+    result += static_cast<double>(input.elements.size());
+  const Tape& body = *instances->function.body;
+  return result * static_cast<double>(body.count(body.outputs()[0].node)) *
+         static_cast<double>(instances->maps.lanes());
+}
+
+Jacobian::Form Jacobian::formOf(const Piece& piece) {
+  Form form{lanesOf(tape_, active_, movement_, piece, options_.mode), {}};
+  const bool isLong = form.lanes.sets.empty() || form.lanes.cost > options_.maxWrittenOut;
+  if (isLong) form.instances = instancesOf(piece);
+  return form;
+}
+
 /// The piece as instances with arrays inside, where it is that.
-bool Jacobian::addInstances(const Piece& piece) {
+std::optional<Jacobian::Instances> Jacobian::instancesOf(const Piece& piece) {
   const Shape& shape = tape_.shape(piece.node);
   if (!classes_) classes_.emplace(tape_, 2);
   for (std::size_t k = 0; k < shape.size(); ++k) {
     if (shape[k] < 2) continue;
     IndexMaps maps(shape[k]);
     const auto axis = static_cast<int>(k);
-    const auto function =
-        instanceFunction(tape_, active_, movement_, *classes_, maps, piece.node, axis);
-    if (!function) continue;
-    addInstanceBlock(*site_, piece, axis, maps, *function);
-    return true;
+    auto function = instanceFunction(tape_, active_, movement_, *classes_, maps, piece.node, axis);
+    if (function) return Instances{axis, std::move(maps), std::move(*function)};
   }
-  return false;
+  return std::nullopt;
+}
+
+/// The piece's terms, where there are any and each has a form that is not dense.
+bool Jacobian::addTerms(const SummedPiece& piece) {
+  std::vector<Form> forms;
+  double entries = 0;
+  for (const Piece& term : piece.terms) {
+    forms.push_back(formOf(term));
+    if (!forms.back().isSparse()) return false;
+    entries += forms.back().entries();
+  }
+  if (forms.empty()) return false;
+  double columns = 0;
+  for (const std::size_t i : inputsOf(piece.whole.node))
+    columns += static_cast<double>(tape_.count(tape_.inputs()[i].node));
+  const auto rows = static_cast<double>(piece.whole.rows.size());
+  if (entries > kMaxEntriesOfTerms * rows * columns) return false;
+  site_->isOfTerms = true;
+  for (std::size_t i = 0; i < forms.size(); ++i) add(piece.terms[i], std::move(forms[i]));
+  site_->isOfTerms = false;
+  return true;
+}
+
+void Jacobian::add(const Piece& piece, Form form) {
+  if (form.instances) {
+    const auto& [axis, maps, function] = *form.instances;
+    addInstanceBlock(*site_, piece, axis, maps, function);
+    return;
+  }
+  for (LaneSet& set : form.lanes.sets) join(std::move(set));
 }
 
 /// The inputs of interest that a value depends on.
@@ -150,9 +240,16 @@ std::vector<std::size_t> Jacobian::inputsOf(NodeId id) const {
 
 }  // namespace
 
+void BlockSite::add(Strip strip) {
+  const bool isNarrowed = isOfTerms && strip.width > 1;
+  if (isNarrowed) strip = narrowed(strip);
+  strip.block = isNarrowed ? kOwnBlocks + ownBlocks++ : blocks.size();
+  assembly.add(std::move(strip));
+}
+
 BlockJacobian blockJacobian(const TapePtr& t, std::span<const std::size_t> wrt,
                             const BlockOptions& options) {
-  return Jacobian(*t, wrt, options).run();
+  return Jacobian(termsOf(t, wrt), wrt, options).run();
 }
 
 }  // namespace adjoint

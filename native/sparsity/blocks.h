@@ -20,13 +20,14 @@ struct BlockSite {
   const std::vector<NodeId>& map;  ///< the tape's nodes on the builder
   Assembly& assembly;
   std::vector<JacobianBlock>& blocks;
+  /// Whether what is added are terms: several of their entries can have one place, in which case
+  /// they must be strips of one column.
+  bool isOfTerms = false;
+  std::size_t ownBlocks = 0;  ///< of one strip each
 
   /// Begins a block, to which the strips that follow belong.
   void begin(const JacobianBlock& block) { blocks.push_back(block); }
-  void add(Strip strip) {
-    strip.block = blocks.size();
-    assembly.add(std::move(strip));
-  }
+  void add(Strip strip);
 };
 
 /// Lanes of one shape and the function that they compute together.

@@ -41,15 +41,19 @@ class Movement {
   /// and in the place of the element that of the operand.
   void choose(NodeId id, std::vector<std::int64_t>& elements, std::vector<std::int64_t>& operands);
 
-  Constants& constants() { return constants_; }
-
- private:
   /// Some lanes with their elements of a value.
   struct Strand {
     NodeId node;
     std::vector<std::int64_t> lanes;
     std::vector<std::int64_t> elements;
   };
+  /// One step of these elements: through what `moves`. Where they come from several operands, or
+  /// some are zeros, the lanes of the last one stay in `strand`; the others are appended, in order.
+  void step(Strand& strand, std::vector<Strand>& others);
+
+  Constants& constants() { return constants_; }
+
+ private:
   /// A gather with known indices: an element is at rows(element) + offset(positions(element)) of
   /// the operand.
   struct Picks {
@@ -63,7 +67,6 @@ class Movement {
   };
   Picks picksOf(const Node& node);
   const std::vector<std::int64_t>& startsOf(NodeId concat);
-  void step(Strand& strand, std::vector<Strand>& others);
   Source findEach(IndexMaps& maps, Source from);
 
   const Tape& tape_;

@@ -81,6 +81,7 @@ struct Trial {
   LaneSet set;
   double cost = 0;          ///< of all lanes
   double jacobianCost = 0;  ///< of one lane
+  double entries = 0;       ///< of all lanes, or less
   bool isPointwise = false;
   std::optional<Split> split;
   std::optional<Mixed> mixed;
@@ -88,7 +89,7 @@ struct Trial {
 
 Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movement, LaneSet set,
                JacobianMode mode) {
-  Trial trial{std::move(set), 0, 0, false, {}, {}};
+  Trial trial{std::move(set), 0, 0, 0, false, {}, {}};
   const std::int64_t lanes = elementCount(trial.set.shape);
   LaneFunction function(t, active, movement, lanes, limitFor(lanes));
   try {
@@ -108,6 +109,8 @@ Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movemen
     trial.mixed = mixed;
   }
   trial.cost = static_cast<double>(function.cost()) * static_cast<double>(lanes);
+  trial.entries = static_cast<double>(lanes) * static_cast<double>(trial.set.outputs.size()) *
+                  static_cast<double>(function.activeInputs());
   trial.isPointwise = function.isPointwise();
   return trial;
 }
@@ -181,9 +184,10 @@ PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& mov
     open.pop_back();
     if (trial.split && result.sets.size() + open.size() + trial.split->groups.size() > kMaxSets)
       trial.mixed = Mixed{trial.split->node};
-    if (trial.mixed) return {{}, trial.mixed->node, 0};
+    if (trial.mixed) return {{}, trial.mixed->node, 0, 0};
     if (!trial.split) {
       result.cost = std::max(result.cost, trial.jacobianCost);
+      result.entries += trial.entries;
       result.sets.push_back(std::move(trial.set));
       continue;
     }

@@ -35,6 +35,7 @@ struct PieceLanes {
   std::vector<LaneSet> sets;  ///< none where there is no such form
   NodeId cause = kNoNode;     ///< the operation because of which there is none
   double cost = 0;            ///< estimated operations of the longest Jacobian of one lane
+  double entries = 0;         ///< of the Jacobians of all lanes, or less
 };
 PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
                    const Piece& piece, JacobianMode mode);
