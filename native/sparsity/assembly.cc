@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ops/build.h"
+#include "sparsity/add_up.h"
 
 namespace adjoint {
 
@@ -303,7 +304,7 @@ Expr Assembly::assemble(Builder& builder) const {
     for (std::int32_t& place : renumbered) {
       if (place == 0) place = count++;
     }
-    const Expr others = rest(builder, left, count, renumbered);
+    const Expr others = rest(left, count, renumbered);
     for (std::int64_t i = 0; i < nonzeros;) {
       std::int64_t end = i;
       while (end < nonzeros && renumbered[at(end)] >= 0) ++end;
@@ -320,11 +321,10 @@ Expr Assembly::assemble(Builder& builder) const {
 }
 
 /// The entries of these runs, each at its place among them; those of one place are added in order.
-Expr Assembly::rest(Builder& builder, const std::vector<Run>& runs, std::int64_t count,
+Expr Assembly::rest(const std::vector<Run>& runs, std::int64_t count,
                     const std::vector<std::int32_t>& renumbered) const {
   std::vector<Expr> parts;
-  std::vector<double> places;
-  bool isShared = false;
+  std::vector<std::int32_t> places;
   for (const Run& run : runs) {
     const Strip& strip = strips_[run.strip];
     parts.push_back(ex::reshape(lanesOf(strip, run.first, run.count), {run.count * strip.width}));
@@ -332,16 +332,8 @@ Expr Assembly::rest(Builder& builder, const std::vector<Run>& runs, std::int64_t
       for (std::int64_t k = 0; k < strip.width; ++k)
         places.push_back(renumbered[at(places_[run.strip][at(lane)] + k)]);
     }
-    isShared = isShared || isShared_[run.strip];
   }
-  const Expr all = joined(parts, 0);
-  const auto total = static_cast<std::int64_t>(places.size());
-  if (isShared)
-    return ex::scatterSum({&builder, builder.data(std::move(places), {total})}, all, 0, count);
-  std::vector<double> sources(places.size());
-  for (std::size_t i = 0; i < places.size(); ++i)
-    sources[static_cast<std::size_t>(places[i])] = static_cast<double>(i);
-  return ex::gather(all, {&builder, builder.data(std::move(sources), {total})}, 0);
+  return addUp(joined(parts, 0), places, count);
 }
 
 }  // namespace adjoint

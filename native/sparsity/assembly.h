@@ -52,7 +52,7 @@ class Assembly {
   void placeCoo();
   std::vector<Run> runsOf(const std::vector<std::size_t>& block) const;
   Expr assemble(Builder& builder) const;
-  Expr rest(Builder& builder, const std::vector<Run>& runs, std::int64_t count,
+  Expr rest(const std::vector<Run>& runs, std::int64_t count,
             const std::vector<std::int32_t>& renumbered) const;
 
   SparseFormat format_;
