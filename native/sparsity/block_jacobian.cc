@@ -19,7 +19,8 @@ namespace {
 /// Operations of the functions that lanes of one shape compute together.
 constexpr std::int64_t kMaxTogether = 16384;
 
-/// Terms are not taken apart where their entries are more than so many for each of the dense matrix.
+/// Terms are not taken apart where their entries are more than so many for each of the dense
+/// matrix.
 constexpr double kMaxEntriesOfTerms = 16;
 /// Numbers of blocks past those that are listed.
 constexpr std::size_t kOwnBlocks = std::size_t{1} << 31;

@@ -75,8 +75,8 @@ std::vector<bool> scatteredSums(const Tape& t, const std::vector<bool>& active,
       default: {
         const Op op = opOf(node);
         const bool hasSum = std::ranges::any_of(operands, [&](NodeId o) { return result[o]; });
-        result[id] = hasSum && (op == Op::Add || op == Op::Sub || op == Op::Neg ||
-                                movement.moves(id));
+        result[id] =
+            hasSum && (op == Op::Add || op == Op::Sub || op == Op::Neg || movement.moves(id));
       }
     }
   }

@@ -10,9 +10,9 @@
 
 namespace adjoint {
 
-/// A piece and, where it is a sum with scatters by known indices among its terms, these: each update
-/// is an element of a term, with the row that it is added to. Terms and their elements can have rows
-/// in common.
+/// A piece and, where it is a sum with scatters by known indices among its terms, these: each
+/// update is an element of a term, with the row that it is added to. Terms and their elements can
+/// have rows in common.
 struct SummedPiece {
   Piece whole;
   std::vector<Piece> terms;  ///< in the order in which they are added; none: it is no such sum
