@@ -67,6 +67,12 @@ Expr scattered(Expr list, const ByPlace& of, const std::vector<std::size_t>& own
 }  // namespace
 
 Expr addUp(Expr list, const std::vector<std::int32_t>& places, std::int64_t count) {
+  if (static_cast<std::int64_t>(places.size()) == count) {
+    std::vector<double> positions(places.size());
+    for (std::size_t i = 0; i < places.size(); ++i)
+      positions[static_cast<std::size_t>(places[i])] = static_cast<double>(i);
+    return gathered(list, std::move(positions));
+  }
   const ByPlace of = byPlace(places, static_cast<std::size_t>(count));
   std::vector<std::vector<std::size_t>> groups(kMaxGathered + 2);
   for (std::size_t place = 0; place + 1 < of.starts.size(); ++place)

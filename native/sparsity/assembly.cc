@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kMaxPieces = 16;
 /// A wider strip of instances is transposed by a gather.
 constexpr std::int64_t kMaxSlices = 16;
+/// Rows up to this long are sorted by insertion.
+constexpr std::ptrdiff_t kShortRow = 32;
 /// Numbers of blocks past those that are given.
 constexpr std::size_t kOwnBlocks = std::size_t{1} << 32;
 
@@ -60,6 +62,26 @@ Expr sideBySide(std::vector<Expr> columns, std::int64_t count) {
   }
   const auto axis = static_cast<std::int64_t>(columns[0].shape().size()) - 1;
   return ex::reshape(joined(columns, axis), {count});
+}
+
+/// The first entry of a lane of a strip.
+struct Item {
+  std::int32_t column, strip, lane;
+};
+
+/// Sorts a row; items of one column keep their order.
+void sortByColumn(std::vector<Item>::iterator first, std::vector<Item>::iterator last) {
+  const auto isBefore = [](const Item& a, const Item& b) { return a.column < b.column; };
+  if (last - first > kShortRow) {
+    std::stable_sort(first, last, isBefore);
+    return;
+  }
+  for (auto next = first; next != last; ++next) {
+    const Item item = *next;
+    auto place = next;
+    for (; place != first && isBefore(item, *(place - 1)); --place) *place = *(place - 1);
+    *place = item;
+  }
 }
 
 }  // namespace
@@ -166,10 +188,7 @@ SparsePattern Assembly::finish(Builder& builder, Expr& values) {
 
 /// Rows one after another, columns ascending within each; equal ones are one entry.
 void Assembly::placeRows() {
-  struct Item {
-    std::int32_t column, strip, lane;
-  };
-  totalOf(strips_);
+  const std::int64_t total = totalOf(strips_);
   std::vector<std::int64_t> starts(at(pattern_.rows) + 1, 0);
   for (const Strip& strip : strips_) {
     for (const std::int32_t row : strip.rows) ++starts[at(row) + 1];
@@ -183,10 +202,12 @@ void Assembly::placeRows() {
           strips_[s].columns[lane], static_cast<std::int32_t>(s), static_cast<std::int32_t>(lane)};
     }
   }
+  pattern_.columnIndex.reserve(at(total));
+  pattern_.rowIndex.reserve(starts.size());
   pattern_.rowIndex.push_back(0);
   for (std::size_t row = 0; row + 1 < starts.size(); ++row) {
     const auto first = items.begin() + starts[row], last = items.begin() + starts[row + 1];
-    std::stable_sort(first, last, [](const Item& a, const Item& b) { return a.column < b.column; });
+    sortByColumn(first, last);
     for (auto item = first; item != last; ++item) {
       std::vector<std::int32_t>& columns = pattern_.columnIndex;
       const auto own = static_cast<std::size_t>(item->strip);

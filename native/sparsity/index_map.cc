@@ -1,6 +1,7 @@
 #include "sparsity/index_map.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace adjoint {
 
@@ -36,6 +37,24 @@ std::int64_t Linear::operator()(std::int64_t element) const {
     result += coordinate * axis.coefficient;
   }
   return result;
+}
+
+void Linear::apply(std::vector<std::int64_t>& elements) const {
+  if (axes_.empty()) {
+    std::ranges::fill(elements, base_);
+    return;
+  }
+  // Elements are mostly neighbors along the innermost axis: its first one is divided up.
+  const Axis& innermost = axes_.back();
+  std::int64_t first = 0, end = 0, image = 0;
+  for (std::int64_t& element : elements) {
+    if (element < first || element >= end) {
+      first = element - element % innermost.extent;
+      end = first + innermost.extent;
+      image = (*this)(first);
+    }
+    element = image + (element - first) * innermost.coefficient;
+  }
 }
 
 std::optional<Line> Linear::along(const Line& line, std::int64_t lanes) const {
@@ -107,7 +126,7 @@ MapId IndexMaps::through(const Linear& linear, MapId id) {
     if (const auto image = linear.along({map.offset, map.stride}, lanes_)) return line(*image);
   }
   std::vector<std::int64_t> elements = all(id);
-  for (std::int64_t& element : elements) element = linear(element);
+  linear.apply(elements);
   return list(std::move(elements));
 }
 
@@ -118,9 +137,15 @@ std::int64_t IndexMaps::at(MapId id, std::int64_t lane) const {
 }
 
 std::vector<std::int64_t> IndexMaps::all(MapId id) const {
+  const Map& map = maps_[id];
   std::vector<std::int64_t> result(static_cast<std::size_t>(lanes_));
-  for (std::int64_t lane = 0; lane < lanes_; ++lane)
-    result[static_cast<std::size_t>(lane)] = at(id, lane);
+  if (map.isLine()) {
+    std::int64_t next = map.offset;
+    for (std::int64_t& element : result) element = std::exchange(next, next + map.stride);
+  } else {
+    std::ranges::transform(tables_[map.table], result.begin(),
+                           [&](std::int32_t entry) { return map.offset + entry; });
+  }
   return result;
 }
 

@@ -20,6 +20,8 @@ class Linear {
   Linear(const Shape& of, std::int64_t base, const std::vector<std::int64_t>& coefficients);
 
   std::int64_t operator()(std::int64_t element) const;
+  /// Puts its image in the place of every element.
+  void apply(std::vector<std::int64_t>& elements) const;
   /// The images of the elements on a line, where these are on a line again.
   std::optional<Line> along(const Line& line, std::int64_t lanes) const;
 

@@ -81,9 +81,11 @@ void addLaneBlocks(BlockSite& site, LaneRegion& region) {
       Strip strip;
       strip.values = ex::expandAxes({&site.builder, values[next++]}, {rank});
       strip.rows.assign(rows.begin(), rows.end());
-      for (std::int64_t lane = 0; lane < lanes; ++lane)
-        strip.columns.push_back(
-            static_cast<std::int32_t>(site.firstColumn[input.node] + maps.at(input.map, lane)));
+      const std::vector<std::int64_t> elements = maps.all(input.map);
+      const std::int64_t firstColumn = site.firstColumn[input.node];
+      strip.columns.reserve(elements.size());
+      for (const std::int64_t element : elements)
+        strip.columns.push_back(static_cast<std::int32_t>(firstColumn + element));
       site.add(std::move(strip));
     }
   }

@@ -9,13 +9,6 @@ namespace adjoint {
 
 namespace {
 
-/// The coordinate along one axis.
-Linear coordinate(const Shape& of, std::int64_t axis) {
-  std::vector<std::int64_t> coefficients(of.size(), 0);
-  coefficients[static_cast<std::size_t>(axis)] = 1;
-  return {of, 0, coefficients};
-}
-
 /// Elements of a gather in its operand, at index 0 of the gathered axis.
 Linear gatheredRows(const Shape& from, const Shape& indices, const Shape& of, std::int64_t axis) {
   const std::vector<std::int64_t> strides = rowMajorStrides(from);
@@ -40,10 +33,12 @@ Linear gatheredPositions(const Shape& indices, const Shape& of, std::int64_t axi
 std::vector<std::vector<std::int64_t>> groupedBy(const std::vector<std::int64_t>& keys) {
   std::vector<std::vector<std::int64_t>> groups;
   std::unordered_map<std::int64_t, std::size_t> groupOf;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (std::size_t i = 0; i < keys.size();) {
     const auto [it, isNew] = groupOf.try_emplace(keys[i], groups.size());
     if (isNew) groups.emplace_back();
-    groups[it->second].push_back(static_cast<std::int64_t>(i));
+    std::vector<std::int64_t>& group = groups[it->second];
+    for (const std::int64_t key = keys[i]; i < keys.size() && keys[i] == key; ++i)
+      group.push_back(static_cast<std::int64_t>(i));
   }
   return groups;
 }
@@ -78,21 +73,26 @@ void Movement::choose(NodeId id, std::vector<std::int64_t>& elements,
   const std::vector<std::int64_t> strides = rowMajorStrides(of);
   operands.assign(elements.size(), 0);
   if (opOf(node) == Op::Concat) {
-    const std::int64_t axis = attrs[0];
+    const auto axis = static_cast<std::size_t>(attrs[0]);
     const std::vector<std::int64_t>& starts = startsOf(id);
-    const Linear position = coordinate(of, axis);
-    std::int64_t inner = strides[static_cast<std::size_t>(axis)];
-    const std::int64_t extent = of[static_cast<std::size_t>(axis)];
+    const std::int64_t inner = strides[axis], extent = of[axis];
+    // Elements are mostly neighbors in one part: its first and last ones at that place of the outer
+    // axes are found once.
+    std::int64_t first = 0, end = 0, part = 0, image = 0;
     for (std::size_t i = 0; i < elements.size(); ++i) {
-      const std::int64_t at = position(elements[i]);
-      // The last part that starts there or before it: empty ones start where the next does.
-      const auto part = std::ranges::upper_bound(starts, at) - starts.begin() - 1;
-      const NodeId operand = tape_.operands(node)[static_cast<std::size_t>(part)];
-      const std::int64_t own = tape_.shape(operand)[static_cast<std::size_t>(axis)];
-      const std::int64_t outer = elements[i] / (inner * extent);
+      if (elements[i] < first || elements[i] >= end) {
+        const std::int64_t at = elements[i] / inner % extent;
+        const std::int64_t outer = elements[i] / (inner * extent);
+        // The last part that starts there or before it: empty ones start where the next does.
+        part = std::ranges::upper_bound(starts, at) - starts.begin() - 1;
+        const NodeId operand = tape_.operands(node)[static_cast<std::size_t>(part)];
+        const std::int64_t own = tape_.shape(operand)[axis];
+        first = (outer * extent + starts[static_cast<std::size_t>(part)]) * inner;
+        end = first + own * inner;
+        image = outer * own * inner;
+      }
       operands[i] = part;
-      elements[i] =
-          (outer * own + at - starts[static_cast<std::size_t>(part)]) * inner + elements[i] % inner;
+      elements[i] += image - first;
     }
     return;
   }
@@ -198,8 +198,7 @@ void Movement::step(Strand& strand, std::vector<Strand>& others) {
       return;
     }
     default: {
-      const Linear linear = linearOf(tape_, node);
-      for (std::int64_t& element : elements) element = linear(element);
+      linearOf(tape_, node).apply(elements);
       strand.node = node.operand[0];
     }
   }
