@@ -9,7 +9,6 @@
 #include "ops/build.h"
 #include "sparsity/blocks.h"
 #include "sparsity/terms.h"
-#include "transform/copy.h"
 #include "transform/rules.h"
 
 namespace adjoint {
@@ -58,7 +57,7 @@ class Jacobian {
       columns += tape_.count(port.node);
     }
     assembly_ = std::make_unique<Assembly>(terms_.rows, columns, options.format, options.triangle);
-    copyPrimal();
+    map_ = copyOnto(builder_, tape_);
     site_.emplace(
         BlockSite{tape_, options.mode, firstColumn_, builder_, map_, *assembly_, result_.blocks});
   }
@@ -103,7 +102,6 @@ class Jacobian {
     double entries() const;
   };
 
-  void copyPrimal();
   Form formOf(const Piece& piece);
   std::optional<Instances> instancesOf(const Piece& piece);
   bool addTerms(const SummedPiece& piece);
@@ -126,21 +124,6 @@ class Jacobian {
   BlockJacobian result_;
   std::optional<BlockSite> site_;
 };
-
-void Jacobian::copyPrimal() {
-  Copier copier(builder_, tape_);
-  map_.assign(tape_.size(), kNoNode);
-  for (const Port& port : tape_.inputs())
-    map_[port.node] =
-        builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
-  for (NodeId id = 0; id < tape_.size(); ++id) {
-    const Node& node = tape_.node(id);
-    if (node.op == tapeop::kInput) continue;
-    builder_.setOrigin(node.origin);
-    map_[id] = copier.copyMapped(node, map_);
-  }
-  builder_.setOrigin(kNoNode);
-}
 
 void Jacobian::join(LaneSet set) {
   const auto place = std::ranges::find_if(regions_, [&](const LaneRegion& region) {

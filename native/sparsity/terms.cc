@@ -89,7 +89,9 @@ class Walk {
   Walk(const Tape& t, const std::vector<bool>& active, const std::vector<bool>& isSum,
        Movement& movement)
       : tape_(t), active_(active), isSum_(isSum), movement_(movement) {
-    copy();
+    map_ = copyOnto(builder_, tape_);
+    original_.assign(builder_.size(), kNoNode);
+    for (NodeId id = tape_.size(); id-- > 0;) original_[map_[id]] = id;
   }
 
   Piece copied(Piece piece) const {
@@ -113,7 +115,6 @@ class Walk {
     bool isNegative = false;
   };
 
-  void copy();
   void open(Elements elements);
   void openScaled(Elements top);
   void openUpdates(const Elements& top);
@@ -133,21 +134,6 @@ class Walk {
   std::vector<Elements> open_;
   std::size_t opened_ = 0;
 };
-
-void Walk::copy() {
-  Copier copier(builder_, tape_);
-  map_.assign(tape_.size(), kNoNode);
-  for (const Port& port : tape_.inputs())
-    map_[port.node] =
-        builder_.input(port.name, tape_.shape(port.node), tape_.node(port.node).dtype);
-  for (NodeId id = 0; id < tape_.size(); ++id) {
-    const Node& node = tape_.node(id);
-    builder_.setOrigin(node.origin);
-    if (node.op != tapeop::kInput) map_[id] = copier.copyMapped(node, map_);
-  }
-  original_.assign(builder_.size(), kNoNode);
-  for (NodeId id = tape_.size(); id-- > 0;) original_[map_[id]] = id;
-}
 
 std::vector<Piece> Walk::termsOf(const Piece& piece) {
   std::vector<Piece> result;
@@ -308,6 +294,21 @@ Piece Walk::term(Elements top) {
 }
 
 }  // namespace
+
+std::vector<NodeId> copyOnto(Builder& builder, const Tape& t) {
+  Copier copier(builder, t);
+  std::vector<NodeId> map(t.size(), kNoNode);
+  for (const Port& port : t.inputs())
+    map[port.node] = builder.input(port.name, t.shape(port.node), t.node(port.node).dtype);
+  for (NodeId id = 0; id < t.size(); ++id) {
+    const Node& node = t.node(id);
+    if (node.op == tapeop::kInput) continue;
+    builder.setOrigin(node.origin);
+    map[id] = copier.copyMapped(node, map);
+  }
+  builder.setOrigin(kNoNode);
+  return map;
+}
 
 Terms termsOf(const TapePtr& t, std::span<const std::size_t> wrt) {
   const std::vector<bool> active = activeNodes(*t, wrt);

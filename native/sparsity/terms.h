@@ -28,6 +28,9 @@ struct Terms {
   std::vector<NodeId> original;
 };
 
+/// Copies a function onto an empty builder. The nodes there, by its own.
+std::vector<NodeId> copyOnto(Builder& builder, const Tape& t);
+
 /// `wrt`: the positions of the inputs of interest. What depends on none of them is no term.
 Terms termsOf(const TapePtr& t, std::span<const std::size_t> wrt);
 
