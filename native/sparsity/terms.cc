@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
+#include <ranges>
 #include <utility>
 
 #include "ops/build.h"
@@ -90,8 +90,14 @@ class Walk {
        Movement& movement)
       : tape_(t), active_(active), isSum_(isSum), movement_(movement) {
     map_ = copyOnto(builder_, tape_);
+    // Copying an operation can make several.
     original_.assign(builder_.size(), kNoNode);
     for (NodeId id = tape_.size(); id-- > 0;) original_[map_[id]] = id;
+    auto next = static_cast<NodeId>(tape_.size() - 1);
+    for (NodeId& id : std::views::reverse(original_)) {
+      if (id == kNoNode) id = next;
+      next = id;
+    }
   }
 
   Piece copied(Piece piece) const {
