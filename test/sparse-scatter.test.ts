@@ -15,24 +15,28 @@ import { describe, expect, test } from "vitest";
 const f64 = (...values: number[]) => Float64Array.from(values);
 const i32 = (...values: number[]) => Int32Array.from(values);
 
-/** Edges of a ring, and from one more node to all of them. */
-function wheel(n: number) {
-  const spokes = Array.from({ length: n - 1 }, (_, i) => i + 1);
-  return {
-    from: i32(...spokes, ...spokes.map(() => 0)),
-    to: i32(...spokes.map((i) => (i % (n - 1)) + 1), ...spokes),
-  };
+/** Edges from every node to up to three of those before it, so that there are nodes of many degrees. */
+function edgesOf(n: number) {
+  const from: number[] = [];
+  const to: number[] = [];
+  for (let i = 1; i < n; i++) {
+    for (const other of new Set([i >> 1, (i * 5 + 1) % i, (i * 7 + 3) % i])) {
+      from.push(i);
+      to.push(other);
+    }
+  }
+  return { from: Int32Array.from(from), to: Int32Array.from(to) };
 }
 
 /** What every node gives off, less what its edges carry. */
 function balance(n: number, x: Value, k: Value): Value {
-  const { from, to } = wheel(n);
+  const { from, to } = edgesOf(n);
   const flow = x.gather(from).sub(x.gather(to)).sin().mul(k);
   return x.square().scatterAdd(from, flow.neg()).scatterAdd(to, flow);
 }
 
 const network = (n: number) =>
-  fn({ x: vector(n), k: vector(2 * (n - 1)) }, ({ x, k }) => balance(n, x, k));
+  fn({ x: vector(n), k: vector(edgesOf(n).from.length) }, ({ x, k }) => balance(n, x, k));
 
 /** Numbers that look random, the same every time. */
 const numbers = (count: number, seed: number) =>
@@ -43,7 +47,7 @@ const difference = (a: Float64Array, b: Float64Array) =>
 
 describe("flows into nodes", () => {
   const n = 30;
-  const edges = 2 * (n - 1);
+  const edges = edgesOf(n).from.length;
   const given = { x: numbers(n, 1), k: numbers(edges, 2) };
 
   test("are computed once for each edge", () => {

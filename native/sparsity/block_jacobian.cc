@@ -21,6 +21,10 @@ constexpr std::int64_t kMaxTogether = 16384;
 /// Terms are not taken apart where their entries are more than so many for each of the dense
 /// matrix.
 constexpr double kMaxEntriesOfTerms = 16;
+/// What adding an entry up and another set of lanes take, in operations.
+constexpr double kAddingCost = 4, kSetCost = 256;
+/// Rows are lanes in this many sets, where that takes less than their terms do.
+constexpr std::size_t kMaxSetsOfRows = 8;
 /// Numbers of blocks past those that are listed.
 constexpr std::size_t kOwnBlocks = std::size_t{1} << 31;
 
@@ -104,6 +108,7 @@ class Jacobian {
 
   Form formOf(const Piece& piece);
   std::optional<Instances> instancesOf(const Piece& piece);
+  bool addRows(const Piece& piece, double operations);
   bool addTerms(const SummedPiece& piece);
   void add(const Piece& piece, Form form);
   void join(LaneSet set);
@@ -175,14 +180,26 @@ std::optional<Jacobian::Instances> Jacobian::instancesOf(const Piece& piece) {
   return std::nullopt;
 }
 
-/// The piece's terms, where there are any and each has a form that is not dense.
+/// The piece with a lane a row, where that takes at most so many operations: it adds nothing up.
+bool Jacobian::addRows(const Piece& piece, double operations) {
+  Form form{lanesOf(tape_, active_, movement_, piece, options_.mode, kMaxSetsOfRows), {}};
+  const auto sets = static_cast<double>(form.lanes.sets.size());
+  if (sets == 0 || form.lanes.cost > options_.maxWrittenOut ||
+      form.lanes.operations + kSetCost * sets > operations)
+    return false;
+  add(piece, std::move(form));
+  return true;
+}
+
+/// The piece by its terms, where there are any and each has a form that is not dense.
 bool Jacobian::addTerms(const SummedPiece& piece) {
   std::vector<Form> forms;
-  double entries = 0;
+  double entries = 0, operations = 0;
   for (const Piece& term : piece.terms) {
     forms.push_back(formOf(term));
     if (!forms.back().isSparse()) return false;
     entries += forms.back().entries();
+    operations += forms.back().lanes.operations;
   }
   if (forms.empty()) return false;
   double columns = 0;
@@ -190,6 +207,7 @@ bool Jacobian::addTerms(const SummedPiece& piece) {
     columns += static_cast<double>(tape_.count(tape_.inputs()[i].node));
   const auto rows = static_cast<double>(piece.whole.rows.size());
   if (entries > kMaxEntriesOfTerms * rows * columns) return false;
+  if (addRows(piece.whole, operations + kAddingCost * entries)) return true;
   site_->isOfTerms = true;
   for (std::size_t i = 0; i < forms.size(); ++i) add(piece.terms[i], std::move(forms[i]));
   site_->isOfTerms = false;

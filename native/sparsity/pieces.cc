@@ -16,8 +16,6 @@ constexpr std::int64_t kMaxOperations = 4096, kMaxOperationsOfFew = 512;
 constexpr std::int64_t kFewLanes = 8;
 /// Rows of so many entries that have no zeros are better done as a matrix.
 constexpr std::int64_t kLongRow = 64;
-/// Sets of lanes of one piece.
-constexpr std::size_t kMaxSets = 1024;
 
 std::int64_t limitFor(std::int64_t lanes) {
   return lanes < kFewLanes ? kMaxOperationsOfFew : kMaxOperations;
@@ -175,19 +173,20 @@ std::vector<Piece> piecesOf(const Tape& t, const std::vector<bool>& active, Move
 }
 
 PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
-                   const Piece& piece, JacobianMode mode) {
+                   const Piece& piece, JacobianMode mode, std::size_t maxSets) {
   PieceLanes result;
   std::vector<Trial> open;
   open.push_back(bestTrial(t, active, movement, piece, mode));
   while (!open.empty()) {
     Trial trial = std::move(open.back());
     open.pop_back();
-    if (trial.split && result.sets.size() + open.size() + trial.split->groups.size() > kMaxSets)
+    if (trial.split && result.sets.size() + open.size() + trial.split->groups.size() > maxSets)
       trial.mixed = Mixed{trial.split->node};
-    if (trial.mixed) return {{}, trial.mixed->node, 0, 0};
+    if (trial.mixed) return {{}, trial.mixed->node, 0, 0, 0};
     if (!trial.split) {
       result.cost = std::max(result.cost, trial.jacobianCost);
       result.entries += trial.entries;
+      result.operations += trial.jacobianCost * static_cast<double>(elementCount(trial.set.shape));
       result.sets.push_back(std::move(trial.set));
       continue;
     }

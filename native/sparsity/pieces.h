@@ -36,8 +36,10 @@ struct PieceLanes {
   NodeId cause = kNoNode;     ///< the operation because of which there is none
   double cost = 0;            ///< estimated operations of the longest Jacobian of one lane
   double entries = 0;         ///< of the Jacobians of all lanes, or less
+  double operations = 0;      ///< estimated, of the Jacobians of all lanes
 };
+/// In at most so many sets.
 PieceLanes lanesOf(const Tape& t, const std::vector<bool>& active, Movement& movement,
-                   const Piece& piece, JacobianMode mode);
+                   const Piece& piece, JacobianMode mode, std::size_t maxSets = 1024);
 
 }  // namespace adjoint

@@ -53,6 +53,27 @@ TEST(ScatterTerms, LanesAreThoseOfTheTerms) {
   EXPECT_EQ(lanesOf(found), 300);
 }
 
+/// Where all nodes have the same number of edges, rows are as short as terms and need no adding up.
+TEST(ScatterTerms, NotWhereRowsAreCheaper) {
+  std::mt19937 random(9);
+  const std::int64_t n = 50;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {n})};
+  Values from, to;
+  for (std::int64_t i = 0; i < n; ++i) {
+    from.push_back(static_cast<double>(i * 7 % n));
+    to.push_back(static_cast<double>((i * 7 + 1) % n));
+  }
+  const Expr a = data(builder, from, {n}), b = data(builder, to, {n});
+  const Expr flow = gather(x, a, 0) * gather(x, b, 0);
+  const Expr total = scatterSum(a, flow, 0, n) - scatterSum(b, flow, 0, n);
+  const TapePtr t = builder.finish({{"total", total.id}});
+  const BlockJacobian found = check(t, {0}, {randomValues(random, n)});
+  expectSparse(found, static_cast<std::size_t>(3 * n));
+  ASSERT_EQ(found.blocks.size(), 1u);
+  EXPECT_EQ(found.blocks[0].outputs, 1);
+}
+
 /// Signs, factors that are no inputs of interest, other shapes, and scatters of scatters.
 TEST(ScatterTerms, LinearOperationsOnSums) {
   std::mt19937 random(2);
@@ -113,7 +134,7 @@ TEST(ScatterTerms, AnyRank) {
 /// Forces within elements, each of some nodes: instances with arrays inside.
 TEST(ScatterTerms, AssembledElements) {
   std::mt19937 random(4);
-  const std::int64_t n = 12, elements = 20, corners = 3;
+  const std::int64_t n = 30, elements = 60, corners = 3;
   Builder builder;
   const Expr x{&builder, builder.input("x", {n, 2})};
   const Expr stiffness{&builder, builder.input("stiffness", {corners, corners})};
