@@ -168,6 +168,19 @@ bool isCheap(const Node& node) {
   }
 }
 
+std::int64_t operationPrice(const Node& node) {
+  if (movesData(opOf(node))) return 0;
+  if (isCheap(node)) return 1;
+  switch (opOf(node)) {
+    case Op::Div:
+    case Op::Reciprocal:
+    case Op::Sqrt:
+      return 8;
+    default:
+      return kElementaryPrice;
+  }
+}
+
 void Analysis::assignLevels() {
   for (NodeId id = 0; id < tape_.size(); ++id) {
     const Node& node = tape_.node(id);

@@ -85,6 +85,11 @@ bool isReduction(Op op);
 /// Whether the operation takes less time than storing its result and reading it elsewhere.
 bool isCheap(const Node& node);
 
+/// Roughly what an operation costs an element, in sums; nothing where it only moves data.
+std::int64_t operationPrice(const Node& node);
+/// Of functions like exp and sin.
+constexpr std::int64_t kElementaryPrice = 24;
+
 /// Operands of a pointwise node that its kernel computes with. Gather's source is not one: it is
 /// read by address.
 struct PointwiseOperands {

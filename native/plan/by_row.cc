@@ -14,8 +14,8 @@ namespace adjoint {
 
 namespace {
 
-/// What an element costs in every lane: picked from a table, or computed.
-constexpr std::int64_t kPicked = 3, kCheap = 1, kDivided = 8, kElementary = 24;
+/// What an element costs in every lane that is picked from a table, beside what operations cost.
+constexpr std::int64_t kPicked = 3;
 /// The cut is found in a graph of values; larger ones would take long.
 constexpr std::size_t kMaxValues = 20000;
 
@@ -172,7 +172,8 @@ class Rewriter {
       const bool isRow = rows_.of(id).kind == RowFinder::Kind::Row;
       const std::int64_t perLane = tape_.count(id) / tape_.shape(node)[0];
       graph.addEdge(needed(id), computed(id), isRow ? perLane * kPicked : MinCut::kInfinite);
-      graph.addEdge(computed(id), kSink, isRow ? perLane * costOf(node) : perLane * kPicked);
+      graph.addEdge(computed(id), kSink,
+                    isRow ? perLane * operationPrice(node) : perLane * kPicked);
       if (!isRow) continue;
       for (const NodeId operand : tape_.operands(node))
         if (rows_.isByRow(operand)) graph.addEdge(computed(id), needed(operand), MinCut::kInfinite);
@@ -188,19 +189,6 @@ class Rewriter {
     for (const NodeId id : values) {
       if (!isWithSource[needed(id)]) continue;
       (isWithSource[computed(id)] ? isInLane_ : isPicked_)[id] = true;
-    }
-  }
-
-  static std::int64_t costOf(const Node& node) {
-    if (movesData(opOf(node))) return 0;
-    if (isCheap(node)) return kCheap;
-    switch (opOf(node)) {
-      case Op::Div:
-      case Op::Reciprocal:
-      case Op::Sqrt:
-        return kDivided;
-      default:
-        return kElementary;
     }
   }
 

@@ -14,6 +14,7 @@
 #include "plan/lanes.h"
 #include "plan/recompute.h"
 #include "plan/scalarize.h"
+#include "plan/shifts.h"
 #include "plan/signs.h"
 #include "plan/structure.h"
 #include "tape/around.h"
@@ -537,6 +538,7 @@ std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(expandCalls(tape));
   if (options.signs) final = carrySigns(final);
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final), options).run();
+  if (options.shifts) final = shareShifts(final);
   if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);
   if (options.again) final = recomputeMoved(final);

@@ -12,6 +12,7 @@ struct PlanOptions {
   bool lanes = true;        ///< loops over blocks of lanes around several kernels
   bool again = true;        ///< cheap values computed again rather than stored and moved
   bool signs = true;        ///< negations and constant factors joined with what follows
+  bool shifts = true;       ///< once what neighbors compute too
   bool byRow = true;        ///< once a row what lanes would compute from a row
   bool joins = true;        ///< sums in the loops beside them
   bool interleaves = true;  ///< rows put together straight from their columns

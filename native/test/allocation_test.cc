@@ -57,6 +57,7 @@ void expectNone(const TapePtr& tape) {
                                      .lanes = false,
                                      .again = false,
                                      .signs = false,
+                                     .shifts = false,
                                      .byRow = false,
                                      .joins = false,
                                      .interleaves = false});

@@ -27,6 +27,7 @@ std::string stepsOf(const TapePtr& t) {
                                         .lanes = false,
                                         .again = false,
                                         .signs = false,
+                                        .shifts = false,
                                         .byRow = false,
                                         .joins = false,
                                         .interleaves = false})

@@ -49,6 +49,7 @@ Evaluator::Evaluator(const TapePtr& tape)
                                                 .lanes = false,
                                                 .again = false,
                                                 .signs = false,
+                                                .shifts = false,
                                                 .byRow = false,
                                                 .joins = false,
                                                 .interleaves = false})) {}
