@@ -10,22 +10,81 @@ namespace {
 /// Rows at a time: as many elements as uniform sources have.
 constexpr std::int64_t kRows = InterleaveStep::kUniformElements;
 
-/// `rows` elements of each column side by side, four columns at a time; the last four overlap those
-/// before.
-void interleave(const double* const* columns, std::int64_t width, std::int64_t rows, double* to) {
-  std::int64_t j = 0;
-  for (; j + 4 <= width; j += 4)
-    transposeFour({columns[j], columns[j + 1], columns[j + 2], columns[j + 3]}, rows, to + j,
-                  width);
-  if (j == width) return;
-  if (width >= 4) {
-    j = width - 4;
-    transposeFour({columns[j], columns[j + 1], columns[j + 2], columns[j + 3]}, rows, to + j,
-                  width);
-    return;
+/// Columns of a run: the next element of each, and how far the next block of rows is.
+struct Columns {
+  const double* from[InterleaveStep::kMaxWidth];
+  std::int64_t step[InterleaveStep::kMaxWidth];  ///< 0: uniform
+
+  void next(std::int64_t width) {
+    for (std::int64_t j = 0; j < width; ++j) from[j] += step[j];
   }
+};
+
+#if defined(__AVX2__)
+/// Four columns of which `varying` are not uniform, at most two: rows that are alike but for those.
+template <int Count>
+void blendFour(const double* const* from, const std::int64_t (&varying)[2], std::int64_t rows,
+               double* to, std::int64_t toStride) {
+  const __m256d alike = _mm256_setr_pd(*from[0], *from[1], *from[2], *from[3]);
+  const auto only = [](std::int64_t lane) {
+    return _mm256_castsi256_pd(
+        _mm256_cmpeq_epi64(_mm256_setr_epi64x(0, 1, 2, 3), _mm256_set1_epi64x(lane)));
+  };
+  const __m256d first = only(varying[0]), second = only(varying[1]);
+  const double* const x = from[varying[0]];
+  const double* const y = from[varying[1]];
+#pragma GCC unroll 4
+  for (std::int64_t i = 0; i < rows; ++i, to += toStride) {
+    __m256d row = alike;
+    if constexpr (Count > 0) row = _mm256_blendv_pd(row, _mm256_broadcast_sd(x + i), first);
+    if constexpr (Count > 1) row = _mm256_blendv_pd(row, _mm256_broadcast_sd(y + i), second);
+    _mm256_storeu_pd(to, row);
+  }
+}
+#endif
+
+void interleaveFour(const Columns& columns, std::int64_t j, std::int64_t rows, double* to,
+                    std::int64_t toStride) {
+  const double* const* from = columns.from + j;
+#if defined(__AVX2__)
+  std::int64_t varying[2] = {0, 0};
+  int count = 0;
+  for (std::int64_t k = 0; k < 4; ++k) {
+    if (columns.step[j + k] == 0) continue;
+    if (count < 2) varying[count] = k;
+    ++count;
+  }
+  if (count == 0) return blendFour<0>(from, varying, rows, to + j, toStride);
+  if (count == 1) return blendFour<1>(from, varying, rows, to + j, toStride);
+  if (count == 2) return blendFour<2>(from, varying, rows, to + j, toStride);
+#endif
+  transposeFour({from[0], from[1], from[2], from[3]}, rows, to + j, toStride);
+}
+
+void interleaveTwo(const double* const* from, std::int64_t rows, const std::int64_t* step,
+                   double* to, std::int64_t toStride) {
+  const std::int64_t x = step[0] == 0 ? 0 : 1, y = step[1] == 0 ? 0 : 1;
+#pragma GCC unroll 4
+  for (std::int64_t i = 0; i < rows; ++i, to += toStride) {
+#if defined(__SSE2__)
+    _mm_storeu_pd(to, _mm_loadh_pd(_mm_load_sd(from[0] + i * x), from[1] + i * y));
+#else
+    to[0] = from[0][i * x];
+    to[1] = from[1][i * y];
+#endif
+  }
+}
+
+/// `rows` elements of each column side by side, four columns at a time.
+void interleave(const Columns& columns, std::int64_t width, std::int64_t rows, double* to) {
+  std::int64_t j = 0;
+  for (; j + 4 <= width; j += 4) interleaveFour(columns, j, rows, to, width);
+  if (width - j == 2) return interleaveTwo(columns.from + j, rows, columns.step + j, to + j, width);
+  if (j == width) return;
+  // The last four overlap those before.
+  if (width >= 4) return interleaveFour(columns, width - 4, rows, to, width);
   for (; j < width; ++j) {
-    const double* from = columns[j];
+    const double* from = columns.from[j];
     for (std::int64_t i = 0; i < rows; ++i) to[i * width + j] = from[i];
   }
 }
@@ -35,27 +94,31 @@ void interleave(const double* const* columns, std::int64_t width, std::int64_t r
 bool runInterleave(const Plan& plan, const InterleaveStep& step,
                    const RunContext& context) noexcept {
   double* const out = bufferAt(plan, step.out, context);
-  const double* from[InterleaveStep::kMaxWidth];
-  std::int64_t steps[InterleaveStep::kMaxWidth];
+  // Most steps have few sources; the places of others are looked up.
+  const double* bases[InterleaveStep::kMaxWidth];
+  const std::size_t known = std::min(step.sources.size(), std::size(bases));
+  for (std::size_t k = 0; k < known; ++k)
+    bases[k] = bufferAt(plan, step.sources[k].buffer, context);
+  const auto baseOf = [&](std::uint32_t part) -> const double* {
+    return part < known ? bases[part] : bufferAt(plan, step.sources[part].buffer, context);
+  };
+  Columns all;
   for (const InterleaveStep::Run& run : step.runs) {
     const InterleaveStep::Column* columns = step.columns.data() + run.first;
     double* to = out + run.start;
     if (run.rows == 1) {
-      for (std::int64_t j = 0; j < run.width; ++j) {
-        const auto& source = step.sources[columns[j].part];
-        to[j] = bufferAt(plan, source.buffer, context)[columns[j].element];
-      }
+      for (std::int64_t j = 0; j < run.width; ++j)
+        to[j] = baseOf(columns[j].part)[columns[j].element];
       continue;
     }
     for (std::int64_t j = 0; j < run.width; ++j) {
-      const auto& source = step.sources[columns[j].part];
-      from[j] = bufferAt(plan, source.buffer, context) + columns[j].element;
-      steps[j] = source.isUniform ? 0 : kRows;
+      all.from[j] = baseOf(columns[j].part) + columns[j].element;
+      all.step[j] = step.sources[columns[j].part].isUniform ? 0 : kRows;
     }
     for (std::int64_t i = 0; i < run.rows; i += kRows) {
       const std::int64_t rows = std::min(kRows, run.rows - i);
-      interleave(from, run.width, rows, to + i * run.width);
-      for (std::int64_t j = 0; j < run.width; ++j) from[j] += steps[j];
+      interleave(all, run.width, rows, to + i * run.width);
+      all.next(run.width);
     }
   }
   return true;
