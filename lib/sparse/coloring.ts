@@ -49,6 +49,11 @@ export interface ColoringOptions {
   readonly order?: ColoringOrder;
   /** Of the order "random": a whole number from 0, by default 0. */
   readonly seed?: number;
+  /**
+   * Of the methods "columns", "rows" and "distanceTwo": how often to color once more, class by class, which never takes more
+   * colors and often fewer. From 0, the default, to 1000.
+   */
+  readonly passes?: number;
 }
 
 /** Colors from 0 on; -1 for what is not needed to find every nonzero. */
@@ -85,6 +90,8 @@ export function colorable(what: string, given: unknown): ColorablePattern {
   return { rows, columns, rowStarts: starts, columnIndices: indices };
 }
 
+const maxPasses = 1000;
+
 /**
  * A coloring of any pattern or matrix, the same every time (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
  * acyclic ones: Gebremedhin, Tarafdar, Manne and Pothen, 2007).
@@ -96,19 +103,20 @@ export function colorPattern(
   pattern: PatternArrays | SparseMatrix,
   options?: ColoringOptions,
 ): Coloring {
-  const given = optionsOf("colorPattern", options, ["method", "order", "seed"]);
+  const given = optionsOf("colorPattern", options, ["method", "order", "seed", "passes"]);
   const method = oneOf("colorPattern", "method", given.method, methods);
   const order = oneOf("colorPattern", "order", given.order, orders);
-  const seed = (given.seed ?? 0) as number;
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ArgumentError(
-      `colorPattern: seed is a whole number from 0, got ${shown(seed)}`,
-      here(),
-    );
-  }
+  const whole = (name: "seed" | "passes", most: number): number => {
+    const number = (given[name] ?? 0) as number;
+    if (Number.isSafeInteger(number) && number >= 0 && number <= most) return number;
+    const to = most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : "";
+    const problem = `${name} is a whole number from 0${to}, got ${shown(number)}`;
+    throw new ArgumentError(`colorPattern: ${problem}`, here());
+  };
+  const [seed, passes] = [whole("seed", Number.MAX_SAFE_INTEGER), whole("passes", maxPasses)];
   try {
     const { rows, columns, rowStarts, columnIndices } = colorable("colorPattern", pattern);
-    const numbers = [rows, columns, seed];
+    const numbers = [rows, columns, seed, passes];
     const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
     const { columnColors, rowColors } = found;
     return { method, order, count: found.columnCount + found.rowCount, columnColors, rowColors };

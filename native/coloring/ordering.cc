@@ -126,10 +126,13 @@ std::vector<Index> largestFirst(const std::vector<Index>& degree) {
 
 /// Takes the vertex of least or largest degree among those that are left.
 template <bool kLeast, class Neighbors>
-std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degree) {
+std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degree, Ties ties) {
   const Index n = graph.vertices();
   BucketQueue queue(n, largestOf(degree));
-  for (Index v = 0; v < n; ++v) queue.insert(v, degree[v]);
+  for (Index i = 0; i < n; ++i) {
+    const Index v = ties == Ties::LastOnes ? i : n - 1 - i;
+    queue.insert(v, degree[v]);
+  }
   std::vector<Index> order;
   order.reserve(degree.size());
   while (!queue.isEmpty()) {
@@ -181,14 +184,14 @@ std::vector<Index> shuffled(Index vertices, std::uint64_t seed) {
 }
 
 template <class Neighbors>
-std::vector<Index> ordering(Neighbors graph, Order order, std::uint64_t seed) {
+std::vector<Index> ordering(Neighbors graph, Order order, std::uint64_t seed, Ties ties) {
   if (order == Order::Natural) return natural(graph.vertices());
   if (order == Order::Random) return shuffled(graph.vertices(), seed);
   const std::vector<Index> degree = degrees(graph);
   if (order == Order::LargestFirst) return largestFirst(degree);
   if (order == Order::IncidenceDegree) return incidenceDegree(graph, degree);
-  if (order == Order::DynamicLargestFirst) return byDegreeLeft<false>(graph, degree);
-  std::vector<Index> result = byDegreeLeft<true>(graph, degree);
+  if (order == Order::DynamicLargestFirst) return byDegreeLeft<false>(graph, degree, ties);
+  std::vector<Index> result = byDegreeLeft<true>(graph, degree, ties);
   std::reverse(result.begin(), result.end());
   return result;
 }
@@ -197,22 +200,25 @@ std::vector<Index> ordering(Neighbors graph, Order order, std::uint64_t seed) {
 
 std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
                                        std::uint64_t seed) {
-  return ordering(DistanceOne(graph.pattern()), order, seed);
+  return ordering(DistanceOne(graph.pattern()), order, seed, Ties::LastOnes);
 }
 
-std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
-                                       std::uint64_t seed) {
+std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order, std::uint64_t seed,
+                                       Ties ties) {
   const Pattern& pattern = graph.pattern();
-  if (graph.hasWholeDiagonal()) return ordering(DistanceTwo<false>(pattern, pattern), order, seed);
-  return ordering(DistanceTwo<true>(pattern, pattern), order, seed);
+  if (graph.hasWholeDiagonal())
+    return ordering(DistanceTwo<false>(pattern, pattern), order, seed, ties);
+  return ordering(DistanceTwo<true>(pattern, pattern), order, seed, ties);
 }
 
-std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed) {
-  return ordering(DistanceTwo<false>(graph.byColumn(), graph.byRow()), order, seed);
+std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed,
+                                  Ties ties) {
+  return ordering(DistanceTwo<false>(graph.byColumn(), graph.byRow()), order, seed, ties);
 }
 
-std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed) {
-  return ordering(DistanceTwo<false>(graph.byRow(), graph.byColumn()), order, seed);
+std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed,
+                               Ties ties) {
+  return ordering(DistanceTwo<false>(graph.byRow(), graph.byColumn()), order, seed, ties);
 }
 
 }  // namespace adjoint::coloring

@@ -19,6 +19,10 @@ enum class Order {
   Random,               ///< a permutation that a seed decides
 };
 
+/// Which of equal vertices SmallestLast puts last: those numbered last, or first. On grids one of
+/// the two leads to the fewest colors, which one depends on their sides.
+enum class Ties { LastOnes, FirstOnes };
+
 /// A permutation of the vertices. Neighbors are those at distance one.
 std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
                                        std::uint64_t seed = 0);
@@ -26,10 +30,12 @@ std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
 /// with so many neighbors that all pairs of them can not be visited connect nobody: their neighbors
 /// all need different colors in any order.
 std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
-                                       std::uint64_t seed = 0);
+                                       std::uint64_t seed = 0, Ties ties = Ties::LastOnes);
 /// Columns are neighbors that have nonzeros in one row; dense rows as above.
-std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0);
+std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0,
+                                  Ties ties = Ties::LastOnes);
 /// Rows are neighbors that have nonzeros in one column.
-std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0);
+std::vector<Index> rowOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0,
+                               Ties ties = Ties::LastOnes);
 
 }  // namespace adjoint::coloring
