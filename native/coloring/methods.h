@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "coloring/coloring.h"
+#include "coloring/ordering.h"
+
+namespace adjoint::coloring {
+
+/// What gets colors, and how nonzeros are read from the compressed matrix.
+enum class Method { Columns, Rows, RowsAndColumns, DistanceTwo, Star, Acyclic };
+
+/// Whether the method is of symmetric matrices.
+constexpr bool isSymmetric(Method method) { return method >= Method::DistanceTwo; }
+
+/// How a pattern is colored.
+struct Choice {
+  Method method = Method::Columns;
+  Order order = Order::Natural;
+  std::uint64_t seed = 0;  ///< of Order::Random
+};
+
+/// A coloring by one of the methods for rectangular matrices. A side without colors has kNoColor.
+Bicoloring color(const BipartiteGraph& graph, const Choice& choice);
+/// By one of those for symmetric matrices.
+Coloring color(const AdjacencyGraph& graph, const Choice& choice);
+
+}  // namespace adjoint::coloring

@@ -1,0 +1,169 @@
+#include "sparsity/compressed.h"
+
+#include <string>
+
+#include "coloring/recovery.h"
+#include "ops/build.h"
+#include "sparsity/substitution.h"
+
+namespace adjoint {
+
+namespace {
+
+using coloring::Coloring;
+using coloring::Index;
+using Positions = std::vector<std::size_t>;
+
+std::int64_t countOf(const Tape& t, const std::vector<Port>& ports) {
+  std::int64_t count = 0;
+  for (const Port& port : ports) count += t.count(port.node);
+  return count;
+}
+
+std::vector<Port> portsAt(const Tape& t, std::span<const std::size_t> wrt) {
+  std::vector<Port> ports;
+  for (const std::size_t i : wrt) ports.push_back(t.inputs()[i]);
+  return ports;
+}
+
+void checkSize(const char* lines, std::int64_t wanted, std::int64_t given) {
+  if (wanted == given) return;
+  throw Error(ErrorCode::Shape, "expected a pattern of " + std::to_string(wanted) + " " + lines +
+                                    ", got " + std::to_string(given));
+}
+
+/// Sweeps over a function on a tape that they share.
+class Sweeps {
+ public:
+  explicit Sweeps(const Tape& inputs) {
+    for (const Port& port : inputs.inputs())
+      inputs_.push_back(
+          builder_.input(port.name, inputs.shape(port.node), inputs.node(port.node).dtype));
+  }
+
+  /// The function's own outputs, to come first.
+  void keepOutputs(const TapePtr& t) {
+    const std::vector<NodeId> values = inlineTape(builder_, *t, inputs_, true);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      outputs_.push_back({t->outputs()[i].name, values[i]});
+  }
+
+  /// [colors * elements of the outputs].
+  Expr forward(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& columns) {
+    return sweep(t, jvp(t, wrt), portsAt(*t, wrt), columns);
+  }
+  /// [colors * elements of the inputs].
+  Expr reverse(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& rows) {
+    return sweep(t, vjp(t, wrt), t->outputs(), rows);
+  }
+
+  Expr read(Expr compressed, const std::vector<Index>& source, std::span<const Index> entries) {
+    std::vector<double> places;
+    places.reserve(entries.size());
+    for (const Index entry : entries) places.push_back(source[static_cast<std::size_t>(entry)]);
+    const auto count = static_cast<std::int64_t>(places.size());
+    return ex::gather(compressed, {&builder_, builder_.data(std::move(places), {count})}, 0);
+  }
+
+  TapePtr finish(Expr values) {
+    outputs_.push_back({"values", values.id});
+    return builder_.finish(std::move(outputs_));
+  }
+  Expr none() { return {&builder_, builder_.constant(0, {0})}; }
+
+ private:
+  /// Of each element of a port whether it has the color of the lane.
+  Expr seeds(const Shape& shape, const Coloring& coloring, std::int64_t first) {
+    const std::int64_t size = elementCount(shape);
+    const auto begin = coloring.colors.begin() + first;
+    std::vector<double> colors(begin, begin + size);
+    const Expr own{&builder_, builder_.data(std::move(colors), {size})};
+    const Expr lane = ex::iota(builder_, 0, {coloring.count, size});
+    Shape full{coloring.count};
+    full.insert(full.end(), shape.begin(), shape.end());
+    return ex::reshape(apply(Op::ToNumber, {apply(Op::Equal, {lane, own})}), full);
+  }
+
+  Expr sweep(const TapePtr& t, const TapePtr& derivative, const std::vector<Port>& seeded,
+             const Coloring& coloring) {
+    Positions wanted;
+    for (std::size_t i = t->outputs().size(); i < derivative->outputs().size(); ++i)
+      wanted.push_back(i);
+    std::vector<bool> batched(t->inputs().size(), false);
+    batched.resize(derivative->inputs().size(), true);
+    const TapePtr lanes = vmap(selectOutputs(derivative, wanted), coloring.count, batched);
+    std::vector<NodeId> arguments = inputs_;
+    std::int64_t first = 0;
+    for (const Port& port : seeded) {
+      arguments.push_back(seeds(t->shape(port.node), coloring, first).id);
+      first += t->count(port.node);
+    }
+    std::vector<Expr> parts;
+    std::int64_t length = 0;
+    for (const NodeId id : inlineTape(builder_, *lanes, arguments, true)) {
+      const std::int64_t size = elementCount(builder_.shape(id)) / coloring.count;
+      length += size;
+      parts.push_back(ex::reshape({&builder_, id}, {coloring.count, size}));
+    }
+    const Expr all = parts.size() == 1 ? parts[0] : ex::concat(parts, 1);
+    return ex::reshape(all, {coloring.count * length});
+  }
+
+  Builder builder_;
+  std::vector<NodeId> inputs_;
+  std::vector<Port> outputs_;
+};
+
+}  // namespace
+
+TapePtr compressedJacobian(const TapePtr& t, std::span<const std::size_t> wrt,
+                           const coloring::BipartiteGraph& graph,
+                           const coloring::Bicoloring& colors, std::span<const Index> entries,
+                           bool withValues) {
+  checkSize("rows", countOf(*t, t->outputs()), graph.byRow().rows());
+  checkSize("columns", countOf(*t, portsAt(*t, wrt)), graph.byColumn().rows());
+  const coloring::DirectPlan plan = coloring::bicoloringPlan(graph, colors);
+  Sweeps sweeps(*t);
+  if (withValues) sweeps.keepOutputs(t);
+  if (entries.empty()) return sweeps.finish(sweeps.none());
+  std::vector<Expr> parts;
+  if (colors.columns.count > 0) parts.push_back(sweeps.forward(t, wrt, colors.columns));
+  if (colors.rows.count > 0) parts.push_back(sweeps.reverse(t, wrt, colors.rows));
+  const Expr compressed = parts.size() == 1 ? parts[0] : ex::concat(parts, 0);
+  return sweeps.finish(sweeps.read(compressed, plan.source, entries));
+}
+
+TapePtr compressedHessian(const TapePtr& t, std::span<const std::size_t> wrt,
+                          const coloring::AdjacencyGraph& graph, coloring::Method method,
+                          const Coloring& colors, std::span<const Index> entries, bool withValues) {
+  checkSize("rows and columns", countOf(*t, portsAt(*t, wrt)), graph.vertices());
+  Sweeps sweeps(*t);
+  if (withValues) sweeps.keepOutputs(valueAndGrad(t, wrt));
+  if (method == coloring::Method::Acyclic) {
+    const coloring::SubstitutionPlan plan = coloring::substitutionPlan(graph, colors);
+    if (entries.empty()) return sweeps.finish(sweeps.none());
+    const Expr compressed = sweeps.forward(gradient(t, wrt), wrt, colors);
+    return sweeps.finish(substituted(plan, compressed, entries));
+  }
+  const coloring::DirectPlan plan = coloring::starPlan(graph, colors);
+  if (entries.empty()) return sweeps.finish(sweeps.none());
+  const Expr compressed = sweeps.forward(gradient(t, wrt), wrt, colors);
+  return sweeps.finish(sweeps.read(compressed, plan.source, entries));
+}
+
+TapePtr joinedOutputs(const TapePtr& first, const TapePtr& second) {
+  Builder builder;
+  std::vector<NodeId> inputs;
+  for (const Port& port : first->inputs())
+    inputs.push_back(
+        builder.input(port.name, first->shape(port.node), first->node(port.node).dtype));
+  std::vector<Port> outputs;
+  for (const TapePtr& tape : {first, second}) {
+    const std::vector<NodeId> values = inlineTape(builder, *tape, inputs, true);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      outputs.push_back({tape->outputs()[i].name, values[i]});
+  }
+  return builder.finish(std::move(outputs));
+}
+
+}  // namespace adjoint
