@@ -1,5 +1,6 @@
 #include "sparsity/compressed.h"
 
+#include <algorithm>
 #include <string>
 
 #include "coloring/recovery.h"
@@ -48,13 +49,24 @@ class Sweeps {
       outputs_.push_back({t->outputs()[i].name, values[i]});
   }
 
-  /// [colors * elements of the outputs].
-  Expr forward(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& columns) {
-    return sweep(t, jvp(t, wrt), portsAt(*t, wrt), columns);
+  void forward(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& columns) {
+    sweep(t, jvp(t, wrt), portsAt(*t, wrt), columns);
   }
-  /// [colors * elements of the inputs].
-  Expr reverse(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& rows) {
-    return sweep(t, vjp(t, wrt), t->outputs(), rows);
+  void reverse(const TapePtr& t, std::span<const std::size_t> wrt, const Coloring& rows) {
+    sweep(t, vjp(t, wrt), t->outputs(), rows);
+  }
+  /// What the sweeps gave, one after another: of each the elements of a port for all colors, port
+  /// by port. `source`: places in compressed matrices, color by color, which become places in it.
+  Expr compressed(std::vector<Index>& source) {
+    for (Index& place : source) {
+      const auto sweep = std::ranges::upper_bound(sweeps_, place, {}, &Sweep::begin) - 1;
+      const Index color = (place - sweep->begin) / sweep->length;
+      const Index element = (place - sweep->begin) % sweep->length;
+      const auto part = std::ranges::upper_bound(sweep->parts, element) - 1;
+      const Index size = *(part + 1) - *part;
+      place = sweep->begin + sweep->colors * *part + color * size + (element - *part);
+    }
+    return parts_.size() == 1 ? parts_[0] : ex::concat(parts_, 0);
   }
 
   Expr read(Expr compressed, const std::vector<Index>& source, std::span<const Index> entries) {
@@ -84,7 +96,7 @@ class Sweeps {
     return ex::reshape(apply(Op::ToNumber, {apply(Op::Equal, {lane, own})}), full);
   }
 
-  Expr sweep(const TapePtr& t, const TapePtr& derivative, const std::vector<Port>& seeded,
+  void sweep(const TapePtr& t, const TapePtr& derivative, const std::vector<Port>& seeded,
              const Coloring& coloring) {
     Positions wanted;
     for (std::size_t i = t->outputs().size(); i < derivative->outputs().size(); ++i)
@@ -98,20 +110,30 @@ class Sweeps {
       arguments.push_back(seeds(t->shape(port.node), coloring, first).id);
       first += t->count(port.node);
     }
-    std::vector<Expr> parts;
-    std::int64_t length = 0;
+    Sweep own{sweeps_.empty() ? 0 : sweeps_.back().end(), 0, coloring.count, {0}};
     for (const NodeId id : inlineTape(builder_, *lanes, arguments, true)) {
-      const std::int64_t size = elementCount(builder_.shape(id)) / coloring.count;
-      length += size;
-      parts.push_back(ex::reshape({&builder_, id}, {coloring.count, size}));
+      const std::int64_t count = elementCount(builder_.shape(id));
+      if (count == 0) continue;
+      parts_.push_back(ex::reshape({&builder_, id}, {count}));
+      own.length += static_cast<Index>(count / coloring.count);
+      own.parts.push_back(own.length);
     }
-    const Expr all = parts.size() == 1 ? parts[0] : ex::concat(parts, 1);
-    return ex::reshape(all, {coloring.count * length});
+    sweeps_.push_back(std::move(own));
   }
+
+  struct Sweep {
+    Index begin;   ///< in the compressed elements
+    Index length;  ///< elements for each color
+    Index colors;
+    std::vector<Index> parts;  ///< where each port's elements begin, and the length
+    Index end() const { return begin + colors * length; }
+  };
 
   Builder builder_;
   std::vector<NodeId> inputs_;
   std::vector<Port> outputs_;
+  std::vector<Sweep> sweeps_;
+  std::vector<Expr> parts_;
 };
 
 }  // namespace
@@ -122,14 +144,13 @@ TapePtr compressedJacobian(const TapePtr& t, std::span<const std::size_t> wrt,
                            bool withValues) {
   checkSize("rows", countOf(*t, t->outputs()), graph.byRow().rows());
   checkSize("columns", countOf(*t, portsAt(*t, wrt)), graph.byColumn().rows());
-  const coloring::DirectPlan plan = coloring::bicoloringPlan(graph, colors);
+  coloring::DirectPlan plan = coloring::bicoloringPlan(graph, colors);
   Sweeps sweeps(*t);
   if (withValues) sweeps.keepOutputs(t);
   if (entries.empty()) return sweeps.finish(sweeps.none());
-  std::vector<Expr> parts;
-  if (colors.columns.count > 0) parts.push_back(sweeps.forward(t, wrt, colors.columns));
-  if (colors.rows.count > 0) parts.push_back(sweeps.reverse(t, wrt, colors.rows));
-  const Expr compressed = parts.size() == 1 ? parts[0] : ex::concat(parts, 0);
+  if (colors.columns.count > 0) sweeps.forward(t, wrt, colors.columns);
+  if (colors.rows.count > 0) sweeps.reverse(t, wrt, colors.rows);
+  const Expr compressed = sweeps.compressed(plan.source);
   return sweeps.finish(sweeps.read(compressed, plan.source, entries));
 }
 
@@ -140,14 +161,16 @@ TapePtr compressedHessian(const TapePtr& t, std::span<const std::size_t> wrt,
   Sweeps sweeps(*t);
   if (withValues) sweeps.keepOutputs(valueAndGrad(t, wrt));
   if (method == coloring::Method::Acyclic) {
-    const coloring::SubstitutionPlan plan = coloring::substitutionPlan(graph, colors);
+    coloring::SubstitutionPlan plan = coloring::substitutionPlan(graph, colors);
     if (entries.empty()) return sweeps.finish(sweeps.none());
-    const Expr compressed = sweeps.forward(gradient(t, wrt), wrt, colors);
+    sweeps.forward(gradient(t, wrt), wrt, colors);
+    const Expr compressed = sweeps.compressed(plan.source);
     return sweeps.finish(substituted(plan, compressed, entries));
   }
-  const coloring::DirectPlan plan = coloring::starPlan(graph, colors);
+  coloring::DirectPlan plan = coloring::starPlan(graph, colors);
   if (entries.empty()) return sweeps.finish(sweeps.none());
-  const Expr compressed = sweeps.forward(gradient(t, wrt), wrt, colors);
+  sweeps.forward(gradient(t, wrt), wrt, colors);
+  const Expr compressed = sweeps.compressed(plan.source);
   return sweeps.finish(sweeps.read(compressed, plan.source, entries));
 }
 

@@ -103,7 +103,6 @@ class Colorer {
       candidate.way.isTooLarge = true;
       return {};
     }
-    candidate.way.cost = estimateCost(*result.tape);
     result.pattern = std::move(places);
     result.ways.push_back(candidate.way);
     result.colors = std::move(candidate.colors);
@@ -235,14 +234,15 @@ class Choosing {
   /// The function whose Jacobian it is.
   TapePtr function() const { return isHessian_ ? gradient(tape_, wrt_) : tape_; }
 
-  /// The first that can be made, if it is below this cost; its ways are all of these.
+  /// The first that can be made, if it is below this cost, as a tape too; its ways are all of
+  /// these.
   static std::optional<SparseDerivative> cheapest(
       const Colorer& colorer, std::vector<Candidate>& candidates,
       double below = std::numeric_limits<double>::infinity()) {
     for (Candidate& candidate : candidates) {
       if (candidate.way.cost >= below) break;
       std::optional<SparseDerivative> result = colorer.make(candidate);
-      if (!result || candidate.way.cost >= below) continue;
+      if (!result || estimateCost(*result->tape) >= below) continue;
       for (const Candidate& other : candidates) {
         if (&other != &candidate) result->ways.push_back(other.way);
       }
