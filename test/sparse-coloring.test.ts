@@ -301,6 +301,15 @@ describe("sparse Hessians by coloring", () => {
     });
   });
 
+  test("dense blocks name the operation that made them so", () => {
+    const f = fn({ x: vector(70) }, ({ x }) => x.cumsum().square().sum());
+    for (const method of ["auto", "instances"] as const) {
+      expect(notesOf(sparseHessian(f, { method }))).toMatch(
+        /dense 70 by 70 because of cumsum at .*sparse-coloring\.test\.ts:\d+/,
+      );
+    }
+  });
+
   test("of a triangle's pattern", () => {
     const { pattern } = sparseHessian(line(12), { wrt: ["x"], triangle: "lower" });
     const sparse = sparseHessian(line(12), { wrt: ["x"], pattern });
@@ -399,9 +408,9 @@ describe("errors", () => {
     );
     expect(sparseJacobian(f, { maxNonzeros: 32 }).pattern.nonzeros).toBe(32);
     // Too many colors: instances after all.
-    const dense = sparseJacobian(f, { maxColors: 3 });
+    const dense = sparseJacobian(sorted(40), { maxColors: 3 });
     expect(dense.coloring).toBeUndefined();
-    expect(dense.pattern.nonzeros).toBe(64);
+    expect(dense.pattern.nonzeros).toBe(1600);
     expect(notesOf(dense)).toContain("4 colors forward (columns, natural) would take");
     expect(notesOf(dense)).toContain("too large");
   });

@@ -92,7 +92,7 @@ napi_value derivative(Call& call) {
     dropOtherSide(found.ways[0].coloring->method, found.colors);
   const napi_value blocks = makeArray(env, found.blocks.size());
   for (std::size_t i = 0; i < found.blocks.size(); ++i)
-    setElement(env, blocks, i, makeBlock(env, *tape, found.blocks[i]));
+    setElement(env, blocks, i, makeBlock(env, *found.function, found.blocks[i]));
   const napi_value ways = makeArray(env, found.ways.size());
   for (std::size_t i = 0; i < found.ways.size(); ++i)
     setElement(env, ways, i, makeWay(env, found.ways[i]));

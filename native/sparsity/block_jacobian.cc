@@ -42,6 +42,12 @@ Strip narrowed(const Strip& strip) {
   return result;
 }
 
+void checkEntries(std::int64_t entries, std::int64_t most) {
+  if (entries <= most) return;
+  throw Error(ErrorCode::Limit, "a sparse matrix of " + std::to_string(entries) +
+                                    " entries, more than " + std::to_string(most));
+}
+
 class Jacobian {
  public:
   Jacobian(Terms terms, std::span<const std::size_t> wrt, const BlockOptions& options)
@@ -82,7 +88,7 @@ class Jacobian {
     for (const auto& [inputs, pieces] : dense) addDenseBlocks(*site_, inputs, pieces);
     Expr values;
     result_.pattern = assembly_->finish(builder_, values);
-    checkEntries(elementCount(values.shape()));
+    checkEntries(elementCount(values.shape()), options_.maxEntries);
     result_.tape = builder_.finish({{"values", values.id}});
     for (JacobianBlock& block : result_.blocks) {
       if (block.denseBy != kNoNode && !terms_.original.empty())
@@ -114,7 +120,6 @@ class Jacobian {
   bool addTerms(const SummedPiece& piece);
   void add(const Piece& piece, Form form);
   void join(LaneSet set);
-  void checkEntries(std::int64_t entries) const;
   void expectDense(const std::vector<std::size_t>& inputs, const std::vector<DensePiece>& pieces);
   std::vector<std::size_t> inputsOf(NodeId id) const;
 
@@ -228,12 +233,6 @@ void Jacobian::add(const Piece& piece, Form form) {
   for (LaneSet& set : form.lanes.sets) join(std::move(set));
 }
 
-void Jacobian::checkEntries(std::int64_t entries) const {
-  if (entries <= options_.maxEntries) return;
-  throw Error(ErrorCode::Limit, "a sparse matrix of " + std::to_string(entries) +
-                                    " entries, more than " + std::to_string(options_.maxEntries));
-}
-
 void Jacobian::expectDense(const std::vector<std::size_t>& inputs,
                            const std::vector<DensePiece>& pieces) {
   for (const std::size_t i : inputs) {
@@ -249,7 +248,7 @@ void Jacobian::expectDense(const std::vector<std::size_t>& inputs,
       }
     }
   }
-  checkEntries(denseEntries_);
+  checkEntries(denseEntries_, std::min(options_.maxEntries, options_.maxDenseEntries));
 }
 
 /// The inputs of interest that a value depends on.

@@ -19,8 +19,8 @@ using coloring::Method;
 using coloring::Order;
 using coloring::Pattern;
 
-/// Up to so many nonzeros two orders are tried.
-constexpr Index kFewNonzeros = 1 << 22;
+/// Orders are tried that look at up to so many nonzeros, or pairs of them in one row or column.
+constexpr std::int64_t kFewPairs = 1 << 23;
 /// Dense blocks of more entries are not made before other ways were looked at.
 constexpr std::int64_t kManyEntries = std::int64_t{1} << 22;
 /// Instances of so many inputs each may have entries that others have not.
@@ -42,6 +42,20 @@ struct LaneCosts {
   double primal, forward, reverse;
 };
 
+/// Nonzeros of the lines of a pattern.
+struct Lengths {
+  explicit Lengths(const Pattern& lines) {
+    for (Index i = 0; i < lines.rows(); ++i) {
+      const auto length = static_cast<Index>(lines.row(i).size());
+      longest = std::max(longest, length);
+      pairs += std::int64_t{length} * length;
+    }
+  }
+
+  Index longest = 0;
+  std::int64_t pairs = 0;  ///< of nonzeros in one line
+};
+
 struct Candidate {
   SparseWay way;
   Bicoloring colors;
@@ -57,20 +71,29 @@ class Colorer {
       symmetric_.emplace(std::move(pattern));
     } else {
       rectangular_.emplace(std::move(pattern));
+      byColumn_ = Lengths(rectangular_->byColumn());
     }
+    byRow_ = Lengths(this->pattern());
   }
 
   /// Whether the matrix has no zeros, which no coloring makes use of.
   bool isComplete() const {
     return pattern().nonzeros() == std::int64_t{pattern().rows()} * pattern().columns();
   }
+  /// Whether it takes as many lanes as a dense matrix.
+  bool isIdle(const Candidate& candidate) const {
+    return candidate.way.columnColors >= pattern().columns() ||
+           candidate.way.rowColors >= pattern().rows();
+  }
 
-  /// The cheapest first.
-  std::vector<Candidate> candidates(const LaneCosts& costs) const {
+  /// The cheapest first, without those that are known beforehand to take as much as `below`.
+  std::vector<Candidate> candidates(const LaneCosts& costs,
+                                    double below = std::numeric_limits<double>::infinity()) const {
     std::vector<Candidate> result;
     Index least = std::numeric_limits<Index>::max();
     for (const Method method : methods()) {
       const bool isChosen = options_.coloring.has_value();
+      if (costs.primal + leastCost(method, costs) >= below) continue;
       // Both sides have a color at least, and two sweeps.
       if (!isChosen && method == Method::RowsAndColumns && least <= 2) continue;
       Candidate candidate = fewest(method);
@@ -122,13 +145,30 @@ class Colorer {
     return {Method::Columns, Method::Rows, Method::RowsAndColumns};
   }
 
+  /// Each nonzero of a row has a color of its own where columns are colored.
+  Index leastColors(Method method) const {
+    if (method == Method::Columns || method == Method::DistanceTwo) return byRow_.longest;
+    return method == Method::Rows ? byColumn_.longest : 0;
+  }
+  double leastCost(Method method, const LaneCosts& costs) const {
+    return leastColors(method) * (method == Method::Rows ? costs.reverse : costs.forward);
+  }
+  /// What an ordering other than the natural one looks at.
+  std::int64_t pairs(Method method) const {
+    if (method == Method::Rows) return byColumn_.pairs;
+    if (method == Method::RowsAndColumns) return byRow_.pairs + byColumn_.pairs;
+    const bool isAtDistanceOne = method == Method::Star || method == Method::Acyclic;
+    return isAtDistanceOne ? pattern().nonzeros() : byRow_.pairs;
+  }
+
   /// In the order that takes fewest colors.
   Candidate fewest(Method method) const {
     std::vector<Order> orders = {Order::Natural, Order::SmallestLast};
     if (options_.order) orders = {*options_.order};
-    if (pattern().nonzeros() > kFewNonzeros) orders.resize(1);
+    if (pairs(method) > kFewPairs) orders.resize(1);
     Candidate best;
     for (const Order order : orders) {
+      if (best.way.coloring && best.colors.count() == leastColors(method)) break;
       const Choice choice{method, order, options_.seed};
       Bicoloring colors = colored(choice);
       if (best.way.coloring && best.colors.count() <= colors.count()) continue;
@@ -154,6 +194,7 @@ class Colorer {
   const SparseOptions& options_;
   std::optional<BipartiteGraph> rectangular_;
   std::optional<AdjacencyGraph> symmetric_;
+  Lengths byRow_{Pattern()}, byColumn_{Pattern()};
 };
 
 class Choosing {
@@ -161,9 +202,17 @@ class Choosing {
   Choosing(const TapePtr& t, std::span<const std::size_t> wrt, const SparseOptions& options)
       : tape_(t), wrt_(wrt), options_(options), isHessian_(options.of == PatternOf::Hessian) {
     checkOptions();
+    function_ = isHessian_ ? gradient(tape_, wrt_) : tape_;
   }
 
   SparseDerivative run() {
+    SparseDerivative result = derivative();
+    result.function = function_;
+    return result;
+  }
+
+ private:
+  SparseDerivative derivative() const {
     const bool isByColors = options_.method == SparseMethod::Coloring || options_.pattern;
     if (isByColors) return byColors();
     if (options_.method == SparseMethod::Instances || !mayBeColored())
@@ -171,7 +220,6 @@ class Choosing {
     return compared();
   }
 
- private:
   void checkOptions() const {
     const auto& coloring = options_.coloring;
     const JacobianMode mode = options_.mode;
@@ -193,13 +241,14 @@ class Choosing {
 
   bool mayBeColored() const { return !(isHessian_ && options_.mode == JacobianMode::Reverse); }
 
-  SparseDerivative byInstances(std::int64_t maxEntries) const {
+  SparseDerivative byInstances(std::int64_t maxDenseEntries) const {
     BlockOptions options;
     options.mode = options_.mode;
     options.format = options_.format;
     options.triangle = options_.triangle;
-    options.maxEntries = maxEntries;
-    BlockJacobian found = blockJacobian(function(), wrt_, options);
+    options.maxEntries = options_.maxNonzeros;
+    options.maxDenseEntries = maxDenseEntries;
+    BlockJacobian found = blockJacobian(function_, wrt_, options);
     SparseDerivative result;
     result.tape = std::move(found.tape);
     if (options_.withValues)
@@ -226,13 +275,10 @@ class Choosing {
 
   SparseDerivative byColors() const {
     const Colorer colorer(tape_, wrt_, options_, pattern());
-    std::vector<Candidate> candidates = colorer.candidates(LaneCosts(function(), wrt_));
+    std::vector<Candidate> candidates = colorer.candidates(LaneCosts(function_, wrt_));
     if (auto result = cheapest(colorer, candidates)) return std::move(*result);
     failLimit(candidates);
   }
-
-  /// The function whose Jacobian it is.
-  TapePtr function() const { return isHessian_ ? gradient(tape_, wrt_) : tape_; }
 
   /// The first that can be made, if it is below this cost, as a tape too; its ways are all of
   /// these.
@@ -270,28 +316,32 @@ class Choosing {
   /// Instances, unless they are dense or large and colors cheaper.
   SparseDerivative compared() const {
     std::optional<SparseDerivative> instances =
-        unlessLimit([&] { return byInstances(std::min(options_.maxNonzeros, kManyEntries)); });
+        unlessLimit([&] { return byInstances(kManyEntries); });
     if (instances && !isSuspect(*instances)) return std::move(*instances);
-    const LaneCosts costs(function(), wrt_);
+    const LaneCosts costs(function_, wrt_);
     SparseWay way;
     way.cost = instances ? estimateCost(*instances->tape) : denseCost(costs);
     way.isTooLarge = !instances;
     const std::optional<Colorer> colorer =
         unlessLimit([&] { return Colorer(tape_, wrt_, options_, pattern()); });
     std::vector<Candidate> candidates;
-    if (colorer && !colorer->isComplete()) candidates = colorer->candidates(costs);
+    if (colorer && !colorer->isComplete()) {
+      candidates = colorer->candidates(costs, way.cost);
+      std::erase_if(candidates, [&](const Candidate& c) { return colorer->isIdle(c); });
+    }
     std::optional<SparseDerivative> colored;
     if (colorer) colored = cheapest(*colorer, candidates, way.cost);
     if (!colored && !instances) {
       instances = unlessLimit([&] { return byInstances(options_.maxNonzeros); });
-      if (!instances && colorer) colored = cheapest(*colorer, candidates);
-      if (!instances && !colored) return byInstances(options_.maxNonzeros);  // Throws.
-      way.isTooLarge = !instances;
+      if (!instances) return byColors();
+      way.cost = estimateCost(*instances->tape);
+      way.isTooLarge = false;
     }
     if (colored) {
       colored->ways.push_back(way);
       return std::move(*colored);
     }
+    if (candidates.empty()) return std::move(*instances);
     instances->ways.push_back(way);
     for (const Candidate& candidate : candidates) instances->ways.push_back(candidate.way);
     return std::move(*instances);
@@ -309,12 +359,11 @@ class Choosing {
 
   /// What all of the matrix takes, in the cheaper mode.
   double denseCost(const LaneCosts& costs) const {
-    const TapePtr differentiated = function();
     double columns = 0, rows = 0;
     for (const std::size_t i : wrt_)
-      columns += static_cast<double>(differentiated->count(differentiated->inputs()[i].node));
-    for (const Port& port : differentiated->outputs())
-      rows += static_cast<double>(differentiated->count(port.node));
+      columns += static_cast<double>(function_->count(function_->inputs()[i].node));
+    for (const Port& port : function_->outputs())
+      rows += static_cast<double>(function_->count(port.node));
     const double forward = costs.primal + columns * costs.forward;
     const double reverse = costs.primal + rows * costs.reverse;
     return options_.mode == JacobianMode::Forward   ? forward
@@ -326,6 +375,7 @@ class Choosing {
   std::span<const std::size_t> wrt_;
   const SparseOptions& options_;
   bool isHessian_;
+  TapePtr function_;  ///< whose Jacobian it is
 };
 
 }  // namespace

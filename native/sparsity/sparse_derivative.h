@@ -45,7 +45,8 @@ struct SparseDerivative {
   /// Inputs: those of the function. Outputs: values, if they are wanted, then the entries.
   TapePtr tape;
   SparsePattern pattern;
-  std::vector<JacobianBlock> blocks;  ///< of instances
+  TapePtr function;                   ///< whose Jacobian it is: of Hessians the gradient
+  std::vector<JacobianBlock> blocks;  ///< of instances, by nodes of `function`
   std::vector<SparseWay> ways;        ///< first the one taken; none where no other was looked at
   coloring::Bicoloring colors;        ///< of the way taken, where that is a coloring
 };

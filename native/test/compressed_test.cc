@@ -317,6 +317,15 @@ TEST(Compressed, Limits) {
   options.method = SparseMethod::Coloring;
   options.maxColors = 39;
   expectLimit(options);
+
+  // A triangle, which as a dense block is over the limit.
+  Function g(40);
+  options = {};
+  options.maxNonzeros = 820;
+  const TapePtr triangle = g.finish(sin(cumsum(g.x, 0, false)));
+  EXPECT_EQ(sparseDerivative(triangle, Positions{0}, options).colors.count(), 40);
+  options.maxNonzeros = 1600;
+  EXPECT_TRUE(sparseDerivative(triangle, Positions{0}, options).ways.empty());
 }
 
 /// Values of a random symmetric matrix from sums of integers, which are exact.
