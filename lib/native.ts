@@ -80,13 +80,6 @@ export interface NativeTape {
     wrt: readonly number[],
     mode: "auto" | "forward" | "reverse",
   ): { tape: NativeTape; mode: "forward" | "reverse"; forwardCost: number; reverseCost: number };
-  /** See native/sparsity/block_jacobian.h. */
-  sparseJacobian(
-    wrt: readonly number[],
-    mode: "auto" | "forward" | "reverse",
-    format: "csr" | "csc" | "coo",
-    triangle: "full" | "lower" | "upper",
-  ): NativeSparseJacobian;
   selectOutputs(positions: readonly number[]): NativeTape;
   /**
    * Rows of the table a textbook prints: every node with its value, its tangent for these seeds (one an input) and
@@ -99,7 +92,7 @@ export interface NativeTape {
   dispose(): void;
 }
 
-export interface NativeSparseJacobian {
+export interface NativeSparseDerivative {
   tape: NativeTape;
   rows: number;
   columns: number;
@@ -108,6 +101,23 @@ export interface NativeSparseJacobian {
   /** The column of each entry; CSC: where each column starts, likewise. */
   columnIndex: Int32Array;
   blocks: NativeJacobianBlock[];
+  /** First the one taken; none where no other was looked at. */
+  ways: NativeSparseWay[];
+  /** Of the coloring that was taken. */
+  columnColors: Int32Array;
+  rowColors: Int32Array;
+}
+
+export interface NativeSparseWay {
+  /** Of a coloring; missing for instances. */
+  method?: string;
+  order?: string;
+  columnColors: number;
+  rowColors: number;
+  /** Estimated operations. */
+  cost: number;
+  /** It is over a limit, so that it was not looked at any further. */
+  isTooLarge: boolean;
 }
 
 export interface NativeJacobianBlock {
@@ -247,6 +257,18 @@ export interface NativeAddon {
     maxNonzeros: number,
     decisions: readonly Float64Array[] | null,
   ): NativeDetectedPattern;
+  /**
+   * See native/binding/sparse.cc. Names: of, method, mode, format, triangle, and method and order of the coloring or "". Numbers:
+   * the seed, the most nonzeros and colors, 1 where the function's values are outputs too, and rows and columns of a pattern.
+   */
+  sparseDerivative(
+    tape: NativeTape,
+    wrt: readonly number[],
+    names: readonly string[],
+    numbers: readonly number[],
+    rowStarts: Int32Array,
+    columnIndices: Int32Array,
+  ): NativeSparseDerivative;
   /** What decides a pattern at one point, as a function of the same inputs. */
   decisionTape(tape: NativeTape, wrt: readonly number[]): NativeTape;
   /** Entries of the first pattern, given by where its rows start and its column indices, that the second one lacks. */

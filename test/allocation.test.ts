@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { fn, jacobian, matrix, scalar, valueAndGrad, vector, vmap } from "adjoint";
+import { fn, jacobian, matrix, scalar, sparseHessian, valueAndGrad, vector, vmap } from "adjoint";
 import { expect, test } from "vitest";
 
 setFlagsFromString("--expose-gc");
@@ -19,6 +19,16 @@ const sessions = {
   "a gradient": valueAndGrad(curve).session(),
   "a batch of gradients": vmap(valueAndGrad(curve), 32).session(),
   "a Jacobian": jacobian(fn({ x: vector(9) }, ({ x }) => x.sin().cumsum())).session(),
+  "a Hessian by substitution": sparseHessian(
+    fn({ x: vector(9) }, ({ x }) =>
+      x
+        .slice([1, 9])
+        .mul(x.slice([0, 8]))
+        .sin()
+        .sum(),
+    ),
+    { method: "coloring", coloring: { method: "acyclic" }, withGradient: true },
+  ).session(),
   "products and gathers": fn({ a: matrix(20, 20), i: scalar() }, ({ a, i }) =>
     a.matmul(a).gather(i),
   ).session(),

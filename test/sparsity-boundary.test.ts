@@ -95,3 +95,56 @@ describe("missingEntries", () => {
     expect(code(() => missing([1e12, 2], [0], [], [0], []))).toMatch(/^ERR_/);
   });
 });
+
+describe("sparseDerivative", () => {
+  const names = ["jacobian", "coloring", "auto", "csr", "full", "", ""];
+  const numbers = [0, 99, 99, 0];
+  const find = (tape: unknown, more: { [name: string]: unknown } = {}) => {
+    const given = { wrt: [0], names, numbers, starts: [], columns: [], ...more };
+    const [starts, columns] = [given.starts, given.columns].map((list) =>
+      Int32Array.from(list as number[]),
+    );
+    const { wrt } = given;
+    return native.sparseDerivative(
+      ...([any(tape), any(wrt), any(given.names), any(given.numbers), starts!, columns!] as const),
+    );
+  };
+  const named = (at: number, name: string) => ({
+    names: names.map((n, i) => (i === at ? name : n)),
+  });
+
+  test("arguments of the wrong kind", () => {
+    const tape = gathered();
+    expect(code(() => find({}))).toBe("ERR_ARGUMENT");
+    for (const wrt of [[1], [-1], [0, 0], "x"]) {
+      expect(code(() => find(tape, { wrt }))).toBe("ERR_ARGUMENT");
+    }
+    for (let at = 0; at < names.length; at++) {
+      expect(code(() => find(tape, named(at, "other")))).toBe("ERR_ARGUMENT");
+    }
+    for (const wrong of [[], [0, 9, 9], [0, 9, 9, 0, 3], "many"]) {
+      expect(code(() => find(tape, { numbers: wrong }))).toBe("ERR_ARGUMENT");
+    }
+    expect(code(() => find(tape, { names: names.slice(1) }))).toBe("ERR_ARGUMENT");
+    expect(code(() => find(tape, named(4, "lower")))).toBe("ERR_ARGUMENT");
+    expect(code(() => find(tape, named(5, "star")))).toBe("ERR_ARGUMENT");
+    expect(code(() => find(tape, named(0, "hessian")))).toBe("ERR_SHAPE");
+    tape.dispose();
+    expect(code(() => find(tape))).toBe("ERR_STATE");
+  });
+
+  test("patterns and limits", () => {
+    const tape = gathered();
+    expect(find(tape).columnIndex).toHaveLength(9);
+    expect(code(() => find(tape, { numbers: [0, 8, 99, 0] }))).toBe("ERR_LIMIT");
+    expect(code(() => find(tape, { numbers: [0, 9, 2, 0] }))).toBe("ERR_LIMIT");
+    const by = (rows: number, columns: number, starts: number[], indices: number[]) =>
+      find(tape, { numbers: [...numbers, rows, columns], starts, columns: indices });
+    expect(by(3, 3, [0, 1, 1, 2], [2, 0]).columnColors).toEqual(Int32Array.of(0, -1, 0));
+    expect(code(() => by(2, 3, [0, 1, 1], [2]))).toBe("ERR_SHAPE");
+    expect(code(() => by(3, 2, [0, 1, 1, 1], [1]))).toBe("ERR_SHAPE");
+    expect(code(() => by(3, 3, [0, 1, 1, 1], [3]))).toBe("ERR_INDEX");
+    expect(code(() => by(3, 3, [0, 2, 2, 2], [1, 1]))).toBe("ERR_ARGUMENT");
+    expect(code(() => by(3, 3, [0, 3, 3, 3], [1]))).toBe("ERR_SHAPE");
+  });
+});

@@ -4,6 +4,7 @@ import {
   type AnyFunction,
   type AnyPattern,
   type BodyResult,
+  type Coloring,
   type CooPattern,
   type CscPattern,
   type CsrPattern,
@@ -32,6 +33,7 @@ import {
   type Spec,
   scalar,
   sin,
+  sparseHessian,
   sparseJacobian,
   sparseMatrix,
   sparsity,
@@ -546,6 +548,29 @@ describe("transforms", () => {
     sparseJacobian(g, { wrt: ["y"] });
     // @ts-expect-error rows have starts, and no indices
     rows.pattern.rowIndices;
+  });
+
+  test("sparse derivatives by coloring", () => {
+    const g = fn({ x: vector(3), k: { s: scalar() } }, ({ x, k }) => x.mul(k.s));
+    const at = { x: [1, 2, 3], k: { s: 1 } };
+    const both = sparseJacobian(g, { withValue: true, wrt: ["x"], coloring: { method: "rows" } });
+    expectTypeOf(both(at)).toEqualTypeOf<{ value: Float64Array; jacobian: Float64Array }>();
+    expectTypeOf(both.coloring).toEqualTypeOf<Coloring | undefined>();
+    const h = fn({ x: vector(3), k: { s: scalar() } }, ({ x, k }) => x.sum().mul(k.s));
+    const all = sparseHessian(h, { withGradient: true, wrt: ["x"], coloring: { method: "star" } });
+    expectTypeOf(all(at)).toEqualTypeOf<{
+      value: number;
+      gradient: { x: Float64Array };
+      hessian: Float64Array;
+    }>();
+    expectTypeOf(sparseHessian(h, { withGradient: false })(at)).toEqualTypeOf<Float64Array>();
+    sparseJacobian(g, { pattern: both.pattern, maxColors: 3, maxNonzeros: 9 });
+    // @ts-expect-error stars are of Hessians
+    sparseJacobian(g, { coloring: { method: "star" } });
+    // @ts-expect-error a Jacobian comes with the value
+    sparseJacobian(g, { withGradient: true });
+    // @ts-expect-error there is no such way
+    sparseHessian(h, { method: "dense" });
   });
 
   test("sparse matrices have the pattern they are made with", () => {

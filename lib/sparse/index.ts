@@ -14,9 +14,14 @@ export {
   colorPattern,
 } from "./coloring.js";
 export {
+  type SparseColoringOptions,
+  type SparseDerivativeOptions,
   type SparseFunction,
   type SparseHessianOptions,
+  type SparseHessianResult,
   type SparseJacobianOptions,
+  type SparseJacobianResult,
+  type SparseMethod,
   sparseHessian,
   sparseJacobian,
 } from "./jacobian.js";

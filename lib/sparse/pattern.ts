@@ -1,7 +1,7 @@
 /** Which entries of a sparse matrix there are. */
 import { here } from "../fail.js";
 import { ArgumentError, ShapeError } from "../generated/errors.js";
-import type { NativeSparseJacobian } from "../native.js";
+import type { NativeSparseDerivative } from "../native.js";
 import { allocate, describe, isNumericArray, lengthOf } from "../numbers.js";
 import { leavesOf, type Tree } from "../tree.js";
 import type { TypedArray } from "../types.js";
@@ -189,7 +189,7 @@ export function patternIn(
 
 /** The pattern of a Jacobian with these outputs and inputs. */
 export function patternOf(
-  { rows, columns, rowIndex, columnIndex }: NativeSparseJacobian,
+  { rows, columns, rowIndex, columnIndex }: NativeSparseDerivative,
   format: SparseFormat,
   triangle: Triangle,
   outputs: Tree,

@@ -13,22 +13,6 @@
 namespace adjoint::binding {
 namespace {
 
-/// Positions of inputs, none twice.
-std::vector<std::size_t> wrtOf(const Tape& tape, const std::vector<std::int64_t>& given) {
-  const auto limit = static_cast<std::int64_t>(tape.inputs().size());
-  std::vector<std::size_t> wrt;
-  for (const std::int64_t position : given) {
-    const auto at = static_cast<std::size_t>(position);
-    if (position < 0 || position >= limit || std::ranges::find(wrt, at) != wrt.end()) {
-      throw Error(ErrorCode::Argument, "wrt: position " + std::to_string(position) +
-                                           " is not in [0, " + std::to_string(limit) +
-                                           "), or given twice");
-    }
-    wrt.push_back(at);
-  }
-  return wrt;
-}
-
 napi_value makeDense(napi_env env, const DenseLines& lines) {
   const napi_value result = makeObject(env);
   setField(env, result, "areRows", makeBoolean(env, lines.areRows));
@@ -57,7 +41,7 @@ napi_value detect(Call& call) {
     options.decisions = &decisions;
   }
   const TapePtr tape = tapeOf(call, call.arguments[0], "tape");
-  const DetectedPattern found = detectPattern(tape, wrtOf(*tape, positions), options);
+  const DetectedPattern found = detectPattern(tape, readWrt(*tape, positions), options);
   const napi_value dense = makeArray(env, found.dense.size());
   for (std::size_t i = 0; i < found.dense.size(); ++i)
     setElement(env, dense, i, makeDense(env, found.dense[i]));
@@ -74,7 +58,7 @@ napi_value detect(Call& call) {
 napi_value decisionsOf(Call& call) {
   const std::vector<std::int64_t> positions = readIntegers(call.env, call.arguments[1], "wrt");
   const TapePtr tape = tapeOf(call, call.arguments[0], "tape");
-  return wrapTape(*call.environment, decisionTape(tape, wrtOf(*tape, positions)));
+  return wrapTape(*call.environment, decisionTape(tape, readWrt(*tape, positions)));
 }
 
 /// [rows, columns], where the rows of a pattern start, its column indices, and those of another.

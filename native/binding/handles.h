@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "binding/environment.h"
 #include "exec/executor.h"
@@ -75,6 +76,8 @@ std::unique_ptr<Handle> newBuilder(Environment& environment);
 Builder& builderOf(const Call& call);
 BuilderHandle& builderHandleOf(const Call& call);
 TapePtr tapeOf(const Call& call);
+/// Positions of inputs; throws ERR_ARGUMENT for others, and for one that is given twice.
+std::vector<std::size_t> readWrt(const Tape& tape, const std::vector<std::int64_t>& given);
 TapePtr tapeOf(const Call& call, napi_value argument, const char* what);
 std::shared_ptr<const SharedPlan> planOf(const Call& call);
 

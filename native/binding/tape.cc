@@ -1,7 +1,8 @@
+#include <algorithm>
+
 #include "binding/handles.h"
 #include "binding/values.h"
 #include "solve/trace_table.h"
-#include "sparsity/block_jacobian.h"
 #include "tape/dot.h"
 #include "transform/transform.h"
 
@@ -121,56 +122,6 @@ napi_value jacobianOf(Call& call) {
   return result;
 }
 
-napi_value makeBlock(napi_env env, const Tape& tape, const JacobianBlock& block) {
-  const napi_value result = makeObject(env);
-  setField(env, result, "lanes", makeNumber(env, static_cast<double>(block.lanes)));
-  setField(env, result, "outputs", makeNumber(env, static_cast<double>(block.outputs)));
-  setField(env, result, "inputs", makeNumber(env, static_cast<double>(block.inputs)));
-  setField(env, result, "mode", makeText(env, nameOf(block.mode)));
-  setField(env, result, "forwardCost", makeNumber(env, block.forwardCost));
-  setField(env, result, "reverseCost", makeNumber(env, block.reverseCost));
-  if (block.denseBy != kNoNode) {
-    const Node& node = tape.node(block.denseBy);
-    setField(env, result, "operation", makeText(env, opName(node.op)));
-    setField(env, result, "node", makeNumber(env, node.origin));
-  }
-  return result;
-}
-
-napi_value sparseJacobianOf(Call& call) {
-  const napi_env env = call.env;
-  const std::vector<std::size_t> wrt = readPositions(env, call.arguments[0], "wrt");
-  const JacobianMode mode = readMode(env, call.arguments[1]);
-  const std::string format = readText(env, call.arguments[2], "format");
-  if (format != "csr" && format != "csc" && format != "coo")
-    throw Error(ErrorCode::Argument, "format: expected \"csr\", \"csc\" or \"coo\"");
-  const std::string triangle = readText(env, call.arguments[3], "triangle");
-  if (triangle != "full" && triangle != "lower" && triangle != "upper")
-    throw Error(ErrorCode::Argument, "triangle: expected \"full\", \"lower\" or \"upper\"");
-  const TapePtr tape = tapeOf(call);
-  checkWrt(*tape, wrt);
-  BlockOptions options;
-  options.mode = mode;
-  options.format = format == "csr"   ? SparseFormat::Csr
-                   : format == "csc" ? SparseFormat::Csc
-                                     : SparseFormat::Coo;
-  options.triangle = triangle == "full"    ? Triangle::Full
-                     : triangle == "lower" ? Triangle::Lower
-                                           : Triangle::Upper;
-  BlockJacobian found = blockJacobian(tape, wrt, options);
-  const napi_value blocks = makeArray(env, found.blocks.size());
-  for (std::size_t i = 0; i < found.blocks.size(); ++i)
-    setElement(env, blocks, i, makeBlock(env, *tape, found.blocks[i]));
-  const napi_value result = makeObject(env);
-  setField(env, result, "rows", makeNumber(env, static_cast<double>(found.pattern.rows)));
-  setField(env, result, "columns", makeNumber(env, static_cast<double>(found.pattern.columns)));
-  setField(env, result, "rowIndex", makeInt32s(env, found.pattern.rowIndex));
-  setField(env, result, "columnIndex", makeInt32s(env, found.pattern.columnIndex));
-  setField(env, result, "blocks", blocks);
-  setField(env, result, "tape", wrapTape(*call.environment, std::move(found.tape)));
-  return result;
-}
-
 napi_value select(Call& call) {
   const std::vector<std::size_t> positions =
       readPositions(call.env, call.arguments[0], "positions");
@@ -207,6 +158,21 @@ TapePtr alive(TapePtr tape) {
 
 }  // namespace
 
+std::vector<std::size_t> readWrt(const Tape& tape, const std::vector<std::int64_t>& given) {
+  const auto limit = static_cast<std::int64_t>(tape.inputs().size());
+  std::vector<std::size_t> wrt;
+  for (const std::int64_t position : given) {
+    const auto at = static_cast<std::size_t>(position);
+    if (position < 0 || position >= limit || std::ranges::find(wrt, at) != wrt.end()) {
+      throw Error(ErrorCode::Argument, "wrt: position " + std::to_string(position) +
+                                           " is not in [0, " + std::to_string(limit) +
+                                           "), or given twice");
+    }
+    wrt.push_back(at);
+  }
+  return wrt;
+}
+
 TapePtr tapeOf(const Call& call) {
   return alive(static_cast<TapeHandle*>(receiver(call, Kind::Tape))->tape);
 }
@@ -222,18 +188,17 @@ napi_value wrapTape(Environment& environment, TapePtr tape) {
 }
 
 void defineTape(Environment& environment, napi_value) {
-  defineClass(environment, Kind::Tape, "Tape",
-              {method<text>(environment, "toString"), method<dot>(environment, "toDot"),
-               method<size>(environment, "size"), method<bytes>(environment, "bytes"),
-               method<inputs>(environment, "inputs"), method<outputs>(environment, "outputs"),
-               method<derive<jvp>>(environment, "jvp"), method<derive<vjp>>(environment, "vjp"),
-               method<derive<valueAndGrad>>(environment, "valueAndGrad"),
-               method<derive<gradient>>(environment, "gradient"), method<map>(environment, "vmap"),
-               method<jacobianOf>(environment, "jacobian"),
-               method<sparseJacobianOf>(environment, "sparseJacobian"),
-               method<select>(environment, "selectOutputs"), method<trace>(environment, "trace"),
-               method<compileTape>(environment, "plan"),
-               method<dispose<Kind::Tape>>(environment, "dispose")});
+  defineClass(
+      environment, Kind::Tape, "Tape",
+      {method<text>(environment, "toString"), method<dot>(environment, "toDot"),
+       method<size>(environment, "size"), method<bytes>(environment, "bytes"),
+       method<inputs>(environment, "inputs"), method<outputs>(environment, "outputs"),
+       method<derive<jvp>>(environment, "jvp"), method<derive<vjp>>(environment, "vjp"),
+       method<derive<valueAndGrad>>(environment, "valueAndGrad"),
+       method<derive<gradient>>(environment, "gradient"), method<map>(environment, "vmap"),
+       method<jacobianOf>(environment, "jacobian"), method<select>(environment, "selectOutputs"),
+       method<trace>(environment, "trace"), method<compileTape>(environment, "plan"),
+       method<dispose<Kind::Tape>>(environment, "dispose")});
 }
 
 }  // namespace adjoint::binding

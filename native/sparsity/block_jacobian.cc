@@ -42,6 +42,12 @@ Strip narrowed(const Strip& strip) {
   return result;
 }
 
+void checkEntries(std::int64_t entries, std::int64_t most) {
+  if (entries <= most) return;
+  throw Error(ErrorCode::Limit, "a sparse matrix of " + std::to_string(entries) +
+                                    " entries, more than " + std::to_string(most));
+}
+
 class Jacobian {
  public:
   Jacobian(Terms terms, std::span<const std::size_t> wrt, const BlockOptions& options)
@@ -77,10 +83,12 @@ class Jacobian {
         dense[inputsOf(piece.whole.node)].push_back({std::move(piece.whole), form.lanes.cause});
       }
     }
+    for (const auto& [inputs, pieces] : dense) expectDense(inputs, pieces);
     for (LaneRegion& region : regions_) addLaneBlocks(*site_, region);
     for (const auto& [inputs, pieces] : dense) addDenseBlocks(*site_, inputs, pieces);
     Expr values;
     result_.pattern = assembly_->finish(builder_, values);
+    checkEntries(elementCount(values.shape()), options_.maxEntries);
     result_.tape = builder_.finish({{"values", values.id}});
     for (JacobianBlock& block : result_.blocks) {
       if (block.denseBy != kNoNode && !terms_.original.empty())
@@ -112,6 +120,7 @@ class Jacobian {
   bool addTerms(const SummedPiece& piece);
   void add(const Piece& piece, Form form);
   void join(LaneSet set);
+  void expectDense(const std::vector<std::size_t>& inputs, const std::vector<DensePiece>& pieces);
   std::vector<std::size_t> inputsOf(NodeId id) const;
 
   Terms terms_;
@@ -126,6 +135,7 @@ class Jacobian {
   std::unique_ptr<Assembly> assembly_;
   Builder builder_;
   std::vector<NodeId> map_;  ///< by node, on the new tape
+  std::int64_t denseEntries_ = 0;
   BlockJacobian result_;
   std::optional<BlockSite> site_;
 };
@@ -221,6 +231,24 @@ void Jacobian::add(const Piece& piece, Form form) {
     return;
   }
   for (LaneSet& set : form.lanes.sets) join(std::move(set));
+}
+
+void Jacobian::expectDense(const std::vector<std::size_t>& inputs,
+                           const std::vector<DensePiece>& pieces) {
+  for (const std::size_t i : inputs) {
+    const NodeId input = tape_.inputs()[i].node;
+    const std::int64_t first = firstColumn_[input], end = first + tape_.count(input);
+    for (const DensePiece& dense : pieces) {
+      for (const std::int64_t row : dense.piece.rows) {
+        const bool isUpper = options_.triangle == Triangle::Upper;
+        const bool isLower = options_.triangle == Triangle::Lower;
+        const std::int64_t from = isUpper ? std::max(first, row) : first;
+        const std::int64_t to = isLower ? std::min(end, row + 1) : end;
+        denseEntries_ += std::max<std::int64_t>(0, to - from);
+      }
+    }
+  }
+  checkEntries(denseEntries_, std::min(options_.maxEntries, options_.maxDenseEntries));
 }
 
 /// The inputs of interest that a value depends on.

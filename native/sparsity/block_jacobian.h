@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct BlockOptions {
   /// element, longer ones keep their arrays where they can.
   double maxWrittenOut = 32768;
   Triangle triangle = Triangle::Full;
+  /// Limit is thrown for more entries, and before dense blocks of more than these are made.
+  std::int64_t maxEntries = std::numeric_limits<std::int32_t>::max();
+  std::int64_t maxDenseEntries = std::numeric_limits<std::int32_t>::max();
 };
 
 /// The Jacobian of a function that does the same for many instances, each of which depends on a few

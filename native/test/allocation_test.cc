@@ -9,6 +9,7 @@
 #include "exec_reference.h"
 #include "ops/build.h"
 #include "plan/planner.h"
+#include "sparsity/sparse_derivative.h"
 #include "test/support/allocations.h"
 #include "test/support/evaluator.h"
 #include "transform/transform.h"
@@ -120,6 +121,21 @@ TEST(Allocation, Jacobians) {
   const TapePtr row = gradient(rowFunction(40), Positions{0});
   for (const JacobianMode mode : {JacobianMode::Forward, JacobianMode::Reverse})
     expectNone(jacobian(row, Positions{0}, mode).tape);
+}
+
+TEST(Allocation, CompressedDerivatives) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {500})};
+  const Expr products = sliceAxis(x, 0, {1, 499, 1}) * sliceAxis(x, 0, {0, 499, 1});
+  const TapePtr t = builder.finish({{"y", sum(sin(products), {0}).id}});
+  for (const auto method : {coloring::Method::Star, coloring::Method::Acyclic}) {
+    SparseOptions options;
+    options.of = PatternOf::Hessian;
+    options.method = SparseMethod::Coloring;
+    options.coloring = method;
+    options.withValues = true;
+    expectNone(sparseDerivative(t, Positions{0}, options).tape);
+  }
 }
 
 TEST(Allocation, RunsOnThreads) {
