@@ -39,7 +39,7 @@ export interface LeastSquaresOptions<A extends readonly unknown[], W extends str
   readonly gradientTolerance?: number;
   /** Ends after a step that short, relative to the variables (both scaled by the Jacobian); 1e-10 by default. */
   readonly stepTolerance?: number;
-  /** Ends after a step that changes the cost so little, relative to it, in fact and by the linear model; 1e-12 by default. */
+  /** Ends after a step that changes the cost so little, relative to it, in fact and by the linear model; 1e-14 by default. */
   readonly costTolerance?: number;
   /** Milliseconds after which the call ends with AbortError. */
   readonly deadline?: number;
@@ -165,7 +165,7 @@ function prepare<A extends readonly unknown[], R>(
     iterationsOf(given.maxIterations),
     tolerance("gradientTolerance", 1e-10),
     tolerance("stepTolerance", 1e-10),
-    tolerance("costTolerance", 1e-12),
+    tolerance("costTolerance", 1e-14),
     jacobians.indexOf(oneOf("leastSquares", "jacobian", given.jacobian as never, jacobians)),
     factorizations.indexOf(
       oneOf("leastSquares", "factorization", given.factorization as never, factorizations),

@@ -15,8 +15,9 @@ constexpr double kScaleLimit = 1e4;
 constexpr double kMostDamping = 1e30;
 /// A predicted decrease up to this is judged by the gradient: the cost has no digits left for it.
 constexpr double kNear = 1e-11;
-/// By which the norm may then grow.
+/// By which the norm may then grow, and what the gradient has to fall to.
 constexpr double kNoise = 1e-12;
+constexpr double kProgress = 0.9;
 /// Where steps are short though the cosine is larger, the damping made them so.
 constexpr double kLooseCosine = 1e-4;
 
@@ -131,7 +132,6 @@ void DampedLeastSquares::dampSingular() {
 }
 
 void DampedLeastSquares::iterate(RunControl* control) {
-  const double costTolerance = std::max(options_.costTolerance, 4 * kEpsilon);
   if (norm_ == 0) return conclude(LeastSquaresEnd::Zero);
   if (cosine_ <= std::max(options_.gradientTolerance, kEpsilon)) {
     return conclude(LeastSquaresEnd::Gradient);
@@ -159,8 +159,8 @@ void DampedLeastSquares::iterate(RunControl* control) {
     const double actual = fraction < 10 ? (1 - fraction) * (1 + fraction) : -1;
     const double ratio = predicted > 0 ? actual / predicted : 0;
     const bool isNear = predicted <= kNear && fraction <= 1 + kNoise;
-    const bool isStill =
-        std::abs(actual) <= costTolerance && predicted <= costTolerance && ratio <= 2;
+    const double tolerance = options_.costTolerance;
+    const bool isStill = std::abs(actual) <= tolerance && predicted <= tolerance && ratio <= 2;
     const double before = cosine_;
     const bool isGood = (ratio >= 1e-4 || isNear) && differentiate(trialX_);
     if (end_ != LeastSquaresEnd::Running) return;
@@ -174,7 +174,7 @@ void DampedLeastSquares::iterate(RunControl* control) {
         restore();
         cosine_ = before;
       }
-      if (isStill || (isNear && cosine_ > 0.5 * before)) return conclude(LeastSquaresEnd::Cost);
+      if (isStill || (isNear && cosine_ > kProgress * before)) return conclude(LeastSquaresEnd::Cost);
       if (isShort) return conclude(LeastSquaresEnd::Step);
       return;
     }

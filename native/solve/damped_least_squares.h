@@ -29,7 +29,7 @@ struct DampingOptions {
   /// Length of a step relative to that of the variables, both scaled.
   double stepTolerance = 1e-10;
   /// Relative change of the cost, found and predicted.
-  double costTolerance = 1e-12;
+  double costTolerance = 1e-14;
 };
 
 /// Levenberg-Marquardt whose damping follows the ratio of the decrease found to the one predicted
