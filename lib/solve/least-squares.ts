@@ -87,6 +87,9 @@ export interface LeastSquaresResult<A extends readonly unknown[], R> {
   readonly factorization: "cholesky" | "qr";
   readonly jacobianEntries: number;
   readonly factorEntries: number;
+  /** Seconds it took to derive, to compile and to analyze the pattern, and to iterate. */
+  readonly prepareSeconds: number;
+  readonly solveSeconds: number;
 }
 
 const messages: Readonly<Record<LeastSquaresEnd, string>> = {

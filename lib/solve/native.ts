@@ -26,6 +26,8 @@ export interface NativeLeastSquares {
   readonly factorization: "cholesky" | "qr";
   readonly jacobianEntries: number;
   readonly factorEntries: number;
+  readonly prepareSeconds: number;
+  readonly solveSeconds: number;
 }
 
 /**

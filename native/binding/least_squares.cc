@@ -53,7 +53,27 @@ Request readRequest(const Call& call) {
   return request;
 }
 
-napi_value makeResult(napi_env env, const LeastSquares& solver, const LeastSquaresResult& result) {
+/// A solver, what it found, and how long that took.
+struct Solve {
+  std::unique_ptr<LeastSquares> solver;
+  LeastSquaresResult result;
+  double prepareSeconds = 0, solveSeconds = 0;
+
+  void run(Request& request, RunControl* control, SolveProgress* progress) {
+    using Clock = std::chrono::steady_clock;
+    const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+    const auto start = Clock::now();
+    solver = std::make_unique<LeastSquares>(std::move(request.data), request.options);
+    const auto prepared = Clock::now();
+    result = solver->run(control, progress);
+    prepareSeconds = seconds(prepared - start);
+    solveSeconds = seconds(Clock::now() - prepared);
+  }
+};
+
+napi_value makeResult(napi_env env, const Solve& solve) {
+  const LeastSquares& solver = *solve.solver;
+  const LeastSquaresResult& result = solve.result;
   const napi_value object = makeObject(env);
   const auto number = [&](const char* name, auto value) {
     setField(env, object, name, makeNumber(env, static_cast<double>(value)));
@@ -72,6 +92,8 @@ napi_value makeResult(napi_env env, const LeastSquares& solver, const LeastSquar
   setField(env, object, "factorization", makeText(env, isQr ? "qr" : "cholesky"));
   number("jacobianEntries", solver.jacobianEntries());
   number("factorEntries", solver.factorEntries());
+  number("prepareSeconds", solve.prepareSeconds);
+  number("solveSeconds", solve.solveSeconds);
   return object;
 }
 
@@ -91,31 +113,27 @@ class LeastSquaresTask final : public SolveTask {
     control.deadline = request_.deadline;
   }
 
-  void work() override {
-    solver_ = std::make_unique<LeastSquares>(std::move(request_.data), request_.options);
-    result_ = solver_->run(&control, &progress);
-  }
+  void work() override { solve_.run(request_, &control, &progress); }
   napi_value settle(Environment& environment) override {
-    if (!solver_ || control.cancel.load(std::memory_order_relaxed))
-      result_.end = LeastSquaresEnd::Canceled;
-    checkEnd(result_, control);
-    return makeResult(environment.env, *solver_, result_);
+    if (!solve_.solver || control.cancel.load(std::memory_order_relaxed))
+      solve_.result.end = LeastSquaresEnd::Canceled;
+    checkEnd(solve_.result, control);
+    return makeResult(environment.env, solve_);
   }
 
  private:
   Request request_;
-  std::unique_ptr<LeastSquares> solver_;
-  LeastSquaresResult result_;
+  Solve solve_;
 };
 
 napi_value leastSquares(Call& call) {
   Request request = readRequest(call);
   RunControl control;
   control.deadline = request.deadline;
-  LeastSquares solver(std::move(request.data), request.options);
-  const LeastSquaresResult result = solver.run(&control, nullptr);
-  checkEnd(result, control);
-  return makeResult(call.env, solver, result);
+  Solve solve;
+  solve.run(request, &control, nullptr);
+  checkEnd(solve.result, control);
+  return makeResult(call.env, solve);
 }
 
 napi_value leastSquaresAsync(Call& call) {

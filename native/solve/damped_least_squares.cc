@@ -18,7 +18,7 @@ constexpr double kNear = 1e-11;
 /// By which the norm may then grow, and what the gradient has to fall to.
 constexpr double kNoise = 1e-12;
 constexpr double kProgress = 0.9;
-/// Where steps are short though the cosine is larger, the damping made them so.
+/// Where the gradient counts as small when a step was short for its damping.
 constexpr double kLooseCosine = 1e-4;
 
 // The norm of the elements' products.
@@ -121,8 +121,10 @@ bool DampedLeastSquares::isZero() const {
   return norm_ <= std::max(8 * kEpsilon * size, kSmallest);
 }
 
+// Where the damping made the step short, that says nothing of the minimum.
 void DampedLeastSquares::conclude(LeastSquaresEnd well) {
-  end_ = isZero() ? LeastSquaresEnd::Zero : well;
+  const bool isDamped = damping_ > 1 && cosine_ > kLooseCosine;
+  end_ = isZero() ? LeastSquaresEnd::Zero : isDamped ? LeastSquaresEnd::Stalled : well;
 }
 
 void DampedLeastSquares::dampSingular() {
@@ -174,15 +176,15 @@ void DampedLeastSquares::iterate(RunControl* control) {
         restore();
         cosine_ = before;
       }
-      if (isStill || (isNear && cosine_ > kProgress * before)) return conclude(LeastSquaresEnd::Cost);
+      if (isStill || (isNear && cosine_ > kProgress * before))
+        return conclude(LeastSquaresEnd::Cost);
       if (isShort) return conclude(LeastSquaresEnd::Step);
       return;
     }
     damping_ *= growth_;
     growth_ *= 2;
     if (isStill || isShort) {
-      const auto well = isStill ? LeastSquaresEnd::Cost : LeastSquaresEnd::Step;
-      return conclude(cosine_ <= kLooseCosine ? well : LeastSquaresEnd::Stalled);
+      return conclude(isStill ? LeastSquaresEnd::Cost : LeastSquaresEnd::Step);
     }
   }
 }

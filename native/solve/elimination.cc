@@ -8,10 +8,14 @@ namespace adjoint {
 namespace {
 
 constexpr std::int64_t kMaxEntries = std::numeric_limits<std::int32_t>::max();
+/// Of A^T A: more would take longer to factor than anyone waits.
+constexpr std::int64_t kMaxNormal = std::int64_t{1} << 28;
+
+constexpr const char* kNormal = "the normal equations";
 
 [[noreturn]] void refuse(const char* what) {
   throw Error(ErrorCode::Limit, std::string("leastSquares: ") + what +
-                                    " have more than 2^31 - 1 entries; a row or a column of the "
+                                    " would have too many entries; a row or a column of the "
                                     "Jacobian is too full for a sparse factorization");
 }
 
@@ -39,6 +43,8 @@ void Elimination::groupRows() {
       ++groups_.back().rows;
       continue;
     }
+    // All of its columns are neighbors in A^T A.
+    if (static_cast<std::int64_t>(own.size() * own.size()) > 2 * kMaxNormal) refuse(kNormal);
     groups_.push_back({row, 1, static_cast<std::int32_t>(own.size()),
                        static_cast<std::size_t>(starts[static_cast<std::size_t>(row)])});
   }
@@ -80,7 +86,7 @@ Eigen::SparseMatrix<double> Elimination::patternIn(
         inner.push_back(static_cast<std::int32_t>(row));
       });
     }
-    if (static_cast<std::int64_t>(inner.size()) > kMaxEntries / 2) refuse("the normal equations");
+    if (static_cast<std::int64_t>(inner.size()) > kMaxNormal) refuse(kNormal);
     std::sort(inner.begin() + first, inner.end());
     outer[column + 1] = static_cast<std::int32_t>(inner.size());
     if (check_ != nullptr && column % 1024 == 0) check_(inner.size() * 16);
@@ -125,7 +131,7 @@ void Elimination::countFactor() {
         ++factorEntries_;
       }
     }
-    if (factorEntries_ > kMaxEntries) refuse("the factors of the normal equations");
+    if (factorEntries_ > kMaxEntries) refuse("the triangular factor");
   }
   if (check_ != nullptr) check_(static_cast<std::uint64_t>(factorEntries_) * 12);
 }

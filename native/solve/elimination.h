@@ -21,7 +21,8 @@ class Elimination {
     std::size_t entry;  ///< the first one
   };
 
-  /// Throws ERR_LIMIT when A^T A or its factor has more than 2^31 - 1 entries. `check` may be null.
+  /// Throws ERR_LIMIT when A^T A has more than 2^28 entries on one side, or its factor 2^31.
+  /// `check` may be null.
   Elimination(const SparsePattern& pattern, CheckMemory check);
 
   const SparsePattern& pattern() const { return pattern_; }

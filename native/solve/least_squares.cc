@@ -248,7 +248,7 @@ LeastSquaresResult LeastSquares::run(RunControl* control, SolveProgress* progres
     result.nonFiniteAt = problem_->firstNonFinite(r.data(), solver.jacobian().data());
   result.iterations = solver.iterations();
   result.evaluations = solver.evaluations();
-  result.cost = 0.5 * solver.norm() * solver.norm();
+  result.cost = 0.5 * r.squaredNorm();
   result.gradientCosine = solver.gradientCosine();
   return result;
 }
