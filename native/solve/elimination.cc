@@ -19,6 +19,16 @@ constexpr const char* kNormal = "the normal equations";
                                     "Jacobian is too full for a sparse factorization");
 }
 
+/// Zeros in compressed columns.
+Eigen::SparseMatrix<double> matrixOf(const std::vector<std::int32_t>& outer,
+                                     const std::vector<std::int32_t>& inner) {
+  const auto size = static_cast<Eigen::Index>(outer.size()) - 1;
+  const std::vector<double> zeros(inner.size());
+  return Eigen::Map<const Eigen::SparseMatrix<double>>(size, size,
+                                                       static_cast<Eigen::Index>(inner.size()),
+                                                       outer.data(), inner.data(), zeros.data());
+}
+
 }  // namespace
 
 Elimination::Elimination(const SparsePattern& pattern, CheckMemory check)
@@ -50,15 +60,14 @@ void Elimination::groupRows() {
   }
 }
 
-Eigen::SparseMatrix<double> Elimination::patternIn(
-    const std::vector<std::int32_t>& positions) const {
-  const std::size_t n = positions.size();
+Eigen::SparseMatrix<double> Elimination::unordered() const {
+  const auto n = static_cast<std::size_t>(pattern_.columns);
   // The groups of every column.
   std::vector<std::size_t> starts(n + 1);
   const auto eachColumn = [&](const Group& group, auto&& visit) {
     for (std::int32_t a = 0; a < group.width; ++a) {
       const auto column = pattern_.columnIndex[group.entry + static_cast<std::size_t>(a)];
-      visit(static_cast<std::size_t>(positions[static_cast<std::size_t>(column)]));
+      visit(static_cast<std::size_t>(column));
     }
   };
   for (const Group& group : groups_) {
@@ -102,15 +111,50 @@ void Elimination::findOrder() {
   const auto n = static_cast<std::size_t>(pattern_.columns);
   positions_.resize(n);
   order_.resize(n);
-  std::iota(positions_.begin(), positions_.end(), 0);
-  upper_ = patternIn(positions_);
+  upper_ = unordered();
   Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, std::int32_t> found;
   Eigen::AMDOrdering<std::int32_t>()(upper_.selfadjointView<Eigen::Upper>(), found);
   for (std::size_t k = 0; k < n; ++k) {
     order_[k] = found.indices()[static_cast<Eigen::Index>(k)];
     positions_[static_cast<std::size_t>(order_[k])] = static_cast<std::int32_t>(k);
   }
-  upper_ = patternIn(positions_);
+  reorder();
+}
+
+// Entries to their new columns by way of their new rows, so that rows ascend within each column.
+void Elimination::reorder() {
+  const Eigen::SparseMatrix<double> before = std::move(upper_);
+  const auto n = static_cast<std::size_t>(pattern_.columns);
+  const auto entries = static_cast<std::size_t>(before.nonZeros());
+  const auto eachEntry = [&](auto&& visit) {
+    for (Eigen::Index column = 0; column < before.cols(); ++column) {
+      for (Eigen::SparseMatrix<double>::InnerIterator entry(before, column); entry; ++entry) {
+        const auto [row, last] = std::minmax(positions_[static_cast<std::size_t>(entry.row())],
+                                             positions_[static_cast<std::size_t>(column)]);
+        visit(row, last);
+      }
+    }
+  };
+  std::vector<std::int32_t> byRow(n + 1), byColumn(n + 1), columns(entries), rows(entries);
+  eachEntry([&](std::int32_t row, std::int32_t column) {
+    ++byRow[static_cast<std::size_t>(row) + 1];
+    ++byColumn[static_cast<std::size_t>(column) + 1];
+  });
+  std::partial_sum(byRow.begin(), byRow.end(), byRow.begin());
+  std::partial_sum(byColumn.begin(), byColumn.end(), byColumn.begin());
+  std::vector<std::int32_t> next(byRow.begin(), byRow.end() - 1);
+  eachEntry([&](std::int32_t row, std::int32_t column) {
+    columns[static_cast<std::size_t>(next[static_cast<std::size_t>(row)]++)] = column;
+  });
+  next.assign(byColumn.begin(), byColumn.end() - 1);
+  for (std::size_t row = 0; row < n; ++row) {
+    for (auto i = static_cast<std::size_t>(byRow[row]);
+         i < static_cast<std::size_t>(byRow[row + 1]); ++i) {
+      rows[static_cast<std::size_t>(next[static_cast<std::size_t>(columns[i])]++)] =
+          static_cast<std::int32_t>(row);
+    }
+  }
+  upper_ = matrixOf(byColumn, rows);
 }
 
 // The elimination tree by paths to the root, each walked once a row (J. W. H. Liu, The role of

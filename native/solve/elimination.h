@@ -41,8 +41,9 @@ class Elimination {
 
  private:
   void groupRows();
-  Eigen::SparseMatrix<double> patternIn(const std::vector<std::int32_t>& positions) const;
+  Eigen::SparseMatrix<double> unordered() const;
   void findOrder();
+  void reorder();
   void countFactor();
 
   const SparsePattern& pattern_;

@@ -1,6 +1,7 @@
 #include "solve/normal_equations.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace adjoint {
 
@@ -21,18 +22,30 @@ NormalEquations::NormalEquations(const Elimination& elimination, CheckMemory che
 void NormalEquations::placeProducts() {
   const std::int32_t* const outer = upper_.outerIndexPtr();
   const std::int32_t* const inner = upper_.innerIndexPtr();
-  const std::vector<std::int32_t>& positions = elimination_.positions();
-  std::int32_t* place = places_.data();
+  std::int32_t* places = places_.data();
+  // Columns of a group by their positions: those of a column of A^T A come in its order, most of
+  // them next to each other.
+  std::vector<std::pair<std::int32_t, std::int32_t>> sorted;
   for (const Elimination::Group& group : elimination_.groups()) {
-    const std::int32_t* const columns = elimination_.pattern().columnIndex.data() + group.entry;
+    sorted.clear();
     for (std::int32_t a = 0; a < group.width; ++a) {
-      for (std::int32_t b = 0; b <= a; ++b) {
-        const auto [row, column] = std::minmax(positions[static_cast<std::size_t>(columns[a])],
-                                               positions[static_cast<std::size_t>(columns[b])]);
-        const auto found = std::lower_bound(inner + outer[column], inner + outer[column + 1], row);
-        *place++ = static_cast<std::int32_t>(found - inner);
+      const auto column =
+          elimination_.pattern().columnIndex[group.entry + static_cast<std::size_t>(a)];
+      sorted.emplace_back(elimination_.positions()[static_cast<std::size_t>(column)], a);
+    }
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t last = 0; last < sorted.size(); ++last) {
+      const auto [column, a] = sorted[last];
+      const std::int32_t* found = inner + outer[column];
+      for (std::size_t i = 0; i <= last; ++i) {
+        const auto [row, b] = sorted[i];
+        if (*found != row) found = std::lower_bound(found, inner + outer[column + 1], row);
+        const std::int64_t high = std::max(a, b);
+        places[high * (high + 1) / 2 + std::min(a, b)] = static_cast<std::int32_t>(found - inner);
+        if (i < last) ++found;
       }
     }
+    places += std::int64_t{group.width} * (group.width + 1) / 2;
   }
 }
 
