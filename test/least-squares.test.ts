@@ -229,6 +229,19 @@ describe("how solves end", () => {
   });
 
   test("huge and tiny numbers", () => {
+    const steep = fn({ x: scalar() }, ({ x }) => x.exp().div(1e300).sub(1).mul(1e300));
+    for (const way of ways) {
+      const found = leastSquares(steep, { x0: { x: 709 }, ...way });
+      expect(found.x.x).toBeCloseTo(300 * Math.log(10), 11);
+    }
+    const overflowing = fn({ x: vector(2) }, ({ x }) => ({
+      a: x.mul(1.7e308),
+      b: x.mul(-1.7e308),
+    }));
+    for (const way of ways) {
+      const x0 = { x: [1e-10, 1e-10] };
+      expect(leastSquares(overflowing, { x0, ...way }).status).toBe("notFinite");
+    }
     for (const scale of [1e-150, 1e150]) {
       const f = fn({ x: vector(2) }, ({ x }) => ({
         a: x.at(0).mul(x.at(1)).sub(6).mul(scale),

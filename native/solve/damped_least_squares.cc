@@ -21,10 +21,12 @@ constexpr double kProgress = 0.9;
 /// Where the gradient counts as small when a step was short for its damping.
 constexpr double kLooseCosine = 1e-4;
 
-// The norm of the elements' products.
+// The norm of the elements' products; 0, of which nothing is a small part, when it overflows.
 double normOfProduct(const Eigen::VectorXd& a, const Eigen::VectorXd& b) {
   const double norm = a.cwiseProduct(b).norm();
-  return std::isfinite(norm) && norm > 0 ? norm : normOf(a.cwiseProduct(b));
+  if (std::isfinite(norm) && norm > 0) return norm;
+  const double careful = normOf(a.cwiseProduct(b));
+  return std::isfinite(careful) ? careful : 0;
 }
 
 }  // namespace
@@ -54,12 +56,15 @@ double DampedLeastSquares::evaluate() {
 
 bool DampedLeastSquares::differentiate(const Eigen::VectorXd& x) {
   if (fail(problem_.jacobian(x.data(), j_.data()))) return false;
-  return std::all_of(j_.begin(), j_.end(), [](double v) { return std::isfinite(v); });
+  if (!std::all_of(j_.begin(), j_.end(), [](double v) { return std::isfinite(v); })) return false;
+  system_.columnNorms(j_.data(), trialNorms_);
+  return trialNorms_.allFinite();
 }
 
 void DampedLeastSquares::accept(double norm) {
   x_.swap(trialX_);
   r_.swap(trialR_);
+  norms_.swap(trialNorms_);
   trialNorm_ = norm_;
   norm_ = norm;
   rescale();
@@ -69,13 +74,13 @@ void DampedLeastSquares::accept(double norm) {
 void DampedLeastSquares::restore() {
   x_.swap(trialX_);
   r_.swap(trialR_);
+  norms_.swap(trialNorms_);
   norm_ = trialNorm_;
 }
 
 void DampedLeastSquares::rescale() {
   // Scales only grow (J. J. Moré, 1978): a column that vanishes for a moment does not let its
   // variable run away. Up to a limit: one that was huge at the start would hold it for good.
-  system_.columnNorms(j_.data(), norms_);
   if (scale_.size() == 0) scale_ = (norms_.array() > 0).select(norms_, 1);
   for (Eigen::Index k = 0; k < norms_.size(); ++k) {
     if (norms_[k] > 0) scale_[k] = std::clamp(scale_[k], norms_[k], kScaleLimit * norms_[k]);

@@ -64,7 +64,7 @@ class DampedLeastSquares {
   bool fail(const RunStatus& status);
   /// Residuals at trialX_ into trialR_; their norm or infinity.
   double evaluate();
-  /// Jacobian at x into j_; false when it is not finite.
+  /// Jacobian at x into j_, its column norms into trialNorms_; false when they are not finite.
   bool differentiate(const Eigen::VectorXd& x);
   void accept(double norm);
   void restore();
@@ -80,7 +80,7 @@ class DampedLeastSquares {
   const DampingOptions options_;
   LeastSquaresEnd end_ = LeastSquaresEnd::Running;
   RunStatus failure_;
-  Eigen::VectorXd x_, trialX_, r_, trialR_, unit_, gradient_, norms_, scale_, step_;
+  Eigen::VectorXd x_, trialX_, r_, trialR_, unit_, gradient_, norms_, trialNorms_, scale_, step_;
   std::vector<double> j_;
   double norm_ = 0, trialNorm_ = 0;
   double damping_ = 1e-4, leastDamping_ = 1e-16, growth_ = 2;
