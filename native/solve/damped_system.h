@@ -29,11 +29,15 @@ class DampedSystem {
   virtual std::int64_t factorEntries() const = 0;
 };
 
-/// `check`, which may be null, is asked before memory is taken.
+/// Throws ERR_LIMIT where the Jacobian would have too many elements; asks `check`, which may be
+/// null, for the memory of the system, the Jacobian and the iteration together.
+void checkDenseSystem(std::int64_t rows, std::int64_t columns, Factorization factorization,
+                      CheckMemory check);
 std::unique_ptr<DampedSystem> makeDenseSystem(std::int64_t rows, std::int64_t columns,
-                                              Factorization factorization, CheckMemory check);
+                                              Factorization factorization);
 /// A pattern in compressed rows, which lives as long as the system. Throws ERR_LIMIT where the
-/// normal equations, or their factor, have too many entries.
+/// normal equations, or their factor, have too many entries. `check`, which may be null, is asked
+/// before memory is taken.
 std::unique_ptr<DampedSystem> makeSparseSystem(const SparsePattern& pattern,
                                                Factorization factorization, CheckMemory check);
 

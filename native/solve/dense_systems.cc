@@ -94,20 +94,25 @@ class DenseQr final : public DenseSystem {
 
 }  // namespace
 
-std::unique_ptr<DampedSystem> makeDenseSystem(std::int64_t rows, std::int64_t columns,
-                                              Factorization factorization, CheckMemory check) {
+void checkDenseSystem(std::int64_t rows, std::int64_t columns, Factorization factorization,
+                      CheckMemory check) {
   if (rows > kMaxElements / columns || columns > kMaxElements / columns) {
     throw Error(ErrorCode::Limit, "leastSquares: a dense Jacobian of " + std::to_string(rows) +
                                       " by " + std::to_string(columns) + " is too large");
   }
-  const bool isQr = factorization != Factorization::Cholesky;
-  if (check != nullptr) {
-    // Two Jacobians of the iteration, and here A with two matrices of its columns, or two of R.
-    const std::int64_t own = isQr ? 5 * columns * columns : (rows + 3 * columns) * columns;
-    check(static_cast<std::uint64_t>(2 * rows * columns + own) * sizeof(double));
-  }
-  if (isQr) return std::make_unique<DenseQr>(rows, columns);
-  return std::make_unique<DenseCholesky>(rows, columns);
+  if (check == nullptr) return;
+  // The Jacobian as it is computed and as the iteration has it, A with two matrices of its columns,
+  // or R several times.
+  const std::int64_t own = factorization == Factorization::Cholesky ? (rows + 3 * columns) * columns
+                                                                    : 5 * columns * columns;
+  check(static_cast<std::uint64_t>(2 * rows * columns + own) * sizeof(double));
+}
+
+std::unique_ptr<DampedSystem> makeDenseSystem(std::int64_t rows, std::int64_t columns,
+                                              Factorization factorization) {
+  if (factorization == Factorization::Cholesky)
+    return std::make_unique<DenseCholesky>(rows, columns);
+  return std::make_unique<DenseQr>(rows, columns);
 }
 
 }  // namespace adjoint

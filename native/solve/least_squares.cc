@@ -105,8 +105,11 @@ class LeastSquares::Problem final : public ResidualProblem {
         pattern_ = std::move(found.pattern);
       }
     }
-    if (!derivative)
+    if (!derivative) {
+      checkDenseSystem(sizes_.residuals, sizes_.variables, options.factorization,
+                       options.checkMemory);
       derivative = adjoint::jacobian(data_.residuals, data_.wrt, JacobianMode::Auto).tape;
+    }
     jacobian_.emplace(derivative, options.checkMemory);
     for (std::size_t i = 0; i < data_.inputs.size(); ++i) {
       value_.setInput(i, data_.inputs[i].data());
@@ -216,7 +219,7 @@ LeastSquares::LeastSquares(LeastSquaresData data, LeastSquaresOptions options)
   options_.jacobian = pattern ? JacobianKind::Sparse : JacobianKind::Dense;
   system_ = pattern ? makeSparseSystem(*pattern, options_.factorization, options.checkMemory)
                     : makeDenseSystem(problem_->residuals(), problem_->parameters(),
-                                      options_.factorization, options.checkMemory);
+                                      options_.factorization);
 }
 
 LeastSquares::~LeastSquares() = default;

@@ -92,7 +92,7 @@ TEST_P(Systems, StepsAreThoseOfTheDenseFormula) {
   const Eigen::MatrixXd scaled = dense * scale.cwiseInverse().asDiagonal();
   const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(30, 30);
   for (const auto factorization : {Factorization::Cholesky, Factorization::Qr}) {
-    const auto ofDense = makeDenseSystem(rows, 30, factorization, nullptr);
+    const auto ofDense = makeDenseSystem(rows, 30, factorization);
     const auto ofSparse = makeSparseSystem(a.pattern, factorization, nullptr);
     EXPECT_EQ(ofDense->elements(), rows * 30);
     EXPECT_EQ(ofSparse->elements(), static_cast<std::int64_t>(a.entries.size()));
@@ -135,9 +135,10 @@ TEST(SparseSystem, NormsWhereSquaresOverflowOrUnderflow) {
 
 TEST(SparseSystem, MemoryIsAskedForAndNotTakenAgain) {
   const Matrix a = randomMatrix(400, 120, 4, 5);
-  EXPECT_THROW(makeSparseSystem(a.pattern, Factorization::Cholesky,
-                                [](std::uint64_t) { throw Error(ErrorCode::Memory, "none"); }),
-               Error);
+  const auto none = [](std::uint64_t) { throw Error(ErrorCode::Memory, "none"); };
+  EXPECT_THROW(makeSparseSystem(a.pattern, Factorization::Cholesky, none), Error);
+  EXPECT_THROW(checkDenseSystem(400, 120, Factorization::Qr, none), Error);
+  EXPECT_THROW(checkDenseSystem(1 << 16, 1 << 16, Factorization::Qr, nullptr), Error);
   const Eigen::VectorXd b = randomVector(400, 5);
   const Eigen::VectorXd scale = Eigen::VectorXd::Ones(120);
   for (const auto factorization : {Factorization::Cholesky, Factorization::Qr}) {
