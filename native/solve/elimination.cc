@@ -123,7 +123,8 @@ void Elimination::findOrder() {
 
 // Entries to their new columns by way of their new rows, so that rows ascend within each column.
 void Elimination::reorder() {
-  const Eigen::SparseMatrix<double> before = std::move(upper_);
+  Eigen::SparseMatrix<double> before;
+  before.swap(upper_);
   const auto n = static_cast<std::size_t>(pattern_.columns);
   const auto entries = static_cast<std::size_t>(before.nonZeros());
   const auto eachEntry = [&](auto&& visit) {
