@@ -336,7 +336,7 @@ describe("asynchronously", () => {
 
   test("the same bits, and progress", async () => {
     const told: { iterations: number; cost: number }[] = [];
-    const options = { x0, maxIterations: 150 };
+    const options = { x0, maxIterations: 60 };
     const found = await leastSquares.async(chain, {
       ...options,
       onProgress: (now) => told.push(now),
