@@ -97,6 +97,7 @@ export {
 } from "./generated/operations.js";
 export type { TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, Session } from "./session.js";
+export * from "./solve/index.js";
 export * from "./sparse/index.js";
 export {
   matrix,

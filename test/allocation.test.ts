@@ -52,25 +52,45 @@ test.skipIf(isSanitized).each(Object.entries(sessions))(
   },
 );
 
-test.skipIf(isSanitized)("no run calls malloc", { timeout: 120_000 }, () => {
+/** How often a script of test/stress asks for memory with these arguments. */
+function withMallocs(check: (mallocs: (script: string, ...given: string[]) => number) => void) {
   const folder = mkdtempSync(join(tmpdir(), "adjoint-mallocs-"));
   const file = (name: string) => fileURLToPath(new URL(`stress/${name}`, import.meta.url));
   try {
     const counter = join(folder, "mallocs.so");
     const built = spawnSync("cc", ["-O1", "-shared", "-fPIC", "-o", counter, file("mallocs.c")]);
     expect(built.status, String(built.stderr)).toBe(0);
-    const mallocs = (runs: number) => {
+    check((script, ...given) => {
       const env = { ...process.env, LD_PRELOAD: counter };
       const options = { env, encoding: "utf8" } as const;
-      const ended = spawnSync(process.execPath, [file("runs.mjs"), String(runs)], options);
+      const ended = spawnSync(process.execPath, [file(script), ...given], options);
       expect(ended.status, ended.stderr).toBe(0);
       return Number(/^mallocs (\d+)$/m.exec(ended.stderr)?.[1]);
-    };
-    // Node asks for memory too, from start to end, but not once a run.
-    const [few, many] = [mallocs(10_000), mallocs(50_000)];
-    expect(few).toBeGreaterThan(100);
-    expect(many - few).toBeLessThan(4_000);
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+test.skipIf(isSanitized)("no run calls malloc", { timeout: 120_000 }, () => {
+  withMallocs((mallocs) => {
+    // Node asks for memory too, from start to end, but not once a run.
+    const [few, many] = [mallocs("runs.mjs", "10000"), mallocs("runs.mjs", "50000")];
+    expect(few).toBeGreaterThan(100);
+    expect(many - few).toBeLessThan(4_000);
+  });
 });
+
+test.skipIf(isSanitized)(
+  "no iteration of sparse least squares calls malloc, but Eigen's factorization now and then",
+  { timeout: 120_000 },
+  () => {
+    withMallocs((mallocs) => {
+      for (const factorization of ["cholesky", "qr"]) {
+        const [few, many] = ["20", "420"].map((n) => mallocs("solves.mjs", n, factorization));
+        expect(few).toBeGreaterThan(100);
+        expect(many! - few!).toBeLessThan(4 * 400);
+      }
+    });
+  },
+);

@@ -68,6 +68,7 @@ describe("the exported operations", () => {
       [
         "fn scalar vector matrix tensor constant custom ex parse formulaFunctions checkGrads",
         "grad valueAndGrad jvp vjp jacobian sparseJacobian hessian sparseHessian hvp vmap colorPattern fit htmlReport",
+        "leastSquares sparsity checkPattern sparseMatrix parseMatrixMarket spyHtml",
       ].flatMap((line) => line.split(" ")),
     );
     const exported = Object.keys(adjoint).filter(

@@ -21,6 +21,8 @@ import {
   hvp,
   jacobian,
   jvp,
+  type LeastSquaresStatus,
+  leastSquares,
   matmul,
   matrix,
   max,
@@ -571,6 +573,28 @@ describe("transforms", () => {
     sparseJacobian(g, { withGradient: true });
     // @ts-expect-error there is no such way
     sparseHessian(h, { method: "dense" });
+  });
+
+  test("least squares gives what the function takes and gives", () => {
+    const g = fn({ p: { a: scalar(), b: vector(2) }, y: vector(2) }, ({ p, y }) => ({
+      fit: p.b.mul(p.a).sub(y),
+      prior: p.a.sub(1),
+    }));
+    const x0 = { p: { a: 1, b: [1, 2] }, y: [3, 4] } as const;
+    const found = leastSquares(g, { x0, wrt: ["p.a", "p.b"], factorization: "qr" });
+    expectTypeOf(found.x).toEqualTypeOf<{ p: { a: number; b: Float64Array }; y: Float64Array }>();
+    expectTypeOf(found.residuals).toEqualTypeOf<{ fit: Float64Array; prior: number }>();
+    expectTypeOf(found.status).toEqualTypeOf<LeastSquaresStatus>();
+    const later = leastSquares.async(g, { x0, signal: null });
+    expectTypeOf(later).resolves.toHaveProperty("x").toEqualTypeOf<typeof found.x>();
+    // @ts-expect-error there is no input z
+    leastSquares(g, { x0, wrt: ["z"] });
+    // @ts-expect-error the values of y are missing
+    leastSquares(g, { x0: { p: { a: 1, b: [1, 2] } } });
+    // @ts-expect-error only asynchronous solves have a signal
+    leastSquares(g, { x0, signal: null });
+    // @ts-expect-error there is no such factorization
+    leastSquares(g, { x0, factorization: "lu" });
   });
 
   test("sparse matrices have the pattern they are made with", () => {

@@ -3,6 +3,7 @@ import { converted } from "../fail.js";
 import type { AnyFunction } from "../function.js";
 import { ArgumentError, FitError, NameError } from "../generated/errors.js";
 import { describe, shown } from "../numbers.js";
+import { followed } from "../solve/follow.js";
 import { Model, type StartValues } from "./model.js";
 import { addon, type FitArguments, type NativeFit } from "./native.js";
 import { type Observations, observe, Scope, type Term } from "./observations.js";
@@ -124,7 +125,6 @@ function fitNow(options: FitOptions): FitResult {
 }
 
 async function fitAsync(options: AsyncFitOptions): Promise<FitResult> {
-  let stop: (() => void) | undefined;
   try {
     const { request, finish } = prepare(options);
     const { signal, onProgress } = options;
@@ -134,35 +134,10 @@ async function fitAsync(options: AsyncFitOptions): Promise<FitResult> {
     if (onProgress !== undefined && typeof onProgress !== "function") {
       throw new ArgumentError("fit: onProgress is not a function");
     }
-    const { promise, task } = addon.fitCurveAsync(...request);
-    stop = follow(task, signal, onProgress);
-    return finish(await promise);
+    return finish(await followed(addon.fitCurveAsync(...request), signal, onProgress));
   } catch (error) {
     throw converted(error, { cause: options?.signal?.aborted ? options.signal.reason : undefined });
-  } finally {
-    stop?.();
   }
-}
-
-const progressInterval = 100; // ms
-
-function follow(
-  task: number,
-  signal: AbortSignal | undefined,
-  onProgress: ((progress: FitProgress) => void) | undefined,
-): () => void {
-  const abort = () => addon.cancelFit(task);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort, { once: true });
-  const poll = () => {
-    const now = addon.fitProgress(task);
-    if (now !== null) onProgress?.({ iterations: now[0], sumOfSquares: now[1] });
-  };
-  const timer = onProgress === undefined ? undefined : setInterval(poll, progressInterval);
-  return () => {
-    signal?.removeEventListener("abort", abort);
-    clearInterval(timer);
-  };
 }
 
 /**

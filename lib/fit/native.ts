@@ -1,5 +1,6 @@
 /** The part of the addon that fits curves: native/binding/solve.cc in TypeScript. */
 import { type NativeTape, native } from "../native.js";
+import type { StartedSolve } from "../solve/native.js";
 
 export type StopReason = "converged" | "exact-fit" | "stalled" | "max-iterations" | "non-finite";
 
@@ -48,10 +49,7 @@ export type FitArguments = [
 
 interface FitAddon {
   fitCurve(...request: FitArguments): NativeFit;
-  fitCurveAsync(...request: FitArguments): { promise: Promise<NativeFit>; task: number };
-  /** [iterations, sum of squares], or null when the fit is over. */
-  fitProgress(task: number): [number, number] | null;
-  cancelFit(task: number): void;
+  fitCurveAsync(...request: FitArguments): StartedSolve<NativeFit>;
   /** data: [parameters, factor, ...columns]. */
   predictCurve(
     model: NativeTape,

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "binding/handles.h"
-#include "binding/task.h"
+#include "binding/solve_task.h"
 #include "binding/values.h"
 #include "solve/curve_fit.h"
 #include "solve/student_t.h"
@@ -102,7 +102,7 @@ void checkEnd(const CurveFitResult& result, const RunControl* control) {
   }
 }
 
-class FitTask final : public Task {
+class FitTask final : public SolveTask {
  public:
   explicit FitTask(Request request) : request_(std::move(request)) {
     control.deadline = request_.deadline;
@@ -117,8 +117,6 @@ class FitTask final : public Task {
     checkEnd(result_, &control);
     return makeResult(environment.env, result_);
   }
-
-  CurveFitProgress progress;
 
  private:
   Request request_;
@@ -135,47 +133,8 @@ napi_value fitCurve(Call& call) {
   return makeResult(call.env, result);
 }
 
-// {promise, task}: the number is for fitProgress and cancelFit.
 napi_value fitCurveAsync(Call& call) {
-  Environment& environment = *call.environment;
-  auto task = std::make_shared<FitTask>(readRequest(call));
-  const napi_value result = makeObject(call.env);
-  setField(call.env, result, "task",
-           makeNumber(call.env, static_cast<double>(environment.nextTask)));
-  setField(call.env, result, "promise", startTask(environment, std::move(task)));
-  return result;
-}
-
-std::shared_ptr<FitTask> findTask(const Call& call) {
-  const std::int64_t number =
-      readInteger(call.env, call.arguments[0], 1, std::int64_t{1} << 53, "task");
-  const auto& tasks = call.environment->tasks;
-  const auto found = tasks.find(static_cast<std::uint64_t>(number));
-  return found == tasks.end() ? nullptr : std::dynamic_pointer_cast<FitTask>(found->second);
-}
-
-// [iterations, sum of squares], or null when the fit is over.
-napi_value fitProgress(Call& call) {
-  const std::shared_ptr<FitTask> task = findTask(call);
-  napi_value result = nullptr;
-  if (!task) {
-    check(call.env, napi_get_null(call.env, &result));
-    return result;
-  }
-  result = makeArray(call.env, 2);
-  const auto& [iterations, sumOfSquares] = task->progress;
-  setElement(call.env, result, 0,
-             makeNumber(call.env, static_cast<double>(iterations.load(std::memory_order_relaxed))));
-  setElement(call.env, result, 1,
-             makeNumber(call.env, sumOfSquares.load(std::memory_order_relaxed)));
-  return result;
-}
-
-napi_value cancelFit(Call& call) {
-  if (const std::shared_ptr<FitTask> task = findTask(call)) {
-    task->control.cancel.store(true, std::memory_order_relaxed);
-  }
-  return nullptr;
+  return startSolve(*call.environment, std::make_shared<FitTask>(readRequest(call)));
 }
 
 // A tape, the number of its inputs that are parameters, and [parameters, factor, ...columns].
@@ -205,8 +164,6 @@ napi_value quantile(Call& call) {
 void defineSolvers(Environment& environment, napi_value exports) {
   defineFunction<fitCurve>(environment, exports, "fitCurve");
   defineFunction<fitCurveAsync>(environment, exports, "fitCurveAsync");
-  defineFunction<fitProgress>(environment, exports, "fitProgress");
-  defineFunction<cancelFit>(environment, exports, "cancelFit");
   defineFunction<predict>(environment, exports, "predictCurve");
   defineFunction<quantile>(environment, exports, "studentQuantile");
 }

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
-#include "plan/planner.h"
+#include "solve/runner.h"
 #include "solve/student_t.h"
 #include "transform/transform.h"
 
@@ -14,43 +13,6 @@ namespace adjoint {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-/// A compiled tape with memory to run it in.
-class Runner {
- public:
-  explicit Runner(const TapePtr& tape)
-      : executable_(makeExecutable(makePlan(expandCalls(tape)))),
-        io_(static_cast<std::size_t>(plan().ioDoubles) + 8),
-        workspace_(static_cast<std::size_t>(executable_->workspaceDoubles()) + 8) {}
-
-  const Plan& plan() const { return executable_->plan(); }
-
-  void setInput(std::size_t index, const double* values) {
-    const Buffer& buffer = plan().buffers[plan().inputs[index].buffer];
-    if (buffer.elements == 0) return;
-    std::memcpy(aligned(io_) + buffer.offset, values,
-                static_cast<std::size_t>(buffer.elements) * sizeof(double));
-  }
-  std::int64_t inputElements(std::size_t index) const {
-    return plan().buffers[plan().inputs[index].buffer].elements;
-  }
-  const double* output(std::size_t index) {
-    return aligned(io_) + plan().buffers[plan().outputs[index].buffer].offset;
-  }
-  RunStatus run(RunControl* control) {
-    return executable_->run(aligned(io_), aligned(workspace_), control);
-  }
-
- private:
-  // The start of the first cache line.
-  static double* aligned(std::vector<double>& memory) {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
-    return memory.data() + (64 - address % 64) % 64 / sizeof(double);
-  }
-
-  std::shared_ptr<const Executable> executable_;
-  std::vector<double> io_, workspace_;
-};
 
 /// A model with its Jacobian: two plans on the same parameters and columns.
 class Model {
@@ -327,7 +289,7 @@ CurveFit::~CurveFit() = default;
 
 const Plan& CurveFit::plan() const { return problem_->model().plan(); }
 
-CurveFitResult CurveFit::run(RunControl* control, CurveFitProgress* progress) {
+CurveFitResult CurveFit::run(RunControl* control, SolveProgress* progress) {
   problem_->control = control;
   LevenbergMarquardt solver(*problem_, data_.start.data(), options_.solver);
   CurveFitResult result;

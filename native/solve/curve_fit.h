@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +22,7 @@ struct CurveFitData {
 };
 
 struct CurveFitOptions {
-  LeastSquaresOptions solver;
+  TrustRegionOptions solver;
   double confidence = 0.95;
 };
 
@@ -53,12 +52,6 @@ struct CurveFitResult {
   double gradientCosine = 0;
 };
 
-/// Told from the thread that fits, read from any other.
-struct CurveFitProgress {
-  std::atomic<std::int64_t> iterations{0};
-  std::atomic<double> sumOfSquares{0};
-};
-
 /// Checks what the tape decides, throws ERR_SHAPE, ERR_DTYPE or ERR_ARGUMENT; compiles.
 class CurveFit {
  public:
@@ -66,7 +59,7 @@ class CurveFit {
   ~CurveFit();
 
   /// Fits. `control` and `progress` may be null. Throws nothing but ERR_MEMORY.
-  CurveFitResult run(RunControl* control, CurveFitProgress* progress);
+  CurveFitResult run(RunControl* control, SolveProgress* progress);
 
   const Plan& plan() const;
 

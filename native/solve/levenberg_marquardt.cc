@@ -23,14 +23,13 @@ bool allFinite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
-// Where squares overflow or underflow, too.
+}  // namespace
+
 double normOf(const Eigen::Ref<const Eigen::VectorXd>& v) {
   const double norm = v.norm();
   if (std::isfinite(norm) && norm > 0) return norm;
   return v.allFinite() ? v.stableNorm() : kInfinity;
 }
-
-}  // namespace
 
 const char* stopReasonName(StopReason reason) {
   switch (reason) {
@@ -61,20 +60,18 @@ Eigen::VectorXd columnNorms(const double* j, std::int64_t m, std::int64_t n) {
   return norms;
 }
 
-ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
-                          const Eigen::VectorXd& scale) {
+Eigen::MatrixXd foldRows(const double* j, const double* r, std::int64_t m,
+                         const Eigen::VectorXd& scale, double unit) {
   const std::int64_t n = scale.size();
   const Eigen::Map<const Eigen::MatrixXd> jacobian(j, m, n);
   const Eigen::Map<const Eigen::VectorXd> residual(r, m);
   const Eigen::RowVectorXd inverse = scale.cwiseInverse().transpose();
-  // A power of two, which rounds nothing: reflections square what they get.
-  const double norm = normOf(residual);
-  const double unit = norm > 0 && std::isfinite(norm) ? std::ldexp(1, std::ilogb(norm)) : 1;
 
   // [R Q^T r] of the rows so far sits on top of the next block.
   Eigen::MatrixXd folded(0, n + 1);
-  for (std::int64_t first = 0; first < m; first += kBlockRows) {
-    const std::int64_t rows = std::min(kBlockRows, m - first);
+  const std::int64_t step = std::max(kBlockRows, 2 * n);
+  for (std::int64_t first = 0; first < m; first += step) {
+    const std::int64_t rows = std::min(step, m - first);
     Eigen::MatrixXd block(folded.rows() + rows, n + 1);
     block.topRows(folded.rows()) = folded;
     block.bottomLeftCorner(rows, n) =
@@ -87,7 +84,16 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
       folded = std::move(block);
     }
   }
+  return folded;
+}
 
+ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
+                          const Eigen::VectorXd& scale) {
+  const std::int64_t n = scale.size();
+  // A power of two, which rounds nothing: reflections square what they get.
+  const double norm = normOf(Eigen::Map<const Eigen::VectorXd>(r, m));
+  const double unit = norm > 0 && std::isfinite(norm) ? std::ldexp(1, std::ilogb(norm)) : 1;
+  const Eigen::MatrixXd folded = foldRows(j, r, m, scale, unit);
   const Eigen::JacobiSVD<Eigen::MatrixXd, Eigen::ColPivHouseholderQRPreconditioner> svd(
       folded.leftCols(n), Eigen::ComputeThinU | Eigen::ComputeThinV);
   ScaledFactor factor;
@@ -99,7 +105,7 @@ ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
 }
 
 LevenbergMarquardt::LevenbergMarquardt(ResidualProblem& problem, const double* start,
-                                       LeastSquaresOptions options)
+                                       TrustRegionOptions options)
     : problem_(problem),
       options_(options),
       m_(problem.residuals()),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -16,11 +17,17 @@ class ResidualProblem {
   virtual std::int64_t parameters() const = 0;
   /// Writes r [m]. A status that is not ok ends the fit.
   virtual RunStatus residual(const double* p, double* r) = 0;
-  /// Writes J [m x n], column-major.
+  /// Writes J: [m x n] column-major, or the entries of a pattern that the caller knows.
   virtual RunStatus jacobian(const double* p, double* j) = 0;
 };
 
-struct LeastSquaresOptions {
+/// Told from the thread that solves, read from any other.
+struct SolveProgress {
+  std::atomic<std::int64_t> iterations{0};
+  std::atomic<double> sumOfSquares{0};
+};
+
+struct TrustRegionOptions {
   std::int64_t maxIterations = 1000;
   /// Relative change of the sum of squares and of the scaled parameters below which the main loop
   /// ends. What digits are left beyond it are then taken by Gauss-Newton steps.
@@ -49,10 +56,19 @@ struct ScaledFactor {
   Eigen::VectorXd rotated;   ///< U^T Q^T r, the residual seen by each singular vector
 };
 
-/// Factors J (m x n, column-major) and r: rows are folded in by blocks that stay in cache, one QR
-/// each.
+/// Factors J (m x n, column-major) and r.
 ScaledFactor factorScaled(const double* j, const double* r, std::int64_t m,
                           const Eigen::VectorXd& scale);
+
+/// [R Q^T r] of a QR factorization of J with its columns divided by `scale`, r divided by `unit`:
+/// upper triangular, at most n + 1 rows. Rows are folded in by blocks that stay in cache, one QR
+/// each.
+Eigen::MatrixXd foldRows(const double* j, const double* r, std::int64_t m,
+                         const Eigen::VectorXd& scale, double unit);
+
+/// The Euclidean norm, where squares overflow or underflow, too; infinite when an element is not
+/// finite.
+double normOf(const Eigen::Ref<const Eigen::VectorXd>& v);
 
 /// Norms of the columns of J.
 Eigen::VectorXd columnNorms(const double* j, std::int64_t m, std::int64_t n);
@@ -64,7 +80,7 @@ Eigen::VectorXd columnNorms(const double* j, std::int64_t m, std::int64_t n);
 /// region.
 class LevenbergMarquardt {
  public:
-  LevenbergMarquardt(ResidualProblem& problem, const double* start, LeastSquaresOptions options);
+  LevenbergMarquardt(ResidualProblem& problem, const double* start, TrustRegionOptions options);
 
   /// Iterates until it ends or `iterations` are done. `control` may be null.
   StopReason run(std::int64_t iterations, RunControl* control);
@@ -106,7 +122,7 @@ class LevenbergMarquardt {
   bool fail(const RunStatus& status);
 
   ResidualProblem& problem_;
-  const LeastSquaresOptions options_;
+  const TrustRegionOptions options_;
   const std::int64_t m_, n_;
   StopReason reason_ = StopReason::Running;
   RunStatus failure_;
