@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 
+#include "coloring/methods.h"
 #include "coloring/ordering.h"
 #include "coloring/recovery.h"
 #include "tape/error.h"
@@ -134,17 +135,19 @@ TEST(ColoringOrder, FollowTheirRules) {
     }
     for (const bool isTwo : {false, true}) {
       const auto& near = isTwo ? two : one;
-      const auto ordering = isTwo ? distanceTwoOrdering : distanceOneOrdering;
+      const auto ordering = [isTwo](const AdjacencyGraph& of, Order order) {
+        return isTwo ? distanceTwoOrdering(of, order) : distanceOneOrdering(of, order);
+      };
       const auto count = [&](const std::vector<Index>& order, Index v, std::size_t from,
                              std::size_t to) {
         return std::count_if(order.begin() + static_cast<std::ptrdiff_t>(from),
                              order.begin() + static_cast<std::ptrdiff_t>(to),
                              [&](Index w) { return near[v][w]; });
       };
-      const auto largest = ordering(graph, Order::LargestFirst, 0);
-      const auto smallest = ordering(graph, Order::SmallestLast, 0);
-      const auto incidence = ordering(graph, Order::IncidenceDegree, 0);
-      const auto dynamic = ordering(graph, Order::DynamicLargestFirst, 0);
+      const auto largest = ordering(graph, Order::LargestFirst);
+      const auto smallest = ordering(graph, Order::SmallestLast);
+      const auto incidence = ordering(graph, Order::IncidenceDegree);
+      const auto dynamic = ordering(graph, Order::DynamicLargestFirst);
       for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t k = i + 1; k < n; ++k) {
           EXPECT_GE(count(largest, largest[i], 0, n), count(largest, largest[k], 0, n));
@@ -376,6 +379,36 @@ TEST(Coloring, TakesTheLeastColor) {
     }
     expectLeastColors(symmetrized(Pattern::fromEntries(100, 100, rows, columns), true), seed, 6);
   }
+}
+
+/// Five points see each other, so five colors are the fewest.
+TEST(Coloring, SmallestLastTakesFiveColorsOnGrids) {
+  for (Index nx = 9; nx < 40; nx += 3) {
+    for (Index ny = 9; ny < 40; ++ny) {
+      const Pattern grid = gridPattern(nx, ny);
+      const auto countOf = [&](Method method) {
+        const Choice choice{method, Order::SmallestLast};
+        if (isSymmetric(method)) return color(AdjacencyGraph(grid), choice).count;
+        return color(BipartiteGraph(grid), choice).count();
+      };
+      for (const Method method : {Method::DistanceTwo, Method::Columns, Method::Rows})
+        EXPECT_EQ(countOf(method), 5) << nx << " x " << ny;
+    }
+  }
+}
+
+TEST(Coloring, RecoloringTakesNoMoreColors) {
+  int fewer = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const BipartiteGraph graph(randomPattern(60, 50, 4, seed));
+    Choice choice{Method::Columns, Order::Random, seed};
+    const Bicoloring once = color(graph, choice);
+    choice.passes = 20;
+    const Bicoloring again = color(graph, choice);
+    EXPECT_LE(again.count(), once.count());
+    fewer += again.count() < once.count();
+  }
+  EXPECT_GT(fewer, 10);
 }
 
 }  // namespace
