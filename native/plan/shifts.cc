@@ -168,8 +168,7 @@ class ShiftSharer {
     for (std::uint32_t f = 0; f < ranges_.size(); ++f) {
       Range& range = ranges_[f];
       const std::int64_t length = range.last - range.first;
-      if (length == 0 || range.elements * 2 < length * 3 || stored + length > kMostElements)
-        continue;
+      if (length == 0 || range.elements * 2 < length * 3) continue;
       const auto parts = partsOf(f);
       const auto isThere = [&](const Part& part) {
         const Range& other = ranges_[part.function];
@@ -180,6 +179,8 @@ class ShiftSharer {
       range.isShared = hasAny_ = true;
       stored += length;
     }
+    // Some of them alone would be a pass over memory more, and save little.
+    if (stored > kMostElements) hasAny_ = false;
   }
 
   /// Whether all elements of a value are among those that are shared.
