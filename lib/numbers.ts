@@ -248,6 +248,23 @@ export function optionsOf<K extends string>(
   );
 }
 
+/** An option that is a whole number from `least` to `most`. */
+export function wholeOf(
+  what: string,
+  name: string,
+  given: unknown,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
+  const isWhole = typeof given === "number" && Number.isSafeInteger(given);
+  if (isWhole && given >= least && given <= most) return given;
+  const to = most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : "";
+  throw new ArgumentError(
+    `${what}: ${name} is a whole number from ${least}${to}, got ${shown(given)}`,
+    here(),
+  );
+}
+
 /** An option's value; the first of the possible ones by default. */
 export function oneOf<T extends string>(
   what: string,

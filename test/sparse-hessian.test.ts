@@ -14,6 +14,7 @@ import {
   vmap,
 } from "adjoint";
 import { describe, expect, test } from "vitest";
+import { chained } from "../bench/problems/chained.js";
 import { any, thrown } from "./thrown.js";
 
 function numbers(count: number, seed = 1): Float64Array {
@@ -23,22 +24,6 @@ function numbers(count: number, seed = 1): Float64Array {
     return 0.5 + state / 2147483647;
   });
 }
-
-/** Rosenbrock's terms, and weighted constraints of three neighbors. */
-const chained = (n: number) =>
-  fn({ x: vector(n), weights: vector(n - 2) }, ({ x, weights }) => {
-    const [a, b] = [x.slice([0, n - 1]), x.slice([1, n])];
-    const terms = b.sub(a.square()).square().mul(100).add(a.sub(1).square());
-    const [l, m, r] = [x.slice([0, n - 2]), x.slice([1, n - 1]), x.slice([2, n])];
-    const constraints = m
-      .square()
-      .mul(m)
-      .mul(3)
-      .add(r.mul(2))
-      .add(m.sub(r).sin().mul(m.add(r).sin()))
-      .sub(l.mul(l.sub(m).exp()));
-    return terms.sum().add(constraints.mul(weights).sum());
-  });
 
 /** The entries of a dense matrix that a triangle has. */
 function triangleOf(dense: Float64Array, n: number, triangle: Triangle): Float64Array {

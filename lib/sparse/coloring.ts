@@ -2,7 +2,7 @@
 import { completed, here, outOfMemory } from "../fail.js";
 import { ArgumentError } from "../generated/errors.js";
 import { native } from "../native.js";
-import { describe, oneOf, optionsOf, shown } from "../numbers.js";
+import { describe, oneOf, optionsOf, wholeOf } from "../numbers.js";
 import { rowsOf } from "./compress.js";
 import { SparseMatrix } from "./matrix.js";
 import { isPattern } from "./pattern.js";
@@ -106,14 +106,8 @@ export function colorPattern(
   const given = optionsOf("colorPattern", options, ["method", "order", "seed", "passes"]);
   const method = oneOf("colorPattern", "method", given.method, methods);
   const order = oneOf("colorPattern", "order", given.order, orders);
-  const whole = (name: "seed" | "passes", most: number): number => {
-    const number = (given[name] ?? 0) as number;
-    if (Number.isSafeInteger(number) && number >= 0 && number <= most) return number;
-    const to = most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : "";
-    const problem = `${name} is a whole number from 0${to}, got ${shown(number)}`;
-    throw new ArgumentError(`colorPattern: ${problem}`, here());
-  };
-  const [seed, passes] = [whole("seed", Number.MAX_SAFE_INTEGER), whole("passes", maxPasses)];
+  const seed = wholeOf("colorPattern", "seed", given.seed ?? 0, 0);
+  const passes = wholeOf("colorPattern", "passes", given.passes ?? 0, 0, maxPasses);
   try {
     const { rows, columns, rowStarts, columnIndices } = colorable("colorPattern", pattern);
     const numbers = [rows, columns, seed, passes];

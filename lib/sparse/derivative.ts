@@ -8,7 +8,7 @@ import {
   type NativeSparseWay,
   native,
 } from "../native.js";
-import { describe, oneOf, optionsOf, shown } from "../numbers.js";
+import { describe, oneOf, optionsOf, wholeOf } from "../numbers.js";
 import { choice, derived, type wrtOf } from "../transforms.js";
 import type { Tree } from "../tree.js";
 import { type Coloring, type ColoringMethod, type ColoringOrder, orders } from "./coloring.js";
@@ -63,14 +63,6 @@ const maxCount = 2 ** 31 - 1;
 export function flagOf(what: string, name: string, given: unknown = false): boolean {
   if (typeof given === "boolean") return given;
   throw new ArgumentError(`${what}: ${name} is true or false, got ${describe(given)}`, here());
-}
-
-function wholeOf(what: string, name: string, given: unknown, least: number): number {
-  if (typeof given === "number" && Number.isSafeInteger(given) && given >= least) return given;
-  throw new ArgumentError(
-    `${what}: ${name} is a whole number from ${least}, got ${shown(given)}`,
-    here(),
-  );
 }
 
 function oneOrNone<T extends string>(

@@ -5,7 +5,7 @@ import { completed, here } from "../fail.js";
 import { type AdjointFunction, coreOf } from "../function.js";
 import { ArgumentError } from "../generated/errors.js";
 import { type NativeDenseLines, native } from "../native.js";
-import { oneOf, shown } from "../numbers.js";
+import { oneOf, wholeOf } from "../numbers.js";
 import { derived, requireScalar, type WrtOptions, wrtOf } from "../transforms.js";
 import { numbered, type Tree } from "../tree.js";
 import type { NamesOf, Plain, PlainArguments } from "../types.js";
@@ -79,8 +79,8 @@ export function sparsity<
   const { tree, positions } = wrtOf(core, "sparsity", options, ["of", "at", "maxNonzeros"]);
   const of = oneOf("sparsity", "of", options?.of, kinds);
   if (of === "hessian") requireScalar(core, "sparsity");
-  const most = limitOf(options?.maxNonzeros);
-  const at = options?.at;
+  const { at, maxNonzeros = defaultMaxNonzeros } = options ?? {};
+  const most = wholeOf("sparsity", "maxNonzeros", maxNonzeros, 0);
   try {
     const decisions = at === undefined ? null : decisionsAt(core, positions, at);
     const found = native.detectPattern(core.tape, positions, of, most, decisions);
@@ -95,12 +95,6 @@ export function sparsity<
   } catch (error) {
     throw completed(error, `sparsity(${core.name})`);
   }
-}
-
-function limitOf(given: unknown = defaultMaxNonzeros): number {
-  if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0) return given;
-  const text = `sparsity: maxNonzeros is a whole number from 0, got ${shown(given)}`;
-  throw new ArgumentError(text, here());
 }
 
 /** The arguments of a call at a point. */

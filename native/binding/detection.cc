@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "binding/handles.h"
+#include "binding/pattern.h"
 #include "binding/values.h"
 #include "coloring/pattern.h"
 #include "sparsity/decisions.h"
@@ -46,10 +47,7 @@ napi_value detect(Call& call) {
   for (std::size_t i = 0; i < found.dense.size(); ++i)
     setElement(env, dense, i, makeDense(env, found.dense[i]));
   const napi_value result = makeObject(env);
-  setField(env, result, "rows", makeNumber(env, static_cast<double>(found.pattern.rows)));
-  setField(env, result, "columns", makeNumber(env, static_cast<double>(found.pattern.columns)));
-  setField(env, result, "rowIndex", makeInt32s(env, found.pattern.rowIndex));
-  setField(env, result, "columnIndex", makeInt32s(env, found.pattern.columnIndex));
+  setPattern(env, result, found.pattern);
   setField(env, result, "dense", dense);
   return result;
 }

@@ -4,6 +4,7 @@
 
 #include "binding/coloring.h"
 #include "binding/handles.h"
+#include "binding/pattern.h"
 #include "binding/values.h"
 #include "sparsity/sparse_derivative.h"
 
@@ -97,10 +98,7 @@ napi_value derivative(Call& call) {
   for (std::size_t i = 0; i < found.ways.size(); ++i)
     setElement(env, ways, i, makeWay(env, found.ways[i]));
   const napi_value result = makeObject(env);
-  setField(env, result, "rows", makeNumber(env, static_cast<double>(found.pattern.rows)));
-  setField(env, result, "columns", makeNumber(env, static_cast<double>(found.pattern.columns)));
-  setField(env, result, "rowIndex", makeInt32s(env, found.pattern.rowIndex));
-  setField(env, result, "columnIndex", makeInt32s(env, found.pattern.columnIndex));
+  setPattern(env, result, found.pattern);
   setField(env, result, "blocks", blocks);
   setField(env, result, "ways", ways);
   setField(env, result, "columnColors", makeInt32s(env, found.colors.columns.colors));

@@ -166,10 +166,7 @@ Kernel scheduled(const Kernel& kernel) {
   result.body.clear();
   for (const std::uint32_t i : order) {
     Instr instr = kernel.body[i];
-    const int n = arityOf(instr);
-    if (n > 0) instr.a = position[instr.a];
-    if (n > 1) instr.b = position[instr.b];
-    if (n > 2) instr.c = position[instr.c];
+    renumber(instr, position);
     position[i] = static_cast<std::uint32_t>(result.body.size());
     result.body.push_back(instr);
   }

@@ -144,10 +144,7 @@ Kernel groupOperations(const Kernel& kernel) {
   Kernel result = kernel;
   for (std::size_t at = 0; at < size; ++at) {
     Instr instr = kernel.body[order[at]];
-    const int n = arityOf(instr);
-    if (n > 0) instr.a = position[instr.a];
-    if (n > 1) instr.b = position[instr.b];
-    if (n > 2) instr.c = position[instr.c];
+    renumber(instr, position);
     result.body[at] = instr;
   }
   return result;

@@ -168,6 +168,16 @@ bool isCheap(const Node& node) {
   }
 }
 
+std::vector<std::uint32_t> useCounts(const Tape& tape) {
+  std::vector<std::uint32_t> uses(tape.size(), 0);
+  for (const Node& node : tape.nodes()) {
+    for (const NodeId operand : tape.operands(node)) ++uses[operand];
+  }
+  for (const Port& port : tape.outputs()) ++uses[port.node];
+  for (const NodeId id : tape.checks()) ++uses[id];
+  return uses;
+}
+
 std::int64_t operationPrice(const Node& node) {
   if (movesData(opOf(node))) return 0;
   if (isCheap(node)) return 1;

@@ -85,6 +85,8 @@ bool isReduction(Op op);
 /// Whether the operation takes less time than storing its result and reading it elsewhere.
 bool isCheap(const Node& node);
 
+/// How often each node is an operand, an output or a check.
+std::vector<std::uint32_t> useCounts(const Tape& tape);
 /// Roughly what an operation costs an element, in sums; nothing where it only moves data.
 std::int64_t operationPrice(const Node& node);
 /// Of functions like exp and sin.

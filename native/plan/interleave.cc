@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "plan/analysis.h"
 #include "plan/lanes.h"
 #include "transform/copy.h"
 
@@ -120,13 +121,7 @@ NodeId unshaped(const Tape& t, NodeId id) {
 /// The join that a gather reads, where it can read its parts instead.
 class PartFinder {
  public:
-  explicit PartFinder(const Tape& t) : tape_(t), uses_(t.size(), 0) {
-    for (const Node& node : t.nodes()) {
-      for (const NodeId operand : t.operands(node)) ++uses_[operand];
-    }
-    for (const Port& port : t.outputs()) ++uses_[port.node];
-    for (const NodeId id : t.checks()) ++uses_[id];
-  }
+  explicit PartFinder(const Tape& t) : tape_(t), uses_(useCounts(t)) {}
 
   NodeId joinOf(const Node& node) const {
     if (opOf(node) != Op::Gather || tape_.shape(node).size() != 1) return kNoNode;
@@ -154,7 +149,7 @@ class PartFinder {
 
  private:
   const Tape& tape_;
-  std::vector<std::uint32_t> uses_;
+  const std::vector<std::uint32_t> uses_;
 };
 
 }  // namespace

@@ -125,17 +125,13 @@ class Join {
         wide_.accesses.back().map = put(sums_.maps[sums_.accesses[reduction.access].map]);
         reduction.access = static_cast<std::uint32_t>(wide_.accesses.size() - 1);
         wide_.reductions.push_back(reduction);
-        instr.a = position_[instr.a];
         instr.extra = static_cast<std::int32_t>(wide_.reductions.size() - 1);
-        return append(instr);
+        break;
       }
       default:
         break;
     }
-    const int n = arityOf(instr);
-    if (n > 0) instr.a = position_[instr.a];
-    if (n > 1) instr.b = position_[instr.b];
-    if (n > 2) instr.c = position_[instr.c];
+    renumber(instr, position_);
     return append(instr);
   }
 

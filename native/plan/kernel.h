@@ -79,6 +79,15 @@ struct Instr {
 /// How many of a, b, c an instruction reads.
 int arityOf(const Instr& instr);
 
+/// The operands of an instruction where they are in another body: position[old].
+template <class Positions>
+void renumber(Instr& instr, const Positions& position) {
+  const int n = arityOf(instr);
+  if (n > 0) instr.a = position[instr.a];
+  if (n > 1) instr.b = position[instr.b];
+  if (n > 2) instr.c = position[instr.c];
+}
+
 /// A nest of loops over a straight-line scalar body: the unit both executors run. The body runs
 /// once for every point of the nest, in row-major order as far as reductions can tell; no point
 /// reads what another one stores, or what it has stored itself. No loops: scalar code. At most one

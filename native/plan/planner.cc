@@ -203,13 +203,7 @@ class Planner : public BufferTable {
   /// What a loop over lanes gives along them and only this operand of a concat reads: the loop
   /// writes it where it belongs. kNoNode: it is something else.
   NodeId loneItem(NodeId piece) {
-    if (uses_.empty()) {
-      uses_.resize(tape_.size(), 0);
-      for (const Node& node : tape_.nodes())
-        for (const NodeId operand : tape_.operands(node)) ++uses_[operand];
-      for (const Port& port : tape_.outputs()) ++uses_[port.node];
-      for (const NodeId id : tape_.checks()) ++uses_[id];
-    }
+    if (uses_.empty()) uses_ = useCounts(tape_);
     NodeId value = piece;
     while (uses_[value] == 1 && opOf(tape_.node(value)) == Op::Reshape)
       value = tape_.node(value).operand[0];

@@ -16,7 +16,13 @@ struct PlanOptions {
   bool byRow = true;        ///< once a row what lanes would compute from a row
   bool joins = true;        ///< sums in the loops beside them
   bool interleaves = true;  ///< rows put together straight from their columns
+
+  /// None of them.
+  static constexpr PlanOptions none() {
+    return {false, false, false, false, false, false, false, false};
+  }
 };
+static_assert(sizeof(PlanOptions) == 8 * sizeof(bool), "none() names every option");
 
 /// Compiles a tape: fused multiply-adds, kernels, buffers and their places. Throws ERR_LIMIT or
 /// ERR_MEMORY.

@@ -54,14 +54,7 @@ void expectNone(const TapePtr& tape) {
   EXPECT_EQ(Runs(makeExecutable(plan)).of(3), 0) << "machine code";
   EXPECT_EQ(Runs(makeInterpreter(plan)).of(3), 0) << "interpreter";
   // Loops over whole arrays, which the planner replaces by others where it can.
-  const auto plain = makePlan(tape, {.scalars = false,
-                                     .lanes = false,
-                                     .again = false,
-                                     .signs = false,
-                                     .shifts = false,
-                                     .byRow = false,
-                                     .joins = false,
-                                     .interleaves = false});
+  const auto plain = makePlan(tape, PlanOptions::none());
   EXPECT_EQ(Runs(makeExecutable(plain)).of(3), 0) << "without lanes";
   EXPECT_EQ(Runs(makeInterpreter(plain)).of(3), 0) << "interpreter, without lanes";
 }

@@ -23,15 +23,7 @@ constexpr std::size_t kFirst[] = {0};
 
 /// The print of a plan without the table of its buffers.
 std::string stepsOf(const TapePtr& t) {
-  const std::string text = makePlan(t, {.scalars = false,
-                                        .lanes = false,
-                                        .again = false,
-                                        .signs = false,
-                                        .shifts = false,
-                                        .byRow = false,
-                                        .joins = false,
-                                        .interleaves = false})
-                               ->toString();
+  const std::string text = makePlan(t, PlanOptions::none())->toString();
   return text.substr(text.find("input "));
 }
 

@@ -45,14 +45,7 @@ NodeId originOf(const Executable& executable, const RunStatus& status) {
 }  // namespace
 
 Evaluator::Evaluator(const TapePtr& tape)
-    : Evaluator(makePlan(tape), makePlan(tape, {.scalars = false,
-                                                .lanes = false,
-                                                .again = false,
-                                                .signs = false,
-                                                .shifts = false,
-                                                .byRow = false,
-                                                .joins = false,
-                                                .interleaves = false})) {}
+    : Evaluator(makePlan(tape), makePlan(tape, PlanOptions::none())) {}
 
 Evaluator::Evaluator(std::shared_ptr<const Plan> plan) : Evaluator(plan, plan) {}
 
