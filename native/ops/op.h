@@ -26,6 +26,7 @@ enum class Op : OpCode {
 
 static_assert(static_cast<OpCode>(Op::Custom) == tapeop::kCustom);
 static_assert(static_cast<OpCode>(Op::Lanes) == tapeop::kLanes);
+static_assert(static_cast<OpCode>(Op::Loop) == tapeop::kLoop);
 
 inline OpCode code(Op op) { return static_cast<OpCode>(op); }
 inline Op opOf(const Node& node) { return static_cast<Op>(node.op); }

@@ -189,7 +189,7 @@ TapePtr interleaveParts(const TapePtr& t) {
         operands.push_back(map[unshaped(tape, part)]);
       map[id] = builder.append(code(Op::Interleave), node.dtype, tape.shape(node), operands);
     } else {
-      map[id] = copyWithLoops(copier, builder, tape, id, map);
+      map[id] = copier.copyMapped(tape.node(id), map);
     }
   }
   std::vector<Port> outputs = tape.outputs();

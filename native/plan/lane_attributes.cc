@@ -36,15 +36,4 @@ std::vector<std::int64_t> LaneAttributes::write() const {
   return attrs;
 }
 
-NodeId copyWithLoops(Copier& copier, Builder& builder, const Tape& from, NodeId id,
-                     const std::vector<NodeId>& map) {
-  const Node& node = from.node(id);
-  if (opOf(node) != Op::Lanes) return copier.copyMapped(node, map);
-  LaneAttributes attributes = LaneAttributes::read(from, node);
-  attributes.rule = builder.addRule(from.sharedRule(attributes.rule));
-  std::vector<NodeId> operands;
-  for (const NodeId operand : from.operands(node)) operands.push_back(map[operand]);
-  return builder.append(node.op, node.dtype, {}, operands, attributes.write());
-}
-
 }  // namespace adjoint

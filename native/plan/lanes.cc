@@ -229,7 +229,7 @@ NodeId Region::outside(NodeId id) {
       continue;
     }
     open.pop_back();
-    if (map_[top] == kNoNode) map_[top] = copyWithLoops(*copier_, builder_, tape_, top, map_);
+    if (map_[top] == kNoNode) map_[top] = copier_->copyMapped(tape_.node(top), map_);
   }
   return map_[id];
 }
@@ -396,7 +396,7 @@ void Region::copyOutside(NodeId id) {
     return;
   }
   for (const NodeId operand : tape_.operands(node)) outside(operand);
-  map_[id] = copyWithLoops(*copier_, builder_, tape_, id, map_);
+  map_[id] = copier_->copyMapped(tape_.node(id), map_);
 }
 
 TapePtr Region::build() {

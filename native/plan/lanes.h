@@ -54,11 +54,6 @@ struct LaneAttributes {
   std::vector<std::int64_t> write() const;
 };
 
-/// A copy of a node whose operands were all copied before, by the map of old nodes to new ones; a
-/// loop over lanes brings its body along.
-NodeId copyWithLoops(Copier& copier, Builder& builder, const Tape& from, NodeId id,
-                     const std::vector<NodeId>& map);
-
 /// Finds an index that many values share and that nothing mixes (points of a mixture, instances of
 /// a batch, the axis of a vmap), and moves everything done along it into `lanes` nodes: the body is
 /// a function of one lane. Their loops run over blocks of lanes that fit the caches, outermost

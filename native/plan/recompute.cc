@@ -37,7 +37,7 @@ class Recomputer {
       } else if (isCutOrPlaced(node) && isWorthwhile(node.operand[0])) {
         map_[id] = moved(node);
       } else {
-        map_[id] = copyWithLoops(copier_, builder_, tape_, id, map_);
+        map_[id] = copier_.copyMapped(tape_.node(id), map_);
       }
       costs_.resize(builder_.size());
       if (!costs_[map_[id]].isSet) costs_[map_[id]] = costOf(map_[id], isStored_[id]);

@@ -130,7 +130,7 @@ class ShiftSharer {
       } else if (isInShared(id)) {
         map_[id] = element(form.function, form.offset, tape_.count(id));
       } else {
-        map_[id] = copyWithLoops(copier_, builder_, tape_, id, map_);
+        map_[id] = copier_.copyMapped(tape_.node(id), map_);
       }
     }
     std::vector<Port> outputs = tape_.outputs();

@@ -28,7 +28,9 @@ constexpr OpCode kConstant = 2;  ///< every element equal; the value's bits are 
 constexpr OpCode kData = 3;      ///< dense constant; attr: index into Tape::data
 constexpr OpCode kCustom = 220;  ///< attrs: index into the tape's rules
 constexpr OpCode kLanes = 222;   ///< attrs: likewise, and more
-constexpr bool hasRule(OpCode op) { return op == kCustom || op == kLanes; }
+constexpr OpCode kLoop = 224;    ///< attrs: likewise, and more
+/// Whether the first attribute is an index into the tape's rules.
+constexpr bool hasRule(OpCode op) { return op == kCustom || op == kLanes || op == kLoop; }
 }  // namespace tapeop
 
 /// One operation with its operands: 28 bytes, so a tape of a million nodes stays small.

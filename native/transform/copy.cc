@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/loop.h"
 #include "ops/row.h"
 #include "transform/moves.h"
 #include "transform/transform.h"
@@ -17,10 +18,13 @@ NodeId Copier::copy(const Node& node, std::span<const NodeId> operands) {
   if (node.op == tapeop::kData) {
     return builder_.data(from_.sharedData(node.attr), from_.shape(node), node.dtype);
   }
-  if (opOf(node) == Op::Custom) {
-    const auto rule = static_cast<std::size_t>(from_.attrs(node)[0]);
-    const auto attr = static_cast<std::int64_t>(builder_.addRule(from_.sharedRule(rule)));
-    return builder_.append(node.op, node.dtype, {}, operands, {&attr, 1});
+  if (tapeop::hasRule(node.op)) {
+    std::vector<std::int64_t> attrs = from_.attrs(node);
+    attrs[0] = static_cast<std::int64_t>(
+        builder_.addRule(from_.sharedRule(static_cast<std::size_t>(attrs[0]))));
+    const NodeId id = builder_.append(node.op, node.dtype, {}, operands, attrs);
+    if (canFail(from_, node)) builder_.check(id);
+    return id;
   }
   // Shapes and attributes are few and nodes are many: remember where each went.
   if (node.shape >= shapes_.size()) shapes_.resize(node.shape + 1, kNoNode);
@@ -86,6 +90,7 @@ std::int64_t largestIndex(const Tape& tape, NodeId id, int& steps) {
 }  // namespace
 
 bool canFail(const Tape& tape, const Node& node) {
+  if (opOf(node) == Op::Loop) return loopCanFail(tape, node);
   const bool isGather = opOf(node) == Op::Gather;
   if (!isGather && opOf(node) != Op::ScatterSum) return false;
   const NodeId indices = node.operand[isGather ? 1 : 0];
@@ -96,10 +101,6 @@ bool canFail(const Tape& tape, const Node& node) {
   int steps = 16;
   const std::int64_t largest = largestIndex(tape, indices, steps);
   return largest < 0 || largest >= limit;
-}
-
-std::size_t outputCount(const Tape& tape, const Node& custom) {
-  return tape.rule(static_cast<std::size_t>(tape.attrs(custom)[0])).primal->outputs().size();
 }
 
 std::vector<NodeId> inlineTape(Builder& builder, const Tape& callee,

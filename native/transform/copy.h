@@ -29,7 +29,4 @@ class Copier {
 /// Whether computing the node can fail: an index that only values decide.
 bool canFail(const Tape& tape, const Node& node);
 
-/// Number of outputs of a `custom` node's rule.
-std::size_t outputCount(const Tape& tape, const Node& custom);
-
 }  // namespace adjoint

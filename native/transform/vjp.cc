@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/loop.h"
 #include "transform/copy.h"
 #include "transform/rules.h"
 #include "transform/slice_assembly.h"
@@ -91,7 +92,7 @@ class Puller {
     if (!yBar.present()) return;
     if (opOf(node) == Op::Item) {
       auto& tuple = tuples_[node.operand[0]];
-      tuple.resize(outputCount(tape_, tape_.node(node.operand[0])));
+      tuple.resize(itemCount(tape_, tape_.node(node.operand[0])));
       tuple[static_cast<std::size_t>(tape_.attrs(node)[0])].add(yBar);
       return;
     }
