@@ -159,6 +159,7 @@ std::unique_ptr<checkpoint::Schedule> scheduleOf(const Checkpoints& checkpoints,
 
 std::int64_t storageRows(const Checkpoints& checkpoints, std::int64_t length) {
   if (checkpoints.policy == CheckpointPolicy::All) return length + 1;
+  if (checkpoints.policy == CheckpointPolicy::Online) return checkpoints.slots + 1;
   return scheduleOf(checkpoints, length)->memorySlots() + 1;
 }
 

@@ -191,7 +191,7 @@ void visitBuffers(const LoopStep& step, Visit visit) {
   if (step.kept) visit(step.kept->buffer);
   if (!step.replay) return;
   const LoopStep& loop = *step.replay->loop;
-  for (const auto* ports : {&loop.constants, &loop.streams}) {
+  for (const auto* ports : {&loop.constants, &loop.initial, &loop.streams}) {
     for (const LoopStep::Port& port : *ports) visit(port.buffer);
   }
   given(loop.count);
