@@ -140,7 +140,7 @@ TEST(CheckpointOnline, RefusesAnEndElsewhere) {
   EXPECT_TRUE(fails(online, -1));
   online.finish(30);
   EXPECT_TRUE(fails(online, 30));
-  EXPECT_THROW(Online(0), Error);
+  EXPECT_THROW(Online refused(0), Error);
 }
 
 TEST(CheckpointOnline, GoesOnForLong) {

@@ -210,7 +210,7 @@ TEST_F(CheckpointStore, LosesItsDirectory) {
     EXPECT_EQ(error.code(), ErrorCode::Data);
     EXPECT_NE(error.message().find(folder), std::string::npos);
   }
-  EXPECT_THROW(DiskStore(folder, -1), Error);
+  EXPECT_THROW(DiskStore refused(folder, -1), Error);
 }
 
 TEST_F(CheckpointStore, RemovesWhatDeadProcessesLeft) {
