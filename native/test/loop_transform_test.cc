@@ -412,6 +412,11 @@ TEST(LoopTransform, BranchesNotTakenHaveNoDerivative) {
   expectLanesAlone(tape, {{0, 4, -2, 0.25}}, 4);
 }
 
+std::size_t countOf(const Tape& t, Op op) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(t.nodes(), [&](const Node& node) { return opOf(node) == op; }));
+}
+
 std::vector<NodeId> loopsOf(const Tape& t) {
   std::vector<NodeId> result;
   for (NodeId id = 0; id < t.size(); ++id) {
@@ -534,6 +539,71 @@ TEST(LoopTransform, PrintsAreComplete) {
     const TapePtr t = pulled(pushed(c.tape));
     EXPECT_EQ(parsePrint(t->toString())->toString(), t->toString()) << c.name;
   }
+}
+
+TEST(LoopTransform, SimplifiedLoopsGiveTheSame) {
+  std::vector<Case> all = cases();
+  all.push_back({"newton", newton(LoopTrips::While, 60), {{2}}});
+  for (const Case& c : all) {
+    for (const auto& [name, transform] : kTransforms) {
+      SCOPED_TRACE(c.name + ", " + name);
+      const TapePtr t = transform(c.tape);
+      const Arrays inputs = fitted(*t, c.inputs);
+      const Arrays expected = run(t, inputs);
+      EXPECT_TRUE(identical(run(simplifyLoops(t), inputs), expected));
+      // Each output alone: what only others need is not there.
+      for (std::size_t i = 0; i < t->outputs().size(); ++i) {
+        const TapePtr one = simplifyLoops(selectOutputs(t, Positions{i}));
+        EXPECT_TRUE(identical(run(one, inputs), {expected[i]})) << i;
+        EXPECT_EQ(simplifyLoops(one)->toString(), one->toString());
+      }
+    }
+  }
+}
+
+TEST(LoopTransform, SimplifiedPairsArePairs) {
+  const TapePtr one = valueAndGrad(logistic(6).tape, Positions{0, 1});
+  EXPECT_EQ(pairedStreams(*simplifyLoops(jvp(one, Positions{0, 1}))), 2u);
+  EXPECT_EQ(pairedStreams(*simplifyLoops(lanes(one))), 1u);
+  const TapePtr root = selectOutputs(newton(LoopTrips::While, 60), Positions{0});
+  EXPECT_EQ(pairedStreams(*simplifyLoops(allLanes(valueAndGrad(root, Positions{0})))), 1u);
+}
+
+TEST(LoopTransform, UnusedPartsAreLeftOut) {
+  const TapePtr t = mixedCarries().tape;
+  const auto parts = [](const TapePtr& tape) {
+    const TapePtr s = simplifyLoops(tape);
+    return LoopAttributes::read(*s, s->node(loopsOf(*s).at(0)));
+  };
+  // The counter alone; what it needs with its rows.
+  const LoopAttributes counter = parts(selectOutputs(t, Positions{2}));
+  EXPECT_EQ(counter.constants + counter.carries, 1u);
+  EXPECT_FALSE(counter.indexed);
+  EXPECT_TRUE(parts(selectOutputs(t, Positions{4})).indexed);
+  const LoopAttributes two = parts(selectOutputs(t, Positions{0}));
+  EXPECT_EQ(two.constants, 1u);
+  EXPECT_EQ(two.carries, 2u);
+  // A stored carry that the derivative asked for does not read.
+  const TapePtr bars = selectOutputs(vjp(recurrence(5, false).tape, Positions{1, 2}), Positions{2});
+  EXPECT_EQ(pairedStreams(*vjp(recurrence(5, false).tape, Positions{1, 2})), 1u);
+  EXPECT_EQ(loopsOf(*simplifyLoops(bars)).size(), 1u);
+}
+
+TEST(LoopTransform, FixedWorkMovesOut) {
+  const auto stepSize = [](std::int64_t length) {
+    Builder builder;
+    const Expr a{&builder, builder.input("a", {2})};
+    const Expr x{&builder, builder.input("x", {3, 2})};
+    const Expr y = loop(loopOf(length, 2, 1), {a, a, x}, [](const StepInputs& in) {
+      return StepOutputs{in[2] * exp(in[0]) + broadcastTo(sin(in[1]), {3, 2})};
+    })[0];
+    const TapePtr t = simplifyLoops(builder.finish({{"y", y.id}}));
+    const Tape& step = *t->rule(0).primal;
+    return std::pair(countOf(step, Op::Exp) + countOf(step, Op::Sin), step.inputs().size());
+  };
+  EXPECT_EQ(stepSize(4), std::pair(std::size_t{0}, std::size_t{3}));
+  // A function of one step is one that is not to be kept, or a branch that may not be taken.
+  EXPECT_EQ(stepSize(1), std::pair(std::size_t{2}, std::size_t{2}));
 }
 
 }  // namespace
