@@ -46,11 +46,11 @@ class Pusher {
         pushLoopNode(id, node);
         continue;
       }
-      const bool isItem = opOf(node) == Op::Item;
-      if (const auto loop = loops_.find(node.operand[0]); isItem && loop != loops_.end()) {
+      if (opOf(node) == Op::Item && loops_.contains(node.operand[0])) {
+        const PushedLoop& loop = loops_.at(node.operand[0]);
         const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
-        map_[id] = loop->second.items[position];
-        tangents_[id] = loop->second.tangents[position];
+        map_[id] = loop.items[position];
+        tangents_[id] = loop.tangents[position];
         continue;
       }
       map_[id] = copier_.copyMapped(node, map_);
