@@ -24,12 +24,13 @@ Registry& registry() {
 
 napi_value text(Call& call) { return makeText(call.env, planOf(call)->plan().toString()); }
 
-/// Those within loops over lanes included.
+/// Those within loops included.
 std::size_t countKernels(const Plan& plan) {
   std::size_t kernels = 0;
   for (const Step& step : plan.steps) {
     if (std::holds_alternative<Kernel>(step)) ++kernels;
     if (const auto* loop = std::get_if<LaneStep>(&step)) kernels += countKernels(*loop->plan);
+    if (const auto* steps = std::get_if<LoopStep>(&step)) kernels += countKernels(*steps->body);
   }
   return kernels;
 }

@@ -266,6 +266,23 @@ class Counter {
     }
   }
 
+  void count(const LoopStep& s) {
+    cost_.text = "loop " + std::to_string(s.length);
+    start_ = kLibraryStart;
+    for (const StepCost& step : body_) {
+      for (const auto& [name, times] : step.operations)
+        operations_[name] += static_cast<double>(s.length) * times;
+      computing_ += static_cast<double>(s.length) * step.seconds * 1e9;
+      if (step.by == StepCost::By::MachineCode) by_ = step.by;
+    }
+    for (const auto* ports : {&s.constants, &s.initial, &s.streams})
+      for (const LoopStep::Port& port : *ports) read_.addAll(port.buffer);
+    for (const auto* ports : {&s.last, &s.results}) {
+      for (const LoopStep::Port& port : *ports)
+        if (port.buffer != LoopStep::kNone) written_.addAll(port.buffer);
+    }
+  }
+
   const Plan& plan_;
   StepCost::By by_;
   const std::vector<StepCost>& body_;

@@ -22,7 +22,7 @@ struct StepCost {
 
 namespace exec {
 
-/// `by` says how a kernel is computed; `body` has the costs of the body's steps for a LaneStep.
+/// `by` says how a kernel is computed; `body` has the costs of the body's steps for a loop.
 StepCost costOf(const Plan& plan, const Step& step, StepCost::By by,
                 const std::vector<StepCost>& body);
 

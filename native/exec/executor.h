@@ -20,6 +20,7 @@ struct RunStatus {
   std::int64_t element = -1;  ///< which element, where that is known
   double value = 0;           ///< e.g. the index that is out of range
   std::int64_t limit = 0;
+  std::int64_t step = -1;  ///< of the outermost loop over steps at fault
 };
 
 /// Told by the caller, polled between blocks of long work.
@@ -29,6 +30,8 @@ struct RunControl {
   std::atomic<bool> cancel{false};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::atomic<std::int64_t> stepsDone{0};
+  /// Of a run within a step of another one: that one's, which says as well when to end.
+  RunControl* outer = nullptr;
 };
 
 /// A plan prepared for an executor: registers assigned, kernels looked up. Immutable, shared

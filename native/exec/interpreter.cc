@@ -3,6 +3,7 @@
 #include "exec/block.h"
 #include "exec/lanes.h"
 #include "exec/library.h"
+#include "exec/loop.h"
 #include "exec/scalar.h"
 #include "exec/stopwatch.h"
 
@@ -20,7 +21,8 @@ struct Prepared {
     Index,
     ScatterAdd,
     Interleave,
-    Lanes
+    Lanes,
+    Loop
   } kind;
   const void* step;  ///< program, or step of the plan; owned by the executable
 };
@@ -71,7 +73,7 @@ class Interpreter final : public Executable {
   std::size_t segments() const override {
     std::size_t n = codes_.size();
     for (const auto& program : blocks_) n += program->segments.size();
-    for (const auto& loop : loops_) n += loop->body().segments();
+    for (const Executable* body : bodies()) n += body->segments();
     return n;
   }
 
@@ -79,7 +81,7 @@ class Interpreter final : public Executable {
     std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
     for (const auto& program : scalars_) n += program->bytes();
     for (const auto& program : blocks_) n += program->bytes();
-    for (const auto& loop : loops_) n += loop->body().bytes();
+    for (const Executable* body : bodies()) n += body->bytes();
     if (module_ != nullptr) n += module_->bytes();
     return n;
   }
@@ -98,8 +100,8 @@ class Interpreter final : public Executable {
   }
 
   const char* obstacle() const override {
-    for (const auto& loop : loops_) {
-      if (const char* found = loop->body().obstacle()) return found;
+    for (const Executable* body : bodies()) {
+      if (const char* found = body->obstacle()) return found;
     }
     return obstacle_;
   }
@@ -111,6 +113,8 @@ class Interpreter final : public Executable {
       std::vector<StepCost> body;
       if (prepared.kind == Prepared::Kind::Lanes)
         body = static_cast<const LaneProgram*>(prepared.step)->body().costs();
+      if (prepared.kind == Prepared::Kind::Loop)
+        body = static_cast<const LoopProgram*>(prepared.step)->body().costs();
       costs.push_back(costOf(*plan_, plan_->steps[i], whoComputes(prepared), body));
     }
     return costs;
@@ -133,6 +137,17 @@ class Interpreter final : public Executable {
   }
 
  private:
+  /// Executables of loops.
+  std::vector<const Executable*> bodies() const {
+    std::vector<const Executable*> result;
+    for (const auto& loop : loops_) result.push_back(&loop->body());
+    for (const auto& loop : stepLoops_) {
+      result.push_back(&loop->body());
+      if (loop->again() != nullptr) result.push_back(loop->again());
+    }
+    return result;
+  }
+
   RunContext contextOf(double* io, double* workspace, RunControl* control,
                        RunStatus& status) const {
     RunContext context;
@@ -157,6 +172,7 @@ class Interpreter final : public Executable {
                    ? StepCost::By::Interpreter
                    : StepCost::By::MachineCode;
       case Prepared::Kind::Lanes:  // or as its body is
+      case Prepared::Kind::Loop:
         return StepCost::By::Interpreter;
       default:
         return StepCost::By::Library;
@@ -207,11 +223,23 @@ class Interpreter final : public Executable {
   }
 
   std::int64_t prepare(const LaneStep& step) {
-    auto body = obstacle_ == nullptr ? adjoint::makeExecutable(step.plan)
-                                     : std::make_shared<Interpreter>(step.plan, obstacle_);
-    loops_.push_back(std::make_unique<LaneProgram>(*plan_, step, std::move(body)));
+    loops_.push_back(std::make_unique<LaneProgram>(*plan_, step, executableOf(step.plan)));
     steps_.push_back({Prepared::Kind::Lanes, loops_.back().get()});
     return loops_.back()->scratch();
+  }
+
+  std::int64_t prepare(const LoopStep& step) {
+    auto body = executableOf(step.body);
+    auto again = step.replay ? executableOf(step.replay->loop->body) : nullptr;
+    stepLoops_.push_back(
+        std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again)));
+    steps_.push_back({Prepared::Kind::Loop, stepLoops_.back().get()});
+    return stepLoops_.back()->scratch();
+  }
+
+  std::shared_ptr<const Executable> executableOf(const std::shared_ptr<const Plan>& plan) const {
+    if (obstacle_ == nullptr) return adjoint::makeExecutable(plan);
+    return std::make_shared<Interpreter>(plan, obstacle_);
   }
 
   bool runOne(const Prepared& prepared, const RunContext& context) const noexcept {
@@ -239,6 +267,8 @@ class Interpreter final : public Executable {
         return runInterleave(*plan_, *static_cast<const InterleaveStep*>(step), context);
       case Prepared::Kind::Lanes:
         return static_cast<const LaneProgram*>(step)->run(context);
+      case Prepared::Kind::Loop:
+        return static_cast<const LoopProgram*>(step)->run(context);
     }
     return false;
   }
@@ -249,6 +279,7 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;
+  std::vector<std::unique_ptr<LoopProgram>> stepLoops_;
   const char* const obstacle_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
@@ -261,14 +292,15 @@ class Interpreter final : public Executable {
 }  // namespace
 
 bool stopped(const RunContext& context) {
-  RunControl* control = context.control;
-  if (control == nullptr) return false;
-  const bool late = control->deadline != std::chrono::steady_clock::time_point::max() &&
-                    std::chrono::steady_clock::now() >= control->deadline;
-  if (!late && !control->cancel.load(std::memory_order_relaxed)) return false;
-  context.status->ok = false;
-  context.status->code = ErrorCode::Abort;
-  return true;
+  for (const RunControl* control = context.control; control != nullptr; control = control->outer) {
+    const bool late = control->deadline != std::chrono::steady_clock::time_point::max() &&
+                      std::chrono::steady_clock::now() >= control->deadline;
+    if (!late && !control->cancel.load(std::memory_order_relaxed)) continue;
+    context.status->ok = false;
+    context.status->code = ErrorCode::Abort;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace adjoint::exec

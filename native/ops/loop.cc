@@ -95,8 +95,7 @@ std::vector<NodeId> appendLoop(Builder& builder, std::shared_ptr<const CustomRul
 
   const std::size_t count = step.outputs().size();
   attributes.rule = builder.addRule(rule);
-  const NodeId loop =
-      builder.append(code(Op::Loop), DType::F64, {}, operands, attributes.write());
+  const NodeId loop = builder.append(code(Op::Loop), DType::F64, {}, operands, attributes.write());
   if (loopCanFail(builder.tape(), builder.node(loop))) builder.check(loop);
   std::vector<NodeId> items;
   const auto addItem = [&](const Value& value) {

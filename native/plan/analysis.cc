@@ -114,6 +114,7 @@ void Analysis::assignRoles() {
       case Op::ArgSort:
       case Op::Interleave:
       case Op::Lanes:
+      case Op::Loop:
         for (const NodeId operand : tape_.operands(node)) keepContiguous(operand);
         break;
       default:

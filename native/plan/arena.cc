@@ -35,6 +35,8 @@ void visitBuffers(const Step& step, Visit visit) {
       if (port.kind == LaneStep::Port::Kind::Gathered) visit(port.indices);
     }
     for (const LaneStep::Port& port : loop->outputs) visit(port.buffer);
+  } else if (const auto* steps = std::get_if<LoopStep>(&step)) {
+    visitBuffers(*steps, visit);
   }
 }
 

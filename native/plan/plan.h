@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "ops/loop.h"
 #include "plan/kernel.h"
 #include "tape/tape.h"
 
@@ -125,8 +127,76 @@ struct LaneStep {
   std::vector<Port> inputs, outputs;
 };
 
+/// A loop over steps in time (ops/loop.h), each a run of a plan of its own. That plan's io is two
+/// rows of carries, the step's and the next one's, so that a run on moving memory takes step after
+/// step without copies; its other inputs and outputs stand at the beginning of its temporary memory.
+struct LoopStep {
+  /// A value here, and its place in the body's memory: elements from the start of a row of carries
+  /// where it is one, from the start of the temporary memory otherwise.
+  struct Port {
+    BufferId buffer = kNone;  ///< kNone: nobody reads the result
+    std::int64_t inside = 0;
+    std::int64_t elements = 0;  ///< of one step
+    bool isUniform = false;     ///< of streams: the buffer has one row, for all steps
+  };
+  /// Carries kept for a loop that reads them backwards, in a buffer of `storageDoubles`.
+  struct Kept {
+    BufferId buffer = kNone;
+    Checkpoints checkpoints;  ///< the policy is not Auto
+    std::string directory;    ///< of files
+  };
+  /// Carries read that another loop has kept.
+  struct Replay {
+    struct Carry {
+      std::int64_t from = 0;  ///< in a row of that loop's carries
+      std::int64_t inside = 0;
+      std::int64_t elements = 0;
+    };
+    std::shared_ptr<const LoopStep> loop;  ///< gives nothing but carries
+    std::vector<Carry> carries;
+  };
+
+  std::shared_ptr<const Plan> body;
+  std::int64_t length = 0;
+  LoopTrips trips = LoopTrips::Fixed;
+  bool reverse = false;
+  std::int64_t row = 0;  ///< doubles of a row of carries
+  std::vector<Port> constants, initial, streams;
+  std::vector<Port> last, results;
+  std::int64_t index = -1;    ///< where the body has its index; -1: nowhere
+  BufferId count = kNone;     ///< Counted: the number of steps
+  BufferId counted = kNone;   ///< While: where it goes
+  std::optional<Kept> kept;
+  std::optional<Replay> replay;
+  NodeId node = kNoNode;
+
+  static constexpr BufferId kNone = 0xffffffffu;
+};
+
 using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep,
-                          InterleaveStep, LaneStep>;
+                          InterleaveStep, LaneStep, LoopStep>;
+
+/// Every buffer that a step reads or writes, some more than once.
+template <class Visit>
+void visitBuffers(const LoopStep& step, Visit visit) {
+  const auto given = [&](BufferId buffer) {
+    if (buffer != LoopStep::kNone) visit(buffer);
+  };
+  for (const auto* ports :
+       {&step.constants, &step.initial, &step.streams, &step.last, &step.results}) {
+    for (const LoopStep::Port& port : *ports) given(port.buffer);
+  }
+  given(step.count);
+  given(step.counted);
+  if (step.kept) visit(step.kept->buffer);
+  if (!step.replay) return;
+  const LoopStep& loop = *step.replay->loop;
+  for (const auto* ports : {&loop.constants, &loop.streams}) {
+    for (const LoopStep::Port& port : *ports) visit(port.buffer);
+  }
+  given(loop.count);
+  visit(loop.kept->buffer);
+}
 
 /// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
 /// doubles, so code may read and write up to the padding.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <unordered_map>
 
 #include "plan/analysis.h"
@@ -12,6 +13,7 @@
 #include "plan/interleave.h"
 #include "plan/join.h"
 #include "plan/lanes.h"
+#include "plan/loops.h"
 #include "plan/recompute.h"
 #include "plan/scalarize.h"
 #include "plan/shifts.h"
@@ -56,6 +58,7 @@ class Planner : public BufferTable {
         options_(options),
         inputZeros_(std::move(inputZeros)),
         analysis_(tape_),
+        pairs_(tape_),
         plan_(std::make_shared<Plan>()),
         buffers_(tape_.size(), kNoNode),
         needed_(tape_.size(), false) {
@@ -295,6 +298,8 @@ class Planner : public BufferTable {
         return interleave(id);
       case Op::Lanes:
         return lanes(id);
+      case Op::Loop:
+        return loop(id);
       default:
         throw Error(ErrorCode::Native, std::string("no step for ") + opName(node.op));
     }
@@ -389,6 +394,89 @@ class Planner : public BufferTable {
     return step;
   }
 
+  Step loop(NodeId id) {
+    const Node& node = tape_.node(id);
+    const LoopAttributes attributes = LoopAttributes::read(tape_, node);
+    const auto operands = tape_.operands(node);
+    const LoopPairs::Pair* pair = pairs_.of(id);
+    LoopStep step;
+    step.length = attributes.length;
+    step.trips = attributes.trips;
+    step.reverse = attributes.reverse;
+    step.node = id;
+    std::vector<bool> isReplayed(attributes.streams, false);
+    if (pair != nullptr) {
+      for (const LoopPairs::Carry& carry : pair->carries) isReplayed[carry.stream] = true;
+    }
+    for (std::size_t i = 0; i < attributes.inputs(); ++i) {
+      const std::size_t stream = i - attributes.constants - attributes.carries;
+      auto& ports = i < attributes.constants                        ? step.constants
+                    : i < attributes.constants + attributes.carries ? step.initial
+                                                                    : step.streams;
+      if (&ports == &step.streams && isReplayed[stream]) {
+        ports.emplace_back();
+      } else if (&ports == &step.streams && tape_.node(operands[i]).op == tapeop::kConstant) {
+        const std::int64_t row = tape_.count(operands[i]) / std::max<std::int64_t>(1, step.length);
+        const double value = Tape::constantValue(tape_.node(operands[i]));
+        ports.emplace_back();
+        ports.back().buffer = addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
+        ports.back().isUniform = true;
+      } else {
+        ports.emplace_back();
+        ports.back().buffer = contiguousBufferOf(operands[i]);
+      }
+    }
+    if (attributes.trips == LoopTrips::Counted) step.count = contiguousBufferOf(operands.back());
+
+    const TapePtr& own = tape_.rule(attributes.rule).primal;
+    std::vector<NodeId> items(itemCount(tape_, node), kNoNode);
+    for (const NodeId item : items_[id])
+      items[static_cast<std::size_t>(tape_.attrs(tape_.node(item))[0])] = item;
+    std::vector<std::size_t> kept;
+    for (std::size_t k = 0; k < own->outputs().size(); ++k) {
+      const bool isCarry = k < attributes.carries;
+      const bool isRead = items[k] != kNoNode && !pairs_.isTaken(items[k]);
+      if (!isCarry && !isRead) continue;
+      kept.push_back(k);
+      auto& port = (isCarry ? step.last : step.results).emplace_back();
+      if (isRead) port.buffer = bufferOf(items[k]);
+    }
+    if (attributes.trips == LoopTrips::While && items.back() != kNoNode)
+      step.counted = bufferOf(items.back());
+    placeBody(step, *makePlan(selectOutputs(own, kept), options_));
+    if (pairs_.isKept(id)) keepCarries(step, own, attributes);
+    if (pair != nullptr) replay(step, *pair);
+    return step;
+  }
+
+  /// Makes room for a loop's carries, and the loop that computes them again.
+  void keepCarries(LoopStep& step, const TapePtr& own, const LoopAttributes& attributes) {
+    const Checkpoints checkpoints =
+        chooseCheckpoints(attributes.checkpoints, step.trips, step.length, step.row);
+    const std::int64_t storage = storageRows(checkpoints, step.length) * step.row;
+    step.kept = LoopStep::Kept{addBuffer({Base::Temp, 0, storage}), checkpoints, {}};
+    auto again = std::make_shared<LoopStep>(step);
+    if (!step.results.empty()) {
+      std::vector<std::size_t> carries(step.last.size());
+      std::iota(carries.begin(), carries.end(), 0u);
+      again->results.clear();
+      placeBody(*again, *makePlan(selectOutputs(own, carries), options_));
+    }
+    keptLoops_[step.node] = std::move(again);
+  }
+
+  void replay(LoopStep& step, const LoopPairs::Pair& pair) {
+    LoopStep::Replay replay{keptLoops_.at(pair.earlier), {}};
+    for (const LoopPairs::Carry& carry : pair.carries) {
+      const LoopStep::Port& port = step.streams[carry.stream];
+      replay.carries.push_back(
+          {replay.loop->initial[carry.carry].inside, port.inside, port.elements});
+    }
+    std::erase_if(step.streams,
+                  [](const LoopStep::Port& port) { return port.buffer == LoopStep::kNone; });
+    step.replay = std::move(replay);
+  }
+
   const Structure& structure() {
     if (structure_ == nullptr) structure_ = std::make_unique<Structure>(tape_, inputZeros_);
     return *structure_;
@@ -469,6 +557,8 @@ class Planner : public BufferTable {
   const std::vector<ElementSet> inputZeros_;
   std::unique_ptr<Structure> structure_;  ///< made when it is first asked
   Analysis analysis_;
+  const LoopPairs pairs_;
+  std::unordered_map<NodeId, std::shared_ptr<const LoopStep>> keptLoops_;
   std::shared_ptr<Plan> plan_;
   std::vector<BufferId> buffers_;  // by node
   std::vector<bool> needed_;
@@ -479,7 +569,7 @@ class Planner : public BufferTable {
   std::vector<Site> sites_;
   std::vector<Site> outputSites_;
   std::vector<NodeId> libraries_;
-  std::unordered_map<NodeId, std::vector<NodeId>> items_;  ///< of loops over lanes
+  std::unordered_map<NodeId, std::vector<NodeId>> items_;  ///< by call
   struct PieceInPlace {
     BufferId buffer;
     std::int64_t offset;

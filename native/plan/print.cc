@@ -119,6 +119,32 @@ std::string stepText(const LaneStep& s) {
   return text;
 }
 
+std::string stepText(const LoopStep& s) {
+  static const char* const trips[] = {"", "while ", "counted "};
+  std::string text = std::string(s.reverse ? "loop back " : "loop ") +
+                     trips[static_cast<int>(s.trips)] + std::to_string(s.length);
+  const auto list = [&](const char* name, const std::vector<LoopStep::Port>& ports) {
+    if (ports.empty()) return;
+    text += std::string(" ") + name;
+    for (const LoopStep::Port& port : ports)
+      text += " " + (port.buffer == LoopStep::kNone ? "-" : b(port.buffer));
+  };
+  list("constants", s.constants);
+  list("carries", s.initial);
+  list("streams", s.streams);
+  if (s.count != LoopStep::kNone) text += " steps " + b(s.count);
+  if (s.replay) text += " kept in " + b(s.replay->loop->kept->buffer);
+  text += " ->";
+  list("carries", s.last);
+  list("results", s.results);
+  if (s.counted != LoopStep::kNone) text += " steps " + b(s.counted);
+  if (s.kept) text += " keeps " + b(s.kept->buffer);
+  text += "\n";
+  std::istringstream lines(s.body->toString());
+  for (std::string line; std::getline(lines, line);) text += "  | " + line + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string Kernel::toString() const {
@@ -168,6 +194,10 @@ std::size_t Plan::bytes() const {
                rows->columns.capacity() * sizeof(InterleaveStep::Column);
     } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
       total += loop->plan->bytes();
+    } else if (const auto* steps = std::get_if<LoopStep>(&step)) {
+      total += steps->body->bytes();
+      if (steps->replay && steps->replay->loop->body != steps->body)
+        total += steps->replay->loop->body->bytes();
     }
   }
   return total + (tape ? tape->bytes() : 0);

@@ -365,6 +365,7 @@ std::int64_t scalarOperations(const Tape& t, std::int64_t limit) {
         break;
       case Op::ArgSort:
       case Op::Custom:
+      case Op::Loop:
       case Op::Item:
         return -1;
       default:

@@ -60,6 +60,8 @@ class Builder {
 
   /// Makes the node one of the tape's checks.
   void check(NodeId id) { tape_->checks_.push_back(id); }
+  /// For a function that runs only where another has found nothing to fail: it has no checks.
+  void clearChecks() { tape_->checks_.clear(); }
 
   /// Ends the tape: dead nodes go, the rest keep their order.
   /// Inputs stay, used or not. The builder is empty afterwards.

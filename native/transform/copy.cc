@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "ops/loop.h"
 #include "ops/row.h"
+#include "transform/loops.h"
 #include "transform/moves.h"
 #include "transform/transform.h"
 
@@ -149,9 +149,14 @@ TapePtr selectOutputs(const TapePtr& t, std::span<const std::size_t> positions) 
 
 namespace {
 
+const TapePtr& stepOf(const Tape& t, const Node& loop) {
+  return t.rule(LoopAttributes::read(t, loop).rule).primal;
+}
+
 bool hasCalls(const Tape& t) {
-  return std::any_of(t.nodes().begin(), t.nodes().end(),
-                     [](const Node& node) { return opOf(node) == Op::Custom; });
+  return std::any_of(t.nodes().begin(), t.nodes().end(), [&](const Node& node) {
+    return opOf(node) == Op::Custom || (opOf(node) == Op::Loop && hasCalls(*stepOf(t, node)));
+  });
 }
 
 /// One level of calls replaced by their primal.
@@ -170,7 +175,14 @@ TapePtr expandOnce(const Tape& t) {
       for (const NodeId operand : t.operands(node)) arguments.push_back(map[operand]);
       const auto rule = static_cast<std::size_t>(t.attrs(node)[0]);
       results[id] = inlineTape(builder, *t.rule(rule).primal, arguments);
-    } else if (opOf(node) == Op::Item) {
+    } else if (opOf(node) == Op::Loop && hasCalls(*stepOf(t, node))) {
+      std::vector<NodeId> operands;
+      for (const NodeId operand : t.operands(node)) operands.push_back(map[operand]);
+      const LoopAttributes attributes = LoopAttributes::read(t, node);
+      const auto rule =
+          stepRule(t.rule(attributes.rule).name, expandCalls(t.rule(attributes.rule).primal));
+      results[id] = appendLoop(builder, rule, attributes, operands);
+    } else if (opOf(node) == Op::Item && !results[node.operand[0]].empty()) {
       map[id] = results[node.operand[0]][static_cast<std::size_t>(t.attrs(node)[0])];
     } else {
       map[id] = copier.copyMapped(node, map);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ops/build.h"
+#include "ops/loop.h"
 #include "ops/row.h"
 #include "transform/transform.h"
 
@@ -28,10 +29,18 @@ bool isCheap(Op op) {
 }
 
 constexpr double kTranscendentalCost = 10;
+/// Steps of a loop whose number only a run knows: its length is but a limit.
+constexpr std::int64_t kUnknownSteps = 8;
 
 double costOf(const Tape& t, const Node& node) {
   const Row& row = rowOf(node);
   const auto count = static_cast<double>(elementCount(t.shape(node)));
+  if (row.op == Op::Loop) {
+    const LoopAttributes loop = LoopAttributes::read(t, node);
+    const std::int64_t steps =
+        loop.trips == LoopTrips::Fixed ? loop.length : std::min(loop.length, kUnknownSteps);
+    return static_cast<double>(steps) * estimateCost(*t.rule(loop.rule).primal);
+  }
   switch (row.family) {
     case Family::Elementwise:
     case Family::Select:

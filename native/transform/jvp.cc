@@ -1,4 +1,5 @@
 #include "transform/copy.h"
+#include "transform/loops.h"
 #include "transform/rules.h"
 #include "transform/transform.h"
 
@@ -41,6 +42,17 @@ class Pusher {
       const Node& node = tape_.node(id);
       if (node.op == tapeop::kInput) continue;
       builder_.setOrigin(node.origin);
+      if (active_[id] && opOf(node) == Op::Loop) {
+        pushLoopNode(id, node);
+        continue;
+      }
+      const bool isItem = opOf(node) == Op::Item;
+      if (const auto loop = loops_.find(node.operand[0]); isItem && loop != loops_.end()) {
+        const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
+        map_[id] = loop->second.items[position];
+        tangents_[id] = loop->second.tangents[position];
+        continue;
+      }
       map_[id] = copier_.copyMapped(node, map_);
       if (active_[id]) pushNode(id, node);
     }
@@ -73,6 +85,16 @@ class Pusher {
     if (any) tangents_[id] = pushForward({tape_, node, builder_, x, {&builder_, map_[id]}}, dx);
   }
 
+  void pushLoopNode(NodeId id, const Node& node) {
+    std::vector<NodeId> operands;
+    std::vector<Masked> tangents;
+    for (const NodeId operand : tape_.operands(node)) {
+      operands.push_back(map_[operand]);
+      tangents.push_back(tangents_[operand]);
+    }
+    loops_.emplace(id, pushLoop(builder_, tape_, node, operands, tangents));
+  }
+
   void pushCustom(NodeId id, const Node& node) {
     const CustomRule& rule = tape_.rule(static_cast<std::size_t>(tape_.attrs(node)[0]));
     std::vector<NodeId> arguments;
@@ -96,6 +118,7 @@ class Pusher {
   std::vector<NodeId> map_;
   BigVector<Masked> tangents_;
   std::unordered_map<NodeId, std::vector<Masked>> tuples_;
+  std::unordered_map<NodeId, PushedLoop> loops_;
 };
 
 }  // namespace

@@ -77,6 +77,7 @@ int linkedAxis(const Tape& t, const Node& node, std::size_t k, int p) {
       return (p == rank - 2) == (k == 0) ? p : kAbsent;
     }
     case Op::Custom:
+    case Op::Loop:
     case Op::Item:
       return kMixed;
     default:

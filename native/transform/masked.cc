@@ -26,6 +26,11 @@ Expr settleOr(const Masked& m, Builder& builder, const Shape& shape) {
   return m.present() ? settle(m) : Expr{&builder, builder.constant(0, shape)};
 }
 
+Expr anyOf(Expr condition, const Axes& axes) {
+  const Expr count = sum(apply(Op::ToNumber, {condition}), axes);
+  return apply(Op::NotEqual, {count, full(count, 0)});
+}
+
 Masked scale(const Masked& m, const Row& row, Expr partial) {
   Masked result = m;
   result.value = partial * m.value;
@@ -81,8 +86,7 @@ Masked MaskedSum::total() const {
 Masked mixed(const Masked& m, Expr value, const Axes& axes) {
   Masked result{value, {}, true, false};
   if (m.always() || !m.structural) return result;
-  const Expr count = sum(apply(Op::ToNumber, {m.mask}), axes);
-  const Expr some = apply(Op::NotEqual, {count, full(count, 0)});
+  const Expr some = anyOf(m.mask, axes);
   return {value, broadcastTo(expandAxes(some, axes), Shape(value.shape())), false, true};
 }
 

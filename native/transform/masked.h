@@ -30,6 +30,9 @@ Expr settle(const Masked& m);
 /// settle, or zeros of this shape when absent.
 Expr settleOr(const Masked& m, Builder& builder, const Shape& shape);
 
+/// Whether a condition holds anywhere along axes.
+Expr anyOf(Expr condition, const ex::Axes& axes);
+
 /// m times a partial of `row`.
 Masked scale(const Masked& m, const Row& row, Expr partial);
 /// m where the condition holds.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
+
+#include "transform/loops.h"
 
 namespace adjoint {
 
@@ -67,16 +70,29 @@ std::span<const NodeId> differentiableOperands(const Tape& t, const Node& node) 
   if (family == Family::Select || family == Family::Leaf || node.dtype == DType::Bool) return {};
   const auto operands = t.operands(node);
   if (opOf(node) == Op::Where || opOf(node) == Op::ScatterSum) return operands.subspan(1);
+  if (opOf(node) == Op::Loop) return operands.first(LoopAttributes::read(t, node).inputs());
   return opOf(node) == Op::Gather ? operands.first(1) : operands;
 }
 
 std::vector<bool> activeNodes(const Tape& t, std::span<const std::size_t> wrt) {
   std::vector<bool> active(t.size(), false);
   for (const std::size_t i : wrt) active[t.inputs()[i].node] = true;
+  std::unordered_map<NodeId, std::vector<bool>> itemsOfLoops;
   for (NodeId id = 0; id < t.size(); ++id) {
-    const auto operands = differentiableOperands(t, t.node(id));
-    if (std::ranges::any_of(operands, [&](NodeId operand) { return active[operand]; }))
-      active[id] = true;
+    const Node& node = t.node(id);
+    const auto operands = differentiableOperands(t, node);
+    if (std::ranges::none_of(operands, [&](NodeId operand) { return active[operand]; })) continue;
+    active[id] = true;
+    if (opOf(node) == Op::Loop) {
+      std::vector<bool> isActive;
+      for (const NodeId operand : t.operands(node)) isActive.push_back(active[operand]);
+      itemsOfLoops[id] = loopActivity(t, node, isActive).outputs;
+    }
+    if (opOf(node) != Op::Item) continue;
+    const auto items = itemsOfLoops.find(node.operand[0]);
+    if (items == itemsOfLoops.end()) continue;
+    const auto position = static_cast<std::size_t>(t.attrs(node)[0]);
+    active[id] = position < items->second.size() && items->second[position];
   }
   return active;
 }

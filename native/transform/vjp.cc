@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "ops/loop.h"
 #include "transform/copy.h"
+#include "transform/loops.h"
 #include "transform/rules.h"
 #include "transform/slice_assembly.h"
 #include "transform/transform.h"
@@ -33,10 +33,22 @@ class Puller {
 
   void copyPrimal() {
     builder_.reserve(3 * tape_.size());
+    std::vector<NodeId> seeds;
+    for (const Port& port : tape_.outputs()) seeds.push_back(port.node);
+    const std::vector<bool> reached = reachedNodes(tape_, active_, seeds);
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       if (node.op == tapeop::kInput) continue;
       builder_.setOrigin(node.origin);
+      if (opOf(node) == Op::Loop && reached[id]) {
+        copyLoop(id, node, reached);
+        continue;
+      }
+      const bool isItem = opOf(node) == Op::Item;
+      if (const auto loop = loops_.find(node.operand[0]); isItem && loop != loops_.end()) {
+        map_[id] = loop->second.item(static_cast<std::size_t>(tape_.attrs(node)[0]));
+        continue;
+      }
       map_[id] = copier_.copyMapped(node, map_);
     }
   }
@@ -86,8 +98,28 @@ class Puller {
     return total;
   }
 
+  /// Its place is taken by a loop that also keeps what its cotangents need.
+  void copyLoop(NodeId id, const Node& node, const std::vector<bool>& reached) {
+    std::vector<NodeId> operands;
+    std::vector<bool> isActive;
+    for (const NodeId operand : tape_.operands(node)) {
+      operands.push_back(map_[operand]);
+      isActive.push_back(active_[operand]);
+    }
+    std::vector<bool> items(itemCount(tape_, node), false);
+    for (NodeId item = id + 1; item < tape_.size(); ++item) {
+      const Node& other = tape_.node(item);
+      if (opOf(other) == Op::Item && other.operand[0] == id && reached[item])
+        items[static_cast<std::size_t>(tape_.attrs(other)[0])] = true;
+    }
+    loops_.emplace(
+        std::piecewise_construct, std::forward_as_tuple(id),
+        std::forward_as_tuple(builder_, tape_, node, std::move(operands), isActive, items));
+  }
+
   void pullNode(NodeId id, const Node& node) {
     if (opOf(node) == Op::Custom) return pullCustom(id, node);
+    if (opOf(node) == Op::Loop) return pullLoop(id, node);
     const Masked yBar = takeCotangent(id);
     if (!yBar.present()) return;
     if (opOf(node) == Op::Item) {
@@ -117,6 +149,18 @@ class Puller {
     }
   }
 
+  void pullLoop(NodeId id, const Node& node) {
+    const auto tuple = tuples_.find(id);
+    if (tuple == tuples_.end()) return;
+    std::vector<Masked> bars;
+    for (const MaskedSum& sum : tuple->second) bars.push_back(sum.total());
+    const std::vector<Masked> results = loops_.at(id).pull(bars);
+    const auto operands = tape_.operands(node);
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (active_[operands[i]]) sums_[operands[i]].add(results[i]);
+    }
+  }
+
   void pullCustom(NodeId id, const Node& node) {
     const auto tuple = tuples_.find(id);
     if (tuple == tuples_.end()) return;
@@ -135,7 +179,7 @@ class Puller {
       if (!total.present()) continue;
       isKnown = isKnown && !total.always() && total.structural;
       if (!isKnown) continue;
-      const Expr any = anyOf(total.mask);
+      const Expr any = anyOf(total.mask, ex::allAxes(total.mask));
       some = some ? apply(Op::LogicalOr, {some, any}) : any;
     }
     const std::vector<NodeId> bars = inlineTape(builder_, *customVjp(rule), arguments);
@@ -146,12 +190,6 @@ class Puller {
       if (isKnown && some) bar = restrict(bar, some);
       sums_[operands[i]].add(bar);
     }
-  }
-
-  /// Whether the mask holds anywhere, as a scalar.
-  static Expr anyOf(Expr mask) {
-    const Expr count = ex::sum(apply(Op::ToNumber, {mask}), ex::allAxes(mask));
-    return apply(Op::NotEqual, {count, ex::full(count, 0)});
   }
 
   const Tape& tape_;
@@ -167,6 +205,7 @@ class Puller {
   std::vector<Masked> bars_;
   std::unordered_map<NodeId, SliceAssembly> slices_;
   std::unordered_map<NodeId, std::vector<MaskedSum>> tuples_;
+  std::unordered_map<NodeId, LoopPull> loops_;
 };
 
 }  // namespace

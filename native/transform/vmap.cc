@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "transform/copy.h"
+#include "transform/loops.h"
 #include "transform/rules.h"
 #include "transform/transform.h"
 
@@ -10,21 +11,9 @@ namespace {
 
 using namespace ex;
 
-/// A value on the new tape; when `batched` its first axis is the lane axis.
-struct Lane {
-  Expr value;
-  bool batched = false;
-};
-
 Axes shifted(Axes axes) {
   for (std::int64_t& axis : axes) ++axis;
   return axes;
-}
-
-Shape withLanes(std::int64_t lanes, const Shape& shape) {
-  Shape result{lanes};
-  result.insert(result.end(), shape.begin(), shape.end());
-  return result;
 }
 
 class Batcher {
@@ -32,7 +21,8 @@ class Batcher {
   Batcher(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched)
       : tape_(*t), lanes_(lanes), batched_(batched), copier_(builder_, tape_), map_(tape_.size()) {}
 
-  TapePtr run() {
+  /// Outputs have a lane axis where they vary or `wanted` says so.
+  LaneTape run(const std::vector<bool>& wanted) {
     if (lanes_ < 0) throw Error(ErrorCode::Argument, "vmap: negative number of lanes");
     if (batched_.size() != tape_.inputs().size()) {
       throw Error(ErrorCode::Argument, "vmap: says of " + std::to_string(batched_.size()) +
@@ -42,17 +32,23 @@ class Batcher {
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       builder_.setOrigin(node.origin);
-      map_[id] = batch(node);
-      if (canFail(tape_, node)) builder_.check(map_[id].value.id);
+      map_[id] = batch(id, node);
+      // Loops see to themselves.
+      if (opOf(node) != Op::Loop && canFail(tape_, node)) builder_.check(map_[id].value.id);
     }
+    LaneTape result;
     std::vector<Port> outputs;
-    for (const Port& port : tape_.outputs())
-      outputs.push_back({port.name, spread(map_[port.node]).id});
-    return builder_.finish(std::move(outputs));
+    for (const Port& port : tape_.outputs()) {
+      const Lane& own = map_[port.node];
+      result.outputs.push_back(own.batched || wanted[outputs.size()]);
+      outputs.push_back({port.name, (result.outputs.back() ? spread(own) : own.value).id});
+    }
+    result.tape = builder_.finish(std::move(outputs));
+    return result;
   }
 
  private:
-  Lane batch(const Node& node) {
+  Lane batch(NodeId id, const Node& node) {
     if (node.op == tapeop::kInput) {
       const bool isBatched = batched_[node.attr];
       const Shape& own = tape_.shape(node);
@@ -62,6 +58,8 @@ class Batcher {
     }
     if (opOf(node) == Op::Item) {
       const std::int64_t position = tape_.attrs(node)[0];
+      if (const auto loop = loops_.find(node.operand[0]); loop != loops_.end())
+        return loop->second[static_cast<std::size_t>(position)];
       const Lane& tuple = map_[node.operand[0]];
       const Shape& own = tape_.shape(node);
       const NodeId item =
@@ -81,13 +79,18 @@ class Batcher {
       return {{&builder_, copier_.copy(node, operands)}, false};
     }
     if (opOf(node) == Op::Custom) return {custom(node, x), true};
+    if (opOf(node) == Op::Loop) {
+      const auto steps = stepsOf_.find(x.empty() ? kNoNode : x.back().value.id);
+      BatchedLoop loop = batchLoop(builder_, tape_, node, lanes_, x,
+                                   steps == stepsOf_.end() ? kNoNode : steps->second);
+      if (loop.steps != kNoNode) stepsOf_[loop.items.back().value.id] = loop.steps;
+      loops_[id] = std::move(loop.items);
+      return {};
+    }
     return {batchNode(node, x), true};
   }
 
-  /// The value with a lane axis, repeated when it had none.
-  Expr spread(const Lane& x) {
-    return x.batched ? x.value : broadcastTo(x.value, withLanes(lanes_, x.value.shape()));
-  }
+  Expr spread(const Lane& x) { return adjoint::spread(x, lanes_); }
 
   Expr batchNode(const Node& node, const std::vector<Lane>& x) {
     const auto& attrs = tape_.attrs(node);
@@ -153,14 +156,6 @@ class Batcher {
     NodeId operands[3];
     for (std::size_t i = 0; i < x.size(); ++i) operands[i] = x[i].value.id;
     return {&builder_, apply(builder_, opOf(node), {operands, x.size()}, tape_.attrs(node))};
-  }
-
-  /// x with the axis at `from` moved to `to`.
-  static Expr moveAxis(Expr x, std::int64_t from, std::int64_t to) {
-    Axes axes = allAxes(x);
-    axes.erase(axes.begin() + from);
-    axes.insert(axes.begin() + to, from);
-    return transpose(x, axes);
   }
 
   /// Indices of each lane turned into rows of a table of lanes * size rows; out-of-range ones
@@ -270,12 +265,37 @@ class Batcher {
   Builder builder_;
   Copier copier_;
   std::vector<Lane> map_;
+  std::unordered_map<NodeId, std::vector<Lane>> loops_;
+  /// Of numbers of steps that differ between lanes: the largest.
+  std::unordered_map<NodeId, NodeId> stepsOf_;
 };
 
 }  // namespace
 
+Shape withLanes(std::int64_t lanes, const Shape& shape) {
+  Shape result{lanes};
+  result.insert(result.end(), shape.begin(), shape.end());
+  return result;
+}
+
+Expr spread(const Lane& x, std::int64_t lanes) {
+  return x.batched ? x.value : broadcastTo(x.value, withLanes(lanes, x.value.shape()));
+}
+
+Expr moveAxis(Expr x, std::int64_t from, std::int64_t to) {
+  Axes axes = allAxes(x);
+  axes.erase(axes.begin() + from);
+  axes.insert(axes.begin() + to, from);
+  return transpose(x, axes);
+}
+
+LaneTape vmapVarying(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched,
+                     const std::vector<bool>& wanted) {
+  return Batcher(t, lanes, batched).run(wanted);
+}
+
 TapePtr vmap(const TapePtr& t, std::int64_t lanes, const std::vector<bool>& batched) {
-  return Batcher(t, lanes, batched).run();
+  return vmapVarying(t, lanes, batched, std::vector<bool>(t->outputs().size(), true)).tape;
 }
 
 }  // namespace adjoint

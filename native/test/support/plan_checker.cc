@@ -55,6 +55,18 @@ std::vector<Use> usesOf(const Step& step) {
       if (port.kind == LaneStep::Port::Kind::Gathered) uses.push_back({port.indices, false});
     }
     for (const LaneStep::Port& port : loop->outputs) uses.push_back({port.buffer, true});
+  } else if (const auto* steps = std::get_if<LoopStep>(&step)) {
+    const auto add = [&](BufferId buffer, bool writes) {
+      if (buffer != LoopStep::kNone) uses.push_back({buffer, writes});
+    };
+    for (const auto* ports : {&steps->constants, &steps->initial, &steps->streams})
+      for (const LoopStep::Port& port : *ports) add(port.buffer, false);
+    add(steps->count, false);
+    if (steps->replay) add(steps->replay->loop->kept->buffer, false);
+    for (const auto* ports : {&steps->last, &steps->results})
+      for (const LoopStep::Port& port : *ports) add(port.buffer, true);
+    add(steps->counted, true);
+    if (steps->kept) add(steps->kept->buffer, true);
   }
   return uses;
 }

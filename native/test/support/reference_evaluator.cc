@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "ops/loop.h"
 #include "test/mpfr_reference.h"
 #include "transform/copy.h"
 
@@ -202,6 +203,9 @@ Numbers ReferenceEvaluator::compute(const Node& node) {
       tuples_[values_.size()] = inner.outputs();
       return {};
     }
+    case Op::Loop:
+      tuples_[values_.size()] = loop(node);
+      return {};
     case Op::Item:
       return tuples_[node.operand[0]][static_cast<std::size_t>(tape_.attrs(node)[0])];
     default:
@@ -485,6 +489,66 @@ Numbers ReferenceEvaluator::matmul(const Node& node) const {
     result.push_back(sum);
   });
   return result;
+}
+
+/// Where the number of steps is undecided or wrong, nothing is known of what the loop gives.
+std::vector<Numbers> ReferenceEvaluator::loop(const Node& node) const {
+  const LoopAttributes attributes = LoopAttributes::read(tape_, node);
+  const Tape& step = *tape_.rule(attributes.rule).primal;
+  const std::size_t constants = attributes.constants, carries = attributes.carries;
+  const bool isWhile = attributes.trips == LoopTrips::While;
+  const std::int64_t length = attributes.length;
+  std::vector<Numbers> items;
+  for (std::size_t k = 0; k < carries; ++k) items.push_back(operand(node, constants + k));
+  for (std::size_t i = carries; i < step.outputs().size(); ++i) {
+    const auto rows = static_cast<std::size_t>(length * step.count(step.outputs()[i].node));
+    items.emplace_back(rows, Number{Real(__builtin_nan("")), kInf});
+  }
+  std::int64_t steps = length;
+  bool isKnown = true;
+  if (attributes.trips == LoopTrips::Counted) {
+    const Number& given = operand(node, attributes.inputs())[0];
+    isKnown = given.size == 0 && given.value >= Real(0.0) &&
+              !(given.value > Real(static_cast<double>(length)));
+    steps = isKnown ? static_cast<std::int64_t>(given.value.toDouble()) : 0;
+  }
+  std::int64_t taken = 0;
+  for (; isWhile ? !items[0][0].value.isZero() && taken < length : taken < steps; ++taken) {
+    isKnown = isKnown && (!isWhile || items[0][0].size == 0);
+    const auto row = static_cast<std::size_t>(attributes.reverse ? steps - 1 - taken : taken);
+    std::vector<Numbers> inputs;
+    for (std::size_t i = 0; i < constants; ++i) inputs.push_back(operand(node, i));
+    inputs.insert(inputs.end(), items.begin(),
+                  items.begin() + static_cast<std::ptrdiff_t>(carries));
+    for (std::size_t i = constants + carries; i < attributes.inputs(); ++i) {
+      const Numbers& rows = operand(node, i);
+      const std::size_t size = rows.size() / static_cast<std::size_t>(length);
+      const auto first = rows.begin() + static_cast<std::ptrdiff_t>(row * size);
+      inputs.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
+    }
+    if (attributes.indexed) inputs.push_back({number(static_cast<double>(row))});
+    ReferenceEvaluator inner(step, std::move(inputs));
+    inner.evaluate();
+    const std::vector<Numbers> outputs = inner.outputs();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (i < carries) {
+        items[i] = outputs[i];
+      } else {
+        std::ranges::copy(outputs[i],
+                          items[i].begin() + static_cast<std::ptrdiff_t>(row * outputs[i].size()));
+      }
+    }
+  }
+  if (isWhile) {
+    isKnown = isKnown && items[0][0].value.isZero() && items[0][0].size == 0;
+    items.push_back({number(static_cast<double>(taken))});
+  }
+  if (!isKnown) {
+    for (Numbers& item : items) {
+      for (Number& x : item) x.size = kInf;
+    }
+  }
+  return items;
 }
 
 std::vector<Numbers> exact(const Arrays& inputs) {

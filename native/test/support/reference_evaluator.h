@@ -41,6 +41,7 @@ class ReferenceEvaluator {
   Numbers index(const Node& node) const;
   Numbers recurrence(const Node& node) const;
   Numbers matmul(const Node& node) const;
+  std::vector<Numbers> loop(const Node& node) const;
 
   const Numbers& operand(const Node& node, std::size_t i) const {
     return values_[tape_.operands(node)[i]];

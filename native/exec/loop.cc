@@ -1,0 +1,189 @@
+#include "exec/loop.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "plan/loops.h"
+
+namespace adjoint::exec {
+
+LoopProgram::LoopProgram(const Plan& plan, const LoopStep& step,
+                         std::shared_ptr<const Executable> body,
+                         std::shared_ptr<const Executable> again)
+    : step_(step), body_(plan, step, std::move(body)) {
+  const auto take = [&](std::int64_t doubles) {
+    const std::int64_t from = scratch_;
+    scratch_ += roundUp(doubles, 8);
+    return from;
+  };
+  count_ = placeOf(plan, step.count);
+  counted_ = placeOf(plan, step.counted);
+  ring_ = take(body_.ringRows() * body_.row());
+  memory_ = take(body_.memoryDoubles());
+  if (step.replay) {
+    again_.emplace(plan, *step.replay->loop, std::move(again));
+    againRing_ = take(again_->ringRows() * again_->row());
+    againMemory_ = take(again_->memoryDoubles());
+  }
+  if (step.kept || step.replay) {
+    const std::int64_t row = (again_ ? *again_ : body_).row();
+    const BufferId buffer = (step.kept ? *step.kept : *step.replay->loop->kept).buffer;
+    storageRows_ = row == 0 ? 0 : plan.buffers[buffer].elements / row;
+    kept_ = placeOf(plan, buffer);
+  }
+}
+
+bool LoopProgram::refuse(const RunContext& context, double count) const {
+  RunStatus& status = *context.status;
+  status.ok = false;
+  status.code = ErrorCode::Limit;
+  status.node = step_.node;
+  status.value = count;
+  status.limit = step_.length;
+  return false;
+}
+
+std::int64_t LoopProgram::stepsOf(const RunContext& context) const {
+  if (step_.trips != LoopTrips::Counted) return step_.length;
+  const double count = *context.at(count_.base, count_.offset);
+  if (count >= 0 && count <= static_cast<double>(step_.length) && std::floor(count) == count)
+    return static_cast<std::int64_t>(count);
+  refuse(context, count);
+  return -1;
+}
+
+bool LoopProgram::Walk::step(const RunContext& context, std::int64_t i) {
+  if (!body.step(context, memory, rows.at, reverse ? steps - 1 - i : i)) return false;
+  rows.next();
+  if (--untilPoll > 0) return true;
+  untilPoll = body.pollEvery();
+  return !stopped(context);
+}
+
+LoopProgram::Walk LoopProgram::walkOf(const RunContext& context, std::int64_t steps) const {
+  Walk walk{body_, context.scratch + memory_,
+            Rows(context.scratch + ring_, body_.ringRows(), body_.row()), steps, step_.reverse};
+  // Where all carries are kept, their storage is the ring, and its end is never reached.
+  if (step_.kept && checkpoints().policy == CheckpointPolicy::All)
+    walk.rows = Rows(storage(context), steps + 2, body_.row());
+  body_.readInitial(context, walk.rows.at);
+  if (steps > 0) body_.begin(context, walk.memory);
+  return walk;
+}
+
+bool LoopProgram::runForward(const RunContext& context, std::int64_t steps) const {
+  const bool isWhile = step_.trips == LoopTrips::While;
+  Walk walk = walkOf(context, steps);
+  if (step_.kept && checkpoints().policy != CheckpointPolicy::All) {
+    if (!keep(context, walk)) return false;
+  } else {
+    std::int64_t taken = 0;
+    for (; taken < steps && (!isWhile || *walk.rows.at != 0); ++taken)
+      if (!walk.step(context, taken)) return false;
+    if (isWhile && *walk.rows.at != 0) return refuse(context, static_cast<double>(taken));
+    if (step_.counted != LoopStep::kNone)
+      *context.at(counted_.base, counted_.offset) = static_cast<double>(taken);
+  }
+  body_.writeLast(context, walk.rows.at);
+  return true;
+}
+
+bool LoopProgram::keep(const RunContext& context, Walk& walk) const {
+  using checkpoint::ActionKind;
+  const std::int64_t row = body_.row();
+  double* slots = storage(context);
+  const auto schedule = scheduleOf(checkpoints(), walk.steps);
+  for (;;) {
+    const checkpoint::Action action = schedule->next();
+    switch (action.kind) {
+      case ActionKind::Store:
+        std::copy_n(walk.rows.at, row, slots + action.slot.index * row);
+        break;
+      case ActionKind::Advance:
+        if (action.to == walk.steps)
+          std::copy_n(walk.rows.at, row, slots + (storageRows_ - 1) * row);
+        for (std::int64_t i = action.from; i < action.to; ++i)
+          if (!walk.step(context, i)) return false;
+        break;
+      case ActionKind::Turn:
+      case ActionKind::Done:
+        return true;
+      default:
+        break;
+    }
+  }
+}
+
+bool LoopProgram::reverseStep(const RunContext& context, Walk& walk, std::int64_t i,
+                              const double* row) const {
+  for (const LoopStep::Replay::Carry& carry : step_.replay->carries)
+    copyDoubles(walk.memory + carry.inside, row + carry.from, carry.elements);
+  return walk.step(context, walk.steps - 1 - i);
+}
+
+bool LoopProgram::replayAll(const RunContext& context, Walk& walk) const {
+  const double* rows = storage(context);
+  for (std::int64_t i = walk.steps; i-- > 0;)
+    if (!reverseStep(context, walk, i, rows + i * again_->row())) return false;
+  return true;
+}
+
+bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
+  using checkpoint::ActionKind;
+  const std::int64_t row = again_->row();
+  double* slots = storage(context);
+  Walk again{*again_, context.scratch + againMemory_,
+             Rows(context.scratch + againRing_, again_->ringRows(), row), walk.steps,
+             step_.replay->loop->reverse};
+  again_->begin(context, again.memory);
+  const auto schedule = scheduleOf(checkpoints(), walk.steps);
+  while (schedule->next().kind != ActionKind::Turn) continue;
+  std::copy_n(slots + (storageRows_ - 1) * row, row, again.rows.at);
+  for (;;) {
+    const checkpoint::Action action = schedule->next();
+    switch (action.kind) {
+      case ActionKind::Restore:
+        again.rows.at = again.rows.first;
+        std::copy_n(slots + action.slot.index * row, row, again.rows.at);
+        break;
+      case ActionKind::Store:
+        std::copy_n(again.rows.at, row, slots + action.slot.index * row);
+        break;
+      case ActionKind::Advance:
+        for (std::int64_t i = action.from; i < action.to; ++i)
+          if (!again.step(context, i)) return false;
+        break;
+      case ActionKind::Reverse:
+        if (!reverseStep(context, walk, action.from, again.rows.at)) return false;
+        break;
+      case ActionKind::Done:
+        return true;
+      default:
+        break;
+    }
+  }
+}
+
+bool LoopProgram::run(const RunContext& context) const noexcept {
+  try {
+    const std::int64_t steps = stepsOf(context);
+    if (steps < 0) return false;
+    if (!step_.replay) return runForward(context, steps);
+    Walk walk = walkOf(context, steps);
+    if (steps > 0) {
+      const bool isAll = checkpoints().policy == CheckpointPolicy::All;
+      if (!(isAll ? replayAll(context, walk) : replay(context, walk))) return false;
+    }
+    body_.writeLast(context, walk.rows.at);
+    return true;
+  } catch (const Error& error) {
+    context.status->code = error.code();
+  } catch (...) {
+    context.status->code = ErrorCode::Memory;
+  }
+  context.status->ok = false;
+  context.status->node = step_.node;
+  return false;
+}
+
+}  // namespace adjoint::exec

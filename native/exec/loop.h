@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "exec/loop_body.h"
+
+namespace adjoint::exec {
+
+/// A loop over steps in time around an executable of its own. One whose carries a later loop reads
+/// backwards keeps them as its checkpoints say; the later one computes again what was not kept.
+class LoopProgram {
+ public:
+  /// `again`: the executable of the earlier loop's step; null where there is none.
+  LoopProgram(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body,
+              std::shared_ptr<const Executable> again);
+
+  /// Doubles of scratch memory.
+  std::int64_t scratch() const { return scratch_; }
+  const Executable& body() const { return body_.executable(); }
+  const Executable* again() const { return again_ ? &again_->executable() : nullptr; }
+  /// False: status says why.
+  bool run(const RunContext& context) const noexcept;
+
+ private:
+  /// Rows of carries, one behind the other; after the last comes the first.
+  struct Rows {
+    double* first;
+    std::int64_t rows, row;
+    double* at;
+
+    Rows(double* memory, std::int64_t count, std::int64_t doubles)
+        : first(memory), rows(count), row(doubles), at(memory) {}
+    void next() {
+      at += row;
+      if (at != first + (rows - 1) * row) return;
+      std::copy_n(at, row, first);
+      at = first;
+    }
+  };
+  /// A loop's body at work: where its carries are and what it works in.
+  struct Walk {
+    const LoopBody& body;
+    double* memory;
+    Rows rows;
+    std::int64_t steps;  ///< of the whole loop
+    bool reverse;
+    std::int64_t untilPoll = 0;
+
+    /// Step number `i`, counted in the order they are taken. False: status says why.
+    bool step(const RunContext& context, std::int64_t i);
+  };
+
+  /// Notes in the status that there are more steps than there may be. False.
+  bool refuse(const RunContext& context, double count) const;
+  /// The number of steps, of `While` the most; -1 where it is none, and status says so.
+  std::int64_t stepsOf(const RunContext& context) const;
+  Walk walkOf(const RunContext& context, std::int64_t steps) const;
+  bool runForward(const RunContext& context, std::int64_t steps) const;
+  /// The forward sweep of a schedule.
+  bool keep(const RunContext& context, Walk& walk) const;
+  /// Backwards over carries that are all kept; and by a schedule.
+  bool replayAll(const RunContext& context, Walk& walk) const;
+  bool replay(const RunContext& context, Walk& walk) const;
+  /// The step of this loop that belongs to state `i` of the earlier one, whose row it is.
+  bool reverseStep(const RunContext& context, Walk& walk, std::int64_t i, const double* row) const;
+  const Checkpoints& checkpoints() const {
+    return (step_.replay ? *step_.replay->loop->kept : *step_.kept).checkpoints;
+  }
+  double* storage(const RunContext& context) const { return context.at(kept_.base, kept_.offset); }
+
+  const LoopStep& step_;
+  LoopBody body_;
+  std::optional<LoopBody> again_;
+  Place count_, counted_, kept_;
+  std::int64_t storageRows_ = 0;
+  // Scratch offsets.
+  std::int64_t ring_ = 0, memory_ = 0, againRing_ = 0, againMemory_ = 0;
+  std::int64_t scratch_ = 0;
+};
+
+}  // namespace adjoint::exec

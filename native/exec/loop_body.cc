@@ -1,0 +1,107 @@
+#include "exec/loop_body.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace adjoint::exec {
+namespace {
+
+constexpr std::int64_t kRingDoubles = 2048;
+constexpr std::int64_t kMaxRing = 64;
+/// How often a loop asks whether it should go on.
+constexpr double kSecondsBetweenPolls = 50e-6;
+constexpr double kMostSteps = 1024;
+
+double secondsOf(const Executable& body) {
+  double total = 0;
+  for (const StepCost& step : body.costs()) total += step.seconds;
+  return total;
+}
+
+bool hasLoops(const Plan& plan) {
+  return std::ranges::any_of(plan.steps, [](const Step& step) {
+    if (const auto* lanes = std::get_if<LaneStep>(&step)) return hasLoops(*lanes->plan);
+    return std::holds_alternative<LoopStep>(step);
+  });
+}
+
+}  // namespace
+
+void copyDoubles(double* to, const double* from, std::int64_t n) {
+  if (n == 1) {
+    *to = *from;
+  } else {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(double));
+  }
+}
+
+Place placeOf(const Plan& plan, BufferId id) {
+  if (id == LoopStep::kNone) return {};
+  return {plan.buffers[id].base, plan.buffers[id].offset};
+}
+
+LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body)
+    : step_(&step), body_(std::move(body)) {
+  const auto add = [&](std::vector<Port>& ports, const LoopStep::Port& port) {
+    if (port.buffer != LoopStep::kNone)
+      ports.push_back({placeOf(plan, port.buffer), port.inside, port.elements});
+  };
+  for (const auto& port : step.constants) add(constants_, port);
+  for (const auto& port : step.initial) add(initial_, port);
+  for (const auto& port : step.streams) add(port.isUniform ? constants_ : streams_, port);
+  for (const auto& port : step.last) add(last_, port);
+  for (const auto& port : step.results) add(results_, port);
+  const double seconds = std::max(1e-9, secondsOf(*body_));
+  pollEvery_ =
+      static_cast<std::int64_t>(std::clamp(kSecondsBetweenPolls / seconds, 1.0, kMostSteps));
+  isLong_ = seconds > kSecondsBetweenPolls || hasLoops(body_->plan());
+}
+
+std::int64_t LoopBody::ringRows() const {
+  return std::clamp<std::int64_t>(kRingDoubles / std::max<std::int64_t>(row(), 1), 2, kMaxRing);
+}
+
+void LoopBody::begin(const RunContext& context, double* memory) const {
+  for (const Port& port : constants_)
+    copyDoubles(memory + port.inside, context.at(port.place.base, port.place.offset),
+                port.elements);
+}
+
+void LoopBody::readInitial(const RunContext& context, double* row) const {
+  for (const Port& port : initial_)
+    copyDoubles(row + port.inside, context.at(port.place.base, port.place.offset), port.elements);
+}
+
+void LoopBody::writeLast(const RunContext& context, const double* row) const {
+  for (const Port& port : last_)
+    copyDoubles(context.at(port.place.base, port.place.offset), row + port.inside, port.elements);
+}
+
+bool LoopBody::step(const RunContext& context, double* memory, double* row,
+                    std::int64_t at) const {
+  for (const Port& port : streams_)
+    copyDoubles(memory + port.inside,
+                context.at(port.place.base, port.place.offset) + at * port.elements,
+                port.elements);
+  if (step_->index >= 0) memory[step_->index] = static_cast<double>(at);
+  RunStatus status;
+  if (isLong_) {
+    RunControl control;
+    control.outer = context.control;
+    status = body_->run(row, memory, &control);
+  } else {
+    status = body_->run(row, memory, nullptr);
+  }
+  if (!status.ok) {
+    *context.status = status;
+    context.status->node = step_->node;
+    if (context.status->step < 0) context.status->step = at;
+    return false;
+  }
+  for (const Port& port : results_)
+    copyDoubles(context.at(port.place.base, port.place.offset) + at * port.elements,
+                memory + port.inside, port.elements);
+  return true;
+}
+
+}  // namespace adjoint::exec

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "exec/block.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+/// n doubles; one of them, as most often, without a call.
+void copyDoubles(double* to, const double* from, std::int64_t n);
+Place placeOf(const Plan& plan, BufferId id);
+
+/// The body of a loop over steps in time, with what it reads and writes outside. Rows of carries
+/// are the caller's: a step reads one and writes the next behind it.
+class LoopBody {
+ public:
+  LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body);
+
+  const Executable& executable() const { return *body_; }
+  /// Doubles of a row of carries.
+  std::int64_t row() const { return step_->row; }
+  /// Doubles the body works in, kept from one step to the next.
+  std::int64_t memoryDoubles() const { return body_->workspaceDoubles(1); }
+  /// Rows of a ring that stays in the first-level cache; two at least.
+  std::int64_t ringRows() const;
+  /// Steps after which to ask whether the loop should go on.
+  std::int64_t pollEvery() const { return pollEvery_; }
+
+  /// Before the first step: what all steps read.
+  void begin(const RunContext& context, double* memory) const;
+  /// The carries the loop begins with, into a row; and those it ends with, from one.
+  void readInitial(const RunContext& context, double* row) const;
+  void writeLast(const RunContext& context, const double* row) const;
+  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says why.
+  bool step(const RunContext& context, double* memory, double* row, std::int64_t at) const;
+
+ private:
+  struct Port {
+    Place place;
+    std::int64_t inside = 0, elements = 0;
+  };
+
+  const LoopStep* step_;
+  std::shared_ptr<const Executable> body_;
+  std::vector<Port> constants_, initial_, streams_, last_, results_;
+  std::int64_t pollEvery_ = 1;
+  bool isLong_ = false;  ///< a step should itself ask whether it should go on
+};
+
+}  // namespace adjoint::exec
