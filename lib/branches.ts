@@ -18,9 +18,9 @@ import type {
   BoolOperand,
   BoolValue,
   LeadingOf,
+  Next,
   ResultTree,
   RowOf,
-  TreeFits,
   ValueTree,
   WithLeading,
 } from "./types.js";
@@ -41,11 +41,10 @@ const keepAll = checkpointsOf("", "all");
 export function cond<
   A extends readonly unknown[],
   const T extends BodyResult,
-  const F extends BodyResult,
 >(
   predicate: BoolOperand,
   whenTrue: (...operands: A) => T,
-  whenFalse: (...operands: A) => F & TreeFits<ResultTree<T>, F>,
+  whenFalse: (...operands: A) => Next<T>,
   ...operands: A
 ): ResultTree<T>;
 export function cond(

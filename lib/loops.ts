@@ -18,10 +18,10 @@ import type {
   BodyResult,
   BoolValue,
   LeadingOf,
+  Next,
   ResultTree,
   RowOf,
   Stacked,
-  TreeFits,
   ValueTree,
 } from "./types.js";
 import type { Value } from "./value.js";
@@ -67,21 +67,19 @@ const indexPort: NativePort = { name: "index", shape: [], isBool: false };
 export function scan<
   const I extends BodyResult,
   X extends ValueTree,
-  const N extends BodyResult,
   const Y extends BodyResult = never,
 >(
   step: (
     carry: ResultTree<I>,
     x: RowOf<X>,
     index: Value<[]>,
-  ) => readonly [carry: N & TreeFits<ResultTree<I>, N>, y?: Y],
+  ) => readonly [carry: Next<I>, y?: Y],
   init: I,
   xs: X,
   options?: ScanOptions,
 ): [carry: ResultTree<I>, ys: Stacked<Y, LeadingOf<X>>];
 export function scan<
   const I extends BodyResult,
-  const N extends BodyResult,
   const L extends number,
   const Y extends BodyResult = never,
 >(
@@ -89,7 +87,7 @@ export function scan<
     carry: ResultTree<I>,
     x: undefined,
     index: Value<[]>,
-  ) => readonly [carry: N & TreeFits<ResultTree<I>, N>, y?: Y],
+  ) => readonly [carry: Next<I>, y?: Y],
   init: I,
   xs: undefined,
   options: ScanOptions<L> & { readonly length: L },
@@ -147,9 +145,9 @@ function flagOf(name: string, option: string, given: unknown): boolean {
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`; when it runs, LimitError
  *   for an `n` that is no whole number from 0 to maxSteps
  */
-export function forLoop<const I extends BodyResult, const N extends BodyResult>(
+export function forLoop<const I extends BodyResult>(
   n: number | Value<[]>,
-  body: (i: Value<[]>, carry: ResultTree<I>) => N & TreeFits<ResultTree<I>, N>,
+  body: (i: Value<[]>, carry: ResultTree<I>) => Next<I>,
   init: I,
   options?: ForLoopOptions,
 ): ResultTree<I>;
@@ -203,9 +201,9 @@ function countOf(trace: Trace, n: AnyValue): NodeId {
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`, or the condition is not a
  *   boolean scalar; when it runs, LimitError when it would take more than `maxSteps` steps
  */
-export function whileLoop<const I extends BodyResult, const N extends BodyResult>(
+export function whileLoop<const I extends BodyResult>(
   condition: (carry: ResultTree<I>) => BoolValue,
-  body: (carry: ResultTree<I>) => N & TreeFits<ResultTree<I>, N>,
+  body: (carry: ResultTree<I>) => Next<I>,
   init: I,
   options?: WhileLoopOptions,
 ): ResultTree<I>;

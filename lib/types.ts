@@ -728,10 +728,14 @@ export type WithLeadingExcept<T, N extends number, W extends string> =
 // --- loops ----------------------------------------------------------------------------------------
 
 /** The tree without the leading axis of its values: what one step of a loop over it sees. */
-export type RowOf<T> =
-  T extends Value<infer D, infer K>
-    ? Value<DropLeading<D, [0]>, K>
-    : { readonly [K in keyof T]: RowOf<T[K]> };
+export type RowOf<T> = ValueTree extends T ? AnyValue : RowTree<T>;
+
+type RowTree<T> =
+  T extends Value<readonly [number, ...infer D extends Dims], infer K>
+    ? Value<D, K>
+    : T extends AnyValue
+      ? Value<Dims>
+      : { readonly [K in keyof T]: RowTree<T[K]> };
 
 /** The extent of the leading axis of a tree's values. */
 export type LeadingOf<T> = ValueTree extends T
@@ -744,49 +748,10 @@ export type LeadingOf<T> = ValueTree extends T
       ? LeadingOf<T[number]>
       : LeadingOf<T[keyof T]>;
 
+/** The next carry that a step gives for one like `init`. */
+export type Next<I> = Traced<ResultTree<I>>;
+
 /** Rows of a tree, one for each step, as one tree; nothing where steps give none. */
 export type Stacked<Y, N extends number> = [Y] extends [never]
   ? undefined
   : WithLeading<ResultTree<Y>, N>;
-
-type SameDims<A extends Dims, B extends Dims> =
-  Exactly<A> extends Exactly<B>
-    ? 1
-    : number extends A["length"]
-      ? 1
-      : number extends B["length"]
-        ? 1
-        : A extends readonly [infer H extends number, ...infer T extends Dims]
-          ? B extends readonly [infer G extends number, ...infer U extends Dims]
-            ? [SameDim<H, G, 1>] extends [never]
-              ? never
-              : SameDims<T, U>
-            : never
-          : B extends readonly []
-            ? 1
-            : never;
-
-/** What a tree lacks whose place another one takes: the compiler names both. */
-export interface TreesDiffer<A, B> {
-  readonly "this differs from what stands in its place": [A, B];
-}
-
-/** `unknown` when B has the structure, kinds and shapes of the tree A, or may have; else a type it is not. */
-export type TreeFits<A, B> =
-  A extends Value<infer D, infer K>
-    ? B extends number
-      ? "f64" extends K
-        ? [SameDims<D, []>] extends [never]
-          ? TreesDiffer<A, B>
-          : unknown
-        : TreesDiffer<A, B>
-      : B extends Value<infer E, infer L>
-        ? [L] extends [K]
-          ? [SameDims<D, E>] extends [never]
-            ? TreesDiffer<A, B>
-            : unknown
-          : TreesDiffer<A, B>
-        : TreesDiffer<A, B>
-    : {
-        readonly [P in keyof A]: P extends keyof B ? TreeFits<A[P], B[P]> : TreesDiffer<A[P], B>;
-      };
