@@ -8,17 +8,27 @@ import { logicalNot, Op } from "./generated/operations.js";
 import { type NativeBuilder, type NativePort, type NodeId, native } from "./native.js";
 import { elementCount } from "./numbers.js";
 import {
-  appendLoop, booleanOf, leavesLike, lengthOf, loopOn, made, operandsOf, requireBody, requireCondition, rowOf, Trips, valuesOf,
+  appendLoop,
+  booleanOf,
+  leavesLike,
+  lengthOf,
+  loopOn,
+  made,
+  operandsOf,
+  requireBody,
+  requireCondition,
+  rowOf,
+  Trips,
+  valuesOf,
 } from "./steps.js";
 import { requireTrace, type Trace } from "./trace.js";
 import { numbered, type Tree } from "./tree.js";
 import type {
   AnyValue,
-  BodyResult,
   BoolOperand,
   BoolValue,
+  IfLike,
   LeadingOf,
-  Next,
   ResultTree,
   RowOf,
   ValueTree,
@@ -38,15 +48,12 @@ const keepAll = checkpointsOf("", "all");
  *
  * @throws ShapeError, DTypeError, ArgumentError when the branches differ, or the predicate is not a boolean scalar
  */
-export function cond<
-  A extends readonly unknown[],
-  const T extends BodyResult,
->(
+export function cond<A extends readonly unknown[], const T, const F>(
   predicate: BoolOperand,
   whenTrue: (...operands: A) => T,
-  whenFalse: (...operands: A) => Next<T>,
+  whenFalse: (...operands: A) => F,
   ...operands: A
-): ResultTree<T>;
+): IfLike<T, F, ResultTree<T>>;
 export function cond(
   predicate: unknown,
   whenTrue: (...operands: readonly unknown[]) => unknown,
@@ -107,7 +114,7 @@ export function map<X extends ValueTree, R>(
   f: AdjointFunction<[RowOf<X>], R>,
   xs: X,
 ): WithLeading<R, LeadingOf<X>>;
-export function map<X extends ValueTree, const R extends BodyResult>(
+export function map<X extends ValueTree, const R>(
   f: (x: RowOf<X>) => R,
   xs: X,
 ): WithLeading<ResultTree<R>, LeadingOf<X>>;
@@ -160,7 +167,7 @@ const once = { length: 1, trips: Trips.Fixed, checkpoints: keepAll } as const;
 export function checkpoint<A extends readonly unknown[], R>(
   f: AdjointFunction<A, R>,
 ): AdjointFunction<A, R>;
-export function checkpoint<A extends readonly unknown[], const R extends BodyResult>(
+export function checkpoint<A extends readonly unknown[], const R>(
   f: (...inputs: A) => R,
 ): (...inputs: A) => ResultTree<R>;
 export function checkpoint(f: (...inputs: never[]) => unknown): unknown {
