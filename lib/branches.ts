@@ -5,6 +5,7 @@ import { Core } from "./core.js";
 import { completed, here } from "./fail.js";
 import { type AdjointFunction, coreOf, isFunction, makeFunction } from "./function.js";
 import { logicalNot, Op } from "./generated/operations.js";
+import type { IfLike, LeadingOf, RowOf } from "./loop-types.js";
 import { type NativeBuilder, type NativePort, type NodeId, native } from "./native.js";
 import { elementCount } from "./numbers.js";
 import {
@@ -27,10 +28,7 @@ import type {
   AnyValue,
   BoolOperand,
   BoolValue,
-  IfLike,
-  LeadingOf,
   ResultTree,
-  RowOf,
   ValueTree,
   WithLeading,
 } from "./types.js";

@@ -6,6 +6,7 @@ import { nodesOf, traceStep, valueTree } from "./body.js";
 import { type CheckpointPolicy, checkpointsOf } from "./checkpoints.js";
 import { here } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError } from "./generated/errors.js";
+import type { CarryOf, IfLike, LeadingOf, RowOf, Stacked } from "./loop-types.js";
 import type { NativePort, NodeId } from "./native.js";
 import { describe, optionsOf, shown, wholeOf } from "./numbers.js";
 import {
@@ -24,17 +25,7 @@ import {
 } from "./steps.js";
 import { isValue, requireTrace, type Trace } from "./trace.js";
 import type { Tree } from "./tree.js";
-import type {
-  AnyValue,
-  BodyResult,
-  BoolValue,
-  IfLike,
-  LeadingOf,
-  ResultTree,
-  RowOf,
-  Stacked,
-  ValueTree,
-} from "./types.js";
+import type { AnyValue, BodyResult, BoolValue, ResultTree, ValueTree } from "./types.js";
 import type { Value } from "./value.js";
 
 /** How a loop's states are kept for reverse sweeps. */
@@ -75,18 +66,18 @@ const indexPort: NativePort = { name: "index", shape: [], isBool: false };
  *
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`, or `xs` differ in length
  */
-export function scan<const I extends BodyResult, X extends ValueTree, N, Y = undefined>(
-  step: (carry: ResultTree<I>, x: RowOf<X>, index: Value<[]>) => readonly [carry: N, y?: Y],
+export function scan<const I extends BodyResult, X extends ValueTree, const S>(
+  step: (carry: ResultTree<I>, x: RowOf<X>, index: Value<[]>) => S,
   init: I,
   xs: X,
   options?: ScanOptions,
-): IfLike<I, N, [carry: ResultTree<I>, ys: Stacked<Y, LeadingOf<X>>]>;
-export function scan<const I extends BodyResult, const L extends number, N, Y = undefined>(
-  step: (carry: ResultTree<I>, x: undefined, index: Value<[]>) => readonly [carry: N, y?: Y],
+): NoInfer<IfLike<I, CarryOf<S>, [carry: ResultTree<I>, ys: Stacked<S, LeadingOf<X>>]>>;
+export function scan<const I extends BodyResult, const S, const L extends number>(
+  step: (carry: ResultTree<I>, x: undefined, index: Value<[]>) => S,
   init: I,
   xs: undefined,
   options: ScanOptions<L> & { readonly length: L },
-): IfLike<I, N, [carry: ResultTree<I>, ys: Stacked<Y, L>]>;
+): NoInfer<IfLike<I, CarryOf<S>, [carry: ResultTree<I>, ys: Stacked<S, L>]>>;
 export function scan(
   step: (carry: never, x: never, index: Value<[]>) => readonly unknown[],
   init: unknown,

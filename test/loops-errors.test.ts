@@ -14,12 +14,14 @@ import {
 import { describe, expect, test } from "vitest";
 
 const spec = { x: scalar(), v: vector(3), m: matrix(2, 3) };
-type Values = never;
+// What the types forbid is given here on purpose.
+// biome-ignore lint/suspicious/noExplicitAny: wrong programs have no types
+type Any = any;
 
 /** The error of a body that builds a wrong graph. */
-function thrown(body: (values: any) => unknown): AdjointError {
+function thrown(body: (values: Any) => unknown): AdjointError {
   try {
-    fn(spec, body as (values: Values) => never);
+    fn(spec, body as never);
   } catch (error) {
     if (error instanceof AdjointError) return error;
     throw error;
@@ -27,41 +29,41 @@ function thrown(body: (values: any) => unknown): AdjointError {
   throw new Error("nothing was thrown");
 }
 
-function expectError(body: (values: any) => unknown, code: string, text: string): void {
+function expectError(body: (values: Any) => unknown, code: string, text: string): void {
   const error = thrown(body);
   expect(`${error.code}: ${error.message}`).toContain(`${code}: `);
   expect(error.message).toContain(text);
   expect(error.location?.file).toContain("loops-errors.test.ts");
 }
 
-const next = scan as (...given: any[]) => any;
-const times = forLoop as (...given: any[]) => any;
-const until = whileLoop as (...given: any[]) => any;
-const either = cond as (...given: any[]) => any;
+const next = scan as (...given: Any[]) => Any;
+const times = forLoop as (...given: Any[]) => Any;
+const until = whileLoop as (...given: Any[]) => Any;
+const either = cond as (...given: Any[]) => Any;
 
 describe("scan", () => {
-  test.each<[string, (values: any) => unknown, string, string]>([
+  test.each<[string, (values: Any) => unknown, string, string]>([
     [
       "shape",
-      ({ x, v }) => next((c: any) => [{ a: c.a, b: v }], { a: 0, b: x }, v),
+      ({ x, v }) => next((c: Any) => [{ a: c.a, b: v }], { a: 0, b: x }, v),
       "ERR_SHAPE",
       "b of the next carry has shape [3], where [] should be",
     ],
     [
       "kind",
-      ({ x, v }) => next((c: any) => [c.greater(0)], x, v),
+      ({ x, v }) => next((c: Any) => [c.greater(0)], x, v),
       "ERR_DTYPE",
       "the next carry is booleans, where numbers should be",
     ],
     [
       "structure",
-      ({ x, v }) => next((c: any) => [{ a: c.a }], { a: 0, b: x }, v),
+      ({ x, v }) => next((c: Any) => [{ a: c.a }], { a: 0, b: x }, v),
       "ERR_ARGUMENT",
       "the next carry is a, where a, b should be",
     ],
     [
       "no pair",
-      ({ x, v }) => next((c: any) => c, x, v),
+      ({ x, v }) => next((c: Any) => c, x, v),
       "ERR_ARGUMENT",
       "the step returns [carry, y]",
     ],
@@ -69,50 +71,50 @@ describe("scan", () => {
     ["promise", ({ x, v }) => next(async () => [x], x, v), "ERR_ARGUMENT", "asynchronous"],
     [
       "lengths",
-      ({ x, v, m }) => next((c: any) => [c], x, { v, m }),
+      ({ x, v, m }) => next((c: Any) => [c], x, { v, m }),
       "ERR_SHAPE",
       "xs m has 2 rows, where xs v has 3",
     ],
     [
       "a scalar",
-      ({ x }) => next((c: any) => [c], x, x),
+      ({ x }) => next((c: Any) => [c], x, x),
       "ERR_SHAPE",
       "xs is a scalar and has no rows",
     ],
-    ["no length", ({ x }) => next((c: any) => [c], x), "ERR_ARGUMENT", "length"],
+    ["no length", ({ x }) => next((c: Any) => [c], x), "ERR_ARGUMENT", "length"],
     [
       "part of a step",
-      ({ x }) => next((c: any) => [c], x, undefined, { length: 1.5 }),
+      ({ x }) => next((c: Any) => [c], x, undefined, { length: 1.5 }),
       "ERR_ARGUMENT",
       "length is a whole number",
     ],
     [
       "other length",
-      ({ x, v }) => next((c: any) => [c], x, v, { length: 2 }),
+      ({ x, v }) => next((c: Any) => [c], x, v, { length: 2 }),
       "ERR_SHAPE",
       "xs has 3 rows, where the option length is 2",
     ],
     [
       "no option",
-      ({ x, v }) => next((c: any) => [c], x, v, { size: 2 }),
+      ({ x, v }) => next((c: Any) => [c], x, v, { size: 2 }),
       "ERR_ARGUMENT",
       "no option",
     ],
     ["no body", ({ x, v }) => next(1, x, v), "ERR_ARGUMENT", "the step is a function"],
     [
       "branch",
-      ({ x, v }) => next((c: any) => [c.greater(0) ? c : c.neg()], x, v),
+      ({ x, v }) => next((c: Any) => [c.greater(0) ? c : c.neg()], x, v),
       "ERR_TRACE",
       "never used",
     ],
-    ["number", ({ x, v }) => next((c: any) => [c > 0 ? 1 : 2], x, v), "ERR_TRACE", "no number"],
+    ["number", ({ x, v }) => next((c: Any) => [c > 0 ? 1 : 2], x, v), "ERR_TRACE", "no number"],
   ])("%s", (_, body, code, text) => expectError(body, code, text));
 
   test("a value of the body after the loop", () => {
     expectError(
       ({ x, v }) => {
-        let leaked: any;
-        next((c: any) => [(leaked = c.add(1))], x, v);
+        let leaked: Any;
+        next((c: Any) => [(leaked = c.add(1))], x, v);
         return leaked.mul(2);
       },
       "ERR_TRACE",
@@ -122,7 +124,7 @@ describe("scan", () => {
 
   test("a value of another function", () => {
     expectError(
-      ({ x, v }) => next((c: any) => [fn({ y: scalar() }, ({ y }) => y.add(c))({ y: c })], x, v),
+      ({ x, v }) => next((c: Any) => [fn({ y: scalar() }, ({ y }) => y.add(c))({ y: c })], x, v),
       "ERR_TRACE",
       "used in the body of another",
     );
@@ -141,28 +143,37 @@ describe("scan", () => {
         ),
       ),
     ).toThrow(mine);
-    expect(fn(spec, ({ x }) => x.add(1))({ x: 1, v: [0, 0, 0], m: [0, 0, 0, 0, 0, 0] })).toBe(2);
+    expect(
+      fn(spec, ({ x }) => x.add(1))({
+        x: 1,
+        v: [0, 0, 0],
+        m: [
+          [0, 0, 0],
+          [0, 0, 0],
+        ],
+      }),
+    ).toBe(2);
   });
 });
 
 describe("other loops", () => {
-  test.each<[string, (values: any) => unknown, string, string]>([
+  test.each<[string, (values: Any) => unknown, string, string]>([
     [
       "a negative number",
-      ({ x }) => times(-1, (_: any, c: any) => c, x),
+      ({ x }) => times(-1, (_: Any, c: Any) => c, x),
       "ERR_ARGUMENT",
       "the number of steps is a whole number",
     ],
-    ["no maxSteps", ({ x }) => times(x, (_: any, c: any) => c, x), "ERR_ARGUMENT", "maxSteps"],
+    ["no maxSteps", ({ x }) => times(x, (_: Any, c: Any) => c, x), "ERR_ARGUMENT", "maxSteps"],
     [
       "maxSteps for a number",
-      ({ x }) => times(2, (_: any, c: any) => c, x, { maxSteps: 3 }),
+      ({ x }) => times(2, (_: Any, c: Any) => c, x, { maxSteps: 3 }),
       "ERR_ARGUMENT",
       "traced number",
     ],
     [
       "a vector of steps",
-      ({ x, v }) => times(v, (_: any, c: any) => c, x, { maxSteps: 3 }),
+      ({ x, v }) => times(v, (_: Any, c: Any) => c, x, { maxSteps: 3 }),
       "ERR_SHAPE",
       "is a scalar",
     ],
@@ -170,8 +181,8 @@ describe("other loops", () => {
       "numbers for a condition",
       ({ x }) =>
         until(
-          (c: any) => c,
-          (c: any) => c,
+          (c: Any) => c,
+          (c: Any) => c,
           x,
         ),
       "ERR_DTYPE",
@@ -181,8 +192,8 @@ describe("other loops", () => {
       "many conditions",
       ({ v }) =>
         until(
-          (c: any) => c.greater(0),
-          (c: any) => c,
+          (c: Any) => c.greater(0),
+          (c: Any) => c,
           v,
         ),
       "ERR_SHAPE",
@@ -193,7 +204,7 @@ describe("other loops", () => {
       ({ x }) =>
         until(
           () => true,
-          (c: any) => c,
+          (c: Any) => c,
           x,
         ),
       "ERR_ARGUMENT",
@@ -221,7 +232,7 @@ describe("other loops", () => {
       "ERR_DTYPE",
       "compare them",
     ],
-    ["rows of a scalar", ({ x }) => map((r: any) => r, x), "ERR_SHAPE", "no rows"],
+    ["rows of a scalar", ({ x }) => map((r: Any) => r, x), "ERR_SHAPE", "no rows"],
   ])("%s", (_, body, code, text) => expectError(body, code, text));
 
   test("need a function around them", () => {
@@ -244,7 +255,7 @@ test.each([
   { slots: 3 },
 ])("the checkpoint policy %j is none", (checkpoint) => {
   expectError(
-    ({ x }) => times(2, (_: any, c: any) => c, x, { checkpoint }),
+    ({ x }) => times(2, (_: Any, c: Any) => c, x, { checkpoint }),
     "ERR_ARGUMENT",
     "checkpoint",
   );
