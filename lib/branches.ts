@@ -1,5 +1,5 @@
 /** Branches and maps in the body of a function, and bodies that are computed again in reverse sweeps. */
-import { resultTree, type Step, traceStep } from "./body.js";
+import { resultTree, traceStep } from "./body.js";
 import { checkpointsOf } from "./checkpoints.js";
 import { Core } from "./core.js";
 import { completed, here } from "./fail.js";
@@ -51,7 +51,7 @@ export function cond<A extends readonly unknown[], const T, const F>(
   whenTrue: (...operands: A) => T,
   whenFalse: (...operands: A) => F,
   ...operands: A
-): IfLike<T, F, ResultTree<T>>;
+): NoInfer<IfLike<T, F, ResultTree<T>>>;
 export function cond(
   predicate: unknown,
   whenTrue: (...operands: readonly unknown[]) => unknown,

@@ -1,14 +1,5 @@
 /** Types of loops: what their steps are given and give. Nothing here exists at run time. */
-import type {
-  AnyValue,
-  Dims,
-  DropLeading,
-  Exactly,
-  Kind,
-  ResultTree,
-  SameDim,
-  ValueTree,
-} from "./types.js";
+import type { AnyValue, Dims, Exactly, Kind, ResultTree, SameDim, ValueTree } from "./types.js";
 import type { Value } from "./value.js";
 
 /** The tree without the leading axis of its values: what one step of a loop over it sees. */

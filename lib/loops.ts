@@ -139,7 +139,7 @@ export function forLoop<const I extends BodyResult, const N>(
   body: (i: Value<[]>, carry: ResultTree<I>) => N,
   init: I,
   options?: ForLoopOptions,
-): IfLike<I, N, ResultTree<I>>;
+): NoInfer<IfLike<I, N, ResultTree<I>>>;
 export function forLoop(
   n: unknown,
   body: (i: Value<[]>, carry: never) => unknown,
@@ -201,7 +201,7 @@ export function whileLoop<const I extends BodyResult, const N>(
   body: (carry: ResultTree<I>) => N,
   init: I,
   options?: WhileLoopOptions,
-): IfLike<I, N, ResultTree<I>>;
+): NoInfer<IfLike<I, N, ResultTree<I>>>;
 export function whileLoop(
   condition: (carry: never) => unknown,
   body: (carry: never) => unknown,

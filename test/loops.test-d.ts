@@ -52,12 +52,12 @@ test("scan", () => {
     sum(scan(() => [w.at(0)], t, x)[0]);
     // @ts-expect-error this differs from the carry, the condition or the other branch
     sum(scan((s) => [s.x.greater(0)], { x: t }, x)[0].x);
-    const f = forLoop(10, (i, y) => y.mul(t), 1);
+    const f = forLoop(10, (_i, y) => y.mul(t), 1);
     expectTypeOf(f).toEqualTypeOf<Value<[]>>();
-    const g = forLoop(10, (i, y) => ({ y: y.v.add(1), v: y.y.mul(0) }), { y: t, v: 0 });
+    const g = forLoop(10, (_i, y) => ({ y: y.v.add(1), v: y.y.mul(0) }), { y: t, v: 0 });
     expectTypeOf(g.y).toEqualTypeOf<Value<[]>>();
     // gather loses its shape
-    const h = forLoop(10, (i, y) => y.gather([0, 1, 2, 3, 4]), x);
+    const h = forLoop(10, (_i, y) => y.gather([0, 1, 2, 3, 4]), x);
     expectTypeOf(h).toEqualTypeOf<Value<[5]>>();
     const k = whileLoop(
       (y) => y.less(3),
@@ -65,8 +65,8 @@ test("scan", () => {
       t,
     );
     expectTypeOf(k).toEqualTypeOf<Value<[]>>();
-    // @ts-expect-error this differs from the carry, the condition or the other branch
     whileLoop(
+      // @ts-expect-error this differs from the carry, the condition or the other branch
       (y) => y.sub(3),
       (y) => y.mul(2),
       t,
@@ -85,12 +85,13 @@ test("scan", () => {
       t,
     );
     expectTypeOf(m2).toEqualTypeOf<Value<[]>>();
-    // @ts-expect-error this differs from the carry, the condition or the other branch
-    cond(
+    const mixed = cond(
       t.greater(0),
       () => t,
       () => x,
-    ).sin();
+    );
+    // @ts-expect-error this differs from the carry, the condition or the other branch
+    mixed.sin();
     const n = map((r) => r.norm(), w);
     expectTypeOf(n).toEqualTypeOf<Value<[5]>>();
     const o = map((r) => ({ a: r.w.mul(r.x), k: 2 }), { w, x });

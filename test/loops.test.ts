@@ -189,7 +189,7 @@ describe("derivatives", () => {
       expect(Math.abs(a - b)).toBeLessThanOrEqual(4 * Number.EPSILON * Math.abs(b));
     const [g, u] = [grad(rolled)(at), grad(unrolled)(at)];
     close(g.x, u.x);
-    g.k.forEach((each, i) => close(each, u.k[i]!));
+    for (const [i, each] of g.k.entries()) close(each, u.k[i]!);
     close(jvp(rolled)(at, v).tangent, jvp(unrolled)(at, v).tangent);
   });
 
