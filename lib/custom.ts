@@ -1,7 +1,8 @@
 /** Functions with derivative rules of their own. */
+import { traceBody } from "./body.js";
 import { Core } from "./core.js";
 import { completed, here } from "./fail.js";
-import { type AdjointFunction, coreOf, makeFunction, traceBody } from "./function.js";
+import { type AdjointFunction, coreOf, makeFunction } from "./function.js";
 import { ArgumentError, ShapeError } from "./generated/errors.js";
 import { native } from "./native.js";
 import { optionsOf } from "./numbers.js";

@@ -1,18 +1,17 @@
-import { Core } from "./core.js";
+import { type Body, traceBody } from "./body.js";
+import type { Core } from "./core.js";
 import type { SourceLocation } from "./error.js";
 import { type Explanation, explain } from "./explain.js";
-import { completed, here } from "./fail.js";
-import { ArgumentError, TraceError } from "./generated/errors.js";
+import { here } from "./fail.js";
+import { ArgumentError } from "./generated/errors.js";
 import { describe, optionsOf, shown } from "./numbers.js";
 import { type TraceTable, traceTable } from "./report.js";
 import { type AsyncOptions, Session } from "./session.js";
 import type { Spec, TensorSpec, ValuesOf } from "./spec.js";
-import { isValue, Located, Trace, type Watch } from "./trace.js";
-import { assemble, buildTree, specTree, type Tree } from "./tree.js";
+import { specTree } from "./tree.js";
 // Makes the class of values known to traces.
 import "./value.js";
 import type {
-  AnyValue,
   BatchArguments,
   BatchResult,
   BodyResult,
@@ -103,11 +102,14 @@ interface Holder {
   readonly [coreKey]: Core;
 }
 
+/** Whether this was made by `fn` or a transform. */
+export function isFunction(f: unknown): f is AdjointFunction<readonly unknown[], unknown> {
+  return typeof f === "function" && Object.hasOwn(f, coreKey);
+}
+
 /** The core of a function. @throws ArgumentError when this is not one. */
 export function coreOf(f: unknown, what = "a transform"): Core {
-  if (typeof f === "function" && Object.hasOwn(f, coreKey)) {
-    return (f as unknown as Holder)[coreKey];
-  }
+  if (isFunction(f)) return (f as unknown as Holder)[coreKey];
   throw new ArgumentError(
     `${what} takes a function made by fn or by another transform, got ${describe(f)}`,
     here(),
@@ -193,127 +195,6 @@ export interface FunctionOptions {
 }
 
 const functionOptions = ["name", "unusedComparisons"] as const;
-
-type Body = (...values: never[]) => unknown;
-
-/**
- * Traces a body on its arguments' trees. The one place where users' bodies run.
- * @param specs the leaves of each argument, for their shapes
- */
-export function traceBody(
-  name: string,
-  args: readonly { readonly tree: Tree; readonly shapes: readonly (readonly number[])[] }[],
-  body: Body,
-  allowsUnused = false,
-): Core {
-  const run = (trace: Trace) => {
-    const values = args.map(({ tree, shapes }, position) =>
-      assemble(tree, (leaf) => {
-        const path = leaf.path === "" ? `argument${position}` : leaf.path;
-        const shape = shapes[leaf.index]!;
-        return trace.make(
-          trace.builder.input(args.length > 1 ? `${position}.${path}` : path, shape),
-        );
-      }),
-    );
-    return trace.run(() => body(...(values as never[])));
-  };
-  const find = (watch: Watch): SourceLocation | undefined => {
-    const trace = new Trace(watch);
-    try {
-      silence(run(trace));
-    } catch (error) {
-      if (error instanceof Located) return error.location;
-    } finally {
-      trace.close();
-    }
-    return undefined;
-  };
-  const trace = new Trace();
-  try {
-    const { tree, leaves } = resultTree(name, run(trace));
-    const nodes = leaves.map((leaf) =>
-      typeof leaf === "number" ? trace.builder.constant(leaf) : trace.own(leaf),
-    );
-    if (!allowsUnused && trace.unused.size > 0) {
-      const [number] = trace.unused.values();
-      throw branched(find({ comparison: number! }));
-    }
-    const size = trace.builder.size();
-    const tape = trace.builder.finish(pathsOf(tree, nodes.length), nodes);
-    return new Core({
-      name,
-      tape,
-      args: args.map((argument) => argument.tree),
-      result: tree,
-      locate: remembered((node) => (node >= 0 && node < size ? find({ node }) : undefined)),
-    });
-  } catch (error) {
-    throw completed(error, name);
-  } finally {
-    trace.close();
-  }
-}
-
-/** Looking for a line runs the whole body again: once for each node is enough. */
-function remembered<T>(find: (node: number) => T): (node: number) => T {
-  const found = new Map<number, T>();
-  return (node) => {
-    if (!found.has(node)) found.set(node, find(node));
-    return found.get(node)!;
-  };
-}
-
-/**
- * Whether a body's result is a promise: then its rejection, which nobody waits for, is taken care of. It
- * would end the process.
- */
-function silence(result: unknown): boolean {
-  if (typeof result !== "object" || result === null || isValue(result)) return false;
-  if (result instanceof Promise) {
-    Promise.prototype.then.call(result, undefined, () => {});
-    return true;
-  }
-  return "then" in result && typeof result.then === "function";
-}
-
-function pathsOf(tree: Tree, count: number): string[] {
-  const paths = new Array<string>(count);
-  assemble(tree, (leaf) => {
-    paths[leaf.index] = leaf.path === "" ? "value" : leaf.path;
-  });
-  return paths;
-}
-
-function branched(location: SourceLocation | undefined): TraceError {
-  return new TraceError(
-    "the result of a comparison is never used: `if`, `?:`, `&&` and `!` can not branch on a traced value, " +
-      "which is always truthy; use where(condition, a, b), or logicalAnd, logicalOr and logicalNot",
-    { location },
-  );
-}
-
-function resultTree(
-  name: string,
-  result: unknown,
-): { tree: Tree; leaves: readonly (AnyValue | number)[] } {
-  if (result === undefined) {
-    throw new ArgumentError(`${name}: the body returns nothing`);
-  }
-  const found = buildTree<AnyValue | number>(
-    result,
-    `${name}: result`,
-    (value) => {
-      if (!silence(value)) return isValue(value) || typeof value === "number" ? value : undefined;
-      throw new ArgumentError(`${name}: the body is asynchronous; a body only builds a graph`);
-    },
-    true,
-  );
-  if (found.leaves.length === 0) {
-    throw new ArgumentError(`${name}: the body returns no value`);
-  }
-  return found;
-}
 
 /**
  * A function from inputs of the shapes in `spec` to what `body` returns: a value, a number, or a nested

@@ -7,7 +7,10 @@
  *     f({ x: [2, 3] });        // 6.909297426825682
  *     grad(f)({ x: [2, 3] });  // { x: Float64Array [2.5838531634528574, 2] }
  */
+
+export { checkpoint, cond, map } from "./branches.js";
 export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport } from "./check.js";
+export type { ByteSize, CheckpointPolicy } from "./checkpoints.js";
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";
@@ -95,6 +98,15 @@ export {
   xlogx,
   xlogy,
 } from "./generated/operations.js";
+export {
+  type ForLoopOptions,
+  forLoop,
+  type LoopOptions,
+  type ScanOptions,
+  scan,
+  type WhileLoopOptions,
+  whileLoop,
+} from "./loops.js";
 export type { TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, Session } from "./session.js";
 export * from "./solve/index.js";

@@ -26,7 +26,7 @@ export interface NativeFailure {
 
 /** A tape under construction. */
 export interface NativeBuilder {
-  input(name: string, shape: readonly number[]): NodeId;
+  input(name: string, shape: readonly number[], isBool?: boolean): NodeId;
   /** A scalar constant. */
   constant(value: number): NodeId;
   /** A dense row-major constant; the values are copied. */
@@ -45,6 +45,19 @@ export interface NativeBuilder {
     primal: NativeTape,
     jvp: NativeTape | null,
     vjp: NativeTape | null,
+    operands: readonly NodeId[],
+  ): NodeId[];
+  /**
+   * A loop (native/ops/loop.h); the nodes of its items. Inputs of `step` are carries..., rows of streams..., the index
+   * where `indexed`, constants...; the first `unread` carries are missing. `numbers` are length, carries, streams, unread,
+   * trips, reverse, indexed, and policy, slots, diskSlots and bytes of its checkpoints, whose files go to `directory`.
+   * Operands are constants..., initial carries..., streams..., and the number of steps where `trips` says so.
+   */
+  loop(
+    name: string,
+    step: NativeTape,
+    numbers: readonly number[],
+    directory: string,
     operands: readonly NodeId[],
   ): NodeId[];
   shape(node: NodeId): number[];

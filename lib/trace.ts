@@ -36,15 +36,32 @@ export function setValueClass(value: ValueClass, isMade: (operand: object) => bo
   isOfClass = isMade;
 }
 
+/** What a trace is for. */
+export interface TraceOptions {
+  /** For the body of a loop: the trace that the loop is on, whose values the body may use. */
+  readonly parent?: Trace | undefined;
+  readonly watch?: Watch | undefined;
+  /** Comparisons may go unused; in the bodies of loops where they may around them. */
+  readonly allowsUnused?: boolean | undefined;
+}
+
 export class Trace {
   readonly builder: NativeBuilder;
   /** False when the body has returned: its values are of no use any more. */
   open = true;
   /** Results of comparisons that nothing has used yet, with their numbers. */
   readonly unused = new Map<AnyValue, number>();
+  /** Nodes of the parent that the body uses, in the order of the inputs that stand for them here. */
+  readonly captured = new Map<NodeId, NodeId>();
+  readonly allowsUnused: boolean;
+  readonly parent: Trace | undefined;
+  private readonly watch: Watch | undefined;
   private comparisons = 0;
 
-  constructor(private readonly watch?: Watch) {
+  constructor({ parent, watch, allowsUnused }: TraceOptions = {}) {
+    this.parent = parent;
+    this.watch = watch;
+    this.allowsUnused = allowsUnused ?? parent?.allowsUnused ?? false;
     this.builder = new native.Builder();
   }
 
@@ -67,11 +84,40 @@ export class Trace {
     return value;
   }
 
-  /** The node of a value, which must be of this trace. */
+  /** The node of a value of this trace or, in the body of a loop, of one around it. */
   own(value: AnyValue): NodeId {
-    if (value.trace !== this) traceOf(value);
+    if (value.trace !== this) return this.capture(value);
     this.unused.delete(value);
     return value.id;
+  }
+
+  /** The input that stands for a value of a trace around the loop: one of every body in between. */
+  capture(value: AnyValue): NodeId {
+    const { trace } = value;
+    const path = this.pathTo(value);
+    trace.unused.delete(value);
+    return path.reduceRight((node, inner) => inner.captureFromParent(node), value.id);
+  }
+
+  /** The traces from this one out to the one inside a value's. @throws TraceError where there are none. */
+  pathTo({ trace }: AnyValue): readonly Trace[] {
+    if (!trace.open) throw closed(trace);
+    const path: Trace[] = [];
+    for (let inner: Trace = this; inner !== trace; inner = inner.parent) {
+      path.push(inner);
+      if (inner.parent === undefined) throw foreign();
+    }
+    return path;
+  }
+
+  private captureFromParent(node: NodeId): NodeId {
+    const known = this.captured.get(node);
+    if (known !== undefined) return known;
+    const { builder } = this.parent!;
+    const name = `constant${this.captured.size}`;
+    const input = this.builder.input(name, builder.shape(node), builder.isBool(node));
+    this.captured.set(node, input);
+    return input;
   }
 
   /** Runs `body` with this as the innermost trace. */
@@ -96,11 +142,12 @@ export function currentTrace(): Trace | undefined {
   return stack[stack.length - 1];
 }
 
-function closed(): TraceError {
-  return new TraceError(
-    "a traced value is used outside the function it belongs to; return it from the body, or pass it as an input",
-    here(),
-  );
+function closed({ parent }: Trace): TraceError {
+  const text =
+    parent === undefined
+      ? "a traced value is used outside the function it belongs to; return it from the body, or pass it as an input"
+      : "a traced value of a loop's body is used outside of it; return it from the body as a carry or result";
+  return new TraceError(text, here());
 }
 
 /** The trace that an operation without traced operands goes to. */
@@ -118,15 +165,21 @@ export function isValue(operand: unknown): operand is AnyValue {
   return typeof operand === "object" && operand !== null && isOfClass(operand);
 }
 
-/** The trace of a value, which must be the innermost one. */
-function traceOf(value: AnyValue): Trace {
-  const { trace } = value;
-  if (trace === stack[stack.length - 1]) return trace;
-  if (!trace.open) throw closed();
-  throw new TraceError(
+function foreign(): TraceError {
+  return new TraceError(
     "a traced value of one function is used in the body of another; pass it as an input",
     here(),
   );
+}
+
+/** The innermost trace, where an operation on this value goes: its own, or that of a loop's body inside it. */
+function traceOf(value: AnyValue): Trace {
+  const { trace } = value;
+  const innermost = stack[stack.length - 1];
+  if (trace === innermost) return trace;
+  if (innermost === undefined) throw trace.open ? foreign() : closed(trace);
+  innermost.pathTo(value);
+  return innermost;
 }
 
 function kindOf(operand: unknown): string {
@@ -146,10 +199,7 @@ export function badOperand(operand: unknown, operation = "an operation"): never 
 /** The node of an operand on this trace: numbers and booleans become constants. */
 function nodeOf(trace: Trace, operand: AnyValue | number | boolean): NodeId {
   if (typeof operand === "number") return trace.builder.constant(operand);
-  if (isValue(operand)) {
-    if (operand.trace !== trace) traceOf(operand);
-    return operand.id;
-  }
+  if (isValue(operand)) return operand.trace === trace ? operand.id : trace.capture(operand);
   if (typeof operand === "boolean") {
     return trace.builder.data(new Float64Array([operand ? 1 : 0]), [], true);
   }

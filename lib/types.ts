@@ -47,7 +47,8 @@ export type TypedArray =
 // Of a type parameter the compiler knows nothing but that it is itself. So shapes are asked first whether
 // they are the same: `a.add(b)` of two Value<D> is a Value<D>, whatever D.
 
-type Exactly<A> = <T>() => T extends A ? 1 : 2;
+/** What the compiler finds the same only for the same A. */
+export type Exactly<A> = <T>() => T extends A ? 1 : 2;
 
 type BroadcastDim<A extends number, B extends number> = number extends A
   ? B extends 1
@@ -418,7 +419,8 @@ export type ConcatFits<V extends readonly unknown[], Axis extends number> = [
 
 // --- products -------------------------------------------------------------------------------------
 
-type SameDim<A, B, R> =
+/** R when two extents are the same, or may be; else `never`. */
+export type SameDim<A, B, R> =
   Exactly<A> extends Exactly<B>
     ? R
     : number extends A

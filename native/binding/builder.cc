@@ -19,7 +19,7 @@ const std::array<const Row*, kMaxCode>& openRows() {
     for (const Row& row : allRows()) {
       const OpCode at = code(row.op);
       const bool closed = row.op == Op::Input || row.op == Op::Constant || row.op == Op::Data ||
-                          row.op == Op::Custom || row.op == Op::Item;
+                          row.op == Op::Item || tapeop::hasRule(at);
       if (!closed && at < kMaxCode) rows[at] = &row;
     }
     return rows;
@@ -62,7 +62,8 @@ NodeId readNode(napi_env env, napi_value value, std::size_t size) {
 napi_value input(Call& call) {
   const std::string name = readText(call.env, call.arguments[0], "name");
   const Shape shape = readShape(call.env, call.arguments[1], "shape");
-  const NodeId node = builderOf(call).input(name, shape);
+  const bool isBool = call.count > 2 && readBoolean(call.env, call.arguments[2], "isBool");
+  const NodeId node = builderOf(call).input(name, shape, isBool ? DType::Bool : DType::F64);
   return makeNumber(call.env, node);
 }
 
@@ -276,7 +277,7 @@ void BuilderHandle::checkNodes(std::span<const NodeId> nodes) const {
     if (node >= builder->size()) {
       throw Error(ErrorCode::Argument, "operand: this builder has no node " + std::to_string(node));
     }
-    if (hasFunctions && opOf(builder->node(node)) == Op::Custom) {
+    if (hasFunctions && tapeop::hasRule(builder->node(node).op)) {
       throw Error(ErrorCode::Argument,
                   "operand: node " + std::to_string(node) + " is a function, not a value");
     }
@@ -303,9 +304,9 @@ void defineBuilder(Environment& environment, napi_value exports) {
                    method<data>(environment, "data"), method<op<1>>(environment, "op1"),
                    method<op<2>>(environment, "op2"), method<op<3>>(environment, "op3"),
                    method<opN>(environment, "op"), method<callTape>(environment, "call"),
-                   method<custom>(environment, "custom"), method<shape>(environment, "shape"),
-                   method<isBool>(environment, "isBool"), method<size>(environment, "size"),
-                   method<finish>(environment, "finish"),
+                   method<custom>(environment, "custom"), method<loop>(environment, "loop"),
+                   method<shape>(environment, "shape"), method<isBool>(environment, "isBool"),
+                   method<size>(environment, "size"), method<finish>(environment, "finish"),
                    method<dispose<Kind::Builder>>(environment, "dispose")});
   setField(environment.env, exports, "Builder", constructor);
 }

@@ -25,8 +25,8 @@ class BuilderHandle final : public Handle {
       reportGrowth();
   }
 
-  /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function is
-  /// none: its results are.
+  /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function or
+  /// a loop is none: its results are.
   void checkNodes(std::span<const NodeId> nodes) const;
 
   /// nullptr once finished or disposed.
@@ -82,6 +82,8 @@ TapePtr tapeOf(const Call& call, napi_value argument, const char* what);
 std::shared_ptr<const SharedPlan> planOf(const Call& call);
 
 napi_value wrapTape(Environment& environment, TapePtr tape);
+/// The builder's method `loop`.
+napi_value loop(Call& call);
 /// The tape's method `plan`.
 napi_value compileTape(Call& call);
 napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> plan);

@@ -67,6 +67,8 @@ struct CustomRule {
   /// first axis. All outputs have.
   std::shared_ptr<const CustomRule> each;
   std::vector<bool> isMapped;
+  /// Of a loop: where the files of its checkpoints go.
+  std::string directory = {};
 };
 
 /// A finished function: nodes in topological order, immutable and shared between threads.
