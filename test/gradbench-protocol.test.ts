@@ -167,6 +167,7 @@ const recorded = [
   "kmeans_small",
   "ba_1_3",
   "ht_small_simple_1",
+  "lstm_c64_256",
 ];
 
 describe("recorded transcripts", () => {
