@@ -168,6 +168,8 @@ const recorded = [
   "ba_1_3",
   "ht_small_simple_1",
   "lstm_c64_256",
+  "saddle_finite",
+  "particle_finite",
 ];
 
 describe("recorded transcripts", () => {

@@ -12,4 +12,6 @@ export const evals: Evals = {
   lstm: async () => (await import("./modules/lstm.js")).lstm,
   ht: async () => (await import("./modules/ht.js")).ht,
   kmeans: async () => (await import("./modules/kmeans.js")).kmeans,
+  saddle: async () => (await import("./modules/saddle.js")).saddle,
+  particle: async () => (await import("./modules/particle.js")).particle,
 };
