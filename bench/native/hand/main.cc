@@ -28,5 +28,6 @@ int main() {
                              {"lstm", hand::lstm},
                              {"ode", hand::ode},
                              {"ode-scaled", hand::odeScaled},
+                             {"burgers", hand::burgers},
                          });
 }
