@@ -45,6 +45,19 @@ bool isSmall(const Tape& t) {
   return hasTensors && scalarOperations(t, kFewOperations) >= 0;
 }
 
+/// Whether nearly all elements belong to vectors that loops of machine code go through: worth more
+/// than scalar code even where they are short.
+bool fillsVectors(const Tape& t) {
+  constexpr std::int64_t kVector = 8, kShare = 10;
+  std::int64_t inVectors = 0, others = 0;
+  for (NodeId id = 0; id < t.size(); ++id) {
+    if (!isElementwise(t.node(id))) continue;
+    const std::int64_t count = t.count(id);
+    (count >= kVector && t.shape(id).back() == count ? inVectors : others) += count;
+  }
+  return inVectors >= kShare * others;
+}
+
 /// Products of fewer multiplications have nothing to gain from what is known of their elements.
 constexpr std::int64_t kManyMultiplications = 4096;
 
@@ -445,10 +458,17 @@ class Planner : public BufferTable {
     }
     if (attributes.trips == LoopTrips::While && items.back() != kNoNode)
       step.counted = bufferOf(items.back());
-    placeBody(step, *makePlan(selectOutputs(own, kept), options_));
+    const TapePtr body = selectOutputs(own, kept);
+    placeBody(step, *makePlan(body, bodyOptions(*body)));
     if (pairs_.isKept(id)) keepCarries(step, own, attributes);
     if (pair != nullptr) replay(step, *pair);
     return step;
+  }
+
+  PlanOptions bodyOptions(const Tape& body) const {
+    PlanOptions result = options_;
+    result.scalars = options_.scalars && !fillsVectors(body);
+    return result;
   }
 
   /// Makes room for a loop's carries, and the loop that computes them again.
@@ -463,7 +483,8 @@ class Planner : public BufferTable {
       std::vector<std::size_t> carries(step.last.size());
       std::iota(carries.begin(), carries.end(), 0u);
       again->results.clear();
-      placeBody(*again, *makePlan(selectOutputs(own, carries), options_));
+      const TapePtr body = selectOutputs(own, carries);
+      placeBody(*again, *makePlan(body, bodyOptions(*body)));
     }
     keptLoops_[step.node] = std::move(again);
   }

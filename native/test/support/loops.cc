@@ -197,7 +197,9 @@ std::vector<Expr> loop(LoopAttributes attributes, const std::vector<Expr>& opera
   std::vector<Port> ports;
   for (const Expr& output : step(inputs))
     ports.push_back({"y" + std::to_string(ports.size()), output.id});
-  const auto rule = stepRule("step", inner.finish(std::move(ports)));
+  CustomRule named;
+  named.name = "step";
+  const auto rule = stepRule(named, inner.finish(std::move(ports)));
   std::vector<Expr> items;
   for (const NodeId item : appendLoop(builder, rule, attributes, ids))
     items.push_back({&builder, item});
