@@ -211,7 +211,9 @@ class Planner : public BufferTable {
     while (uses_[value] == 1 && opOf(tape_.node(value)) == Op::Reshape)
       value = tape_.node(value).operand[0];
     const Node& node = tape_.node(value);
-    if (uses_[value] != 1 || opOf(node) != Op::Item) return kNoNode;
+    const bool isLoneItem = uses_[value] == 1 && opOf(node) == Op::Item &&
+                            opOf(tape_.node(node.operand[0])) == Op::Lanes;
+    if (!isLoneItem) return kNoNode;
     const auto attributes = LaneAttributes::read(tape_, tape_.node(node.operand[0]));
     const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
     return attributes.outputs[position].kind == LaneOutput::Mapped ? value : kNoNode;
