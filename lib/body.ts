@@ -1,5 +1,5 @@
 /** Where the bodies of users run: those of functions, on traces of their own, and those of loops, inside another. */
-import { Core } from "./core.js";
+import { Core, type Locate } from "./core.js";
 import type { SourceLocation } from "./error.js";
 import { completed } from "./fail.js";
 import { ArgumentError, TraceError } from "./generated/errors.js";
@@ -12,9 +12,6 @@ export type Body = (...values: never[]) => unknown;
 
 /** What stands for one value of a result: numbers are constants. */
 export type ResultLeaf = AnyValue | number;
-
-/** Finds the user's line that made a node of a body. */
-type Locate = (node: number) => SourceLocation | undefined;
 
 /**
  * Runs a body on a new trace and gives what `use` makes of the trace, the nodes of its results, and what
@@ -46,7 +43,13 @@ function record<T>(
       throw branched(find({ comparison: number! }));
     }
     const size = trace.builder.size();
-    const locate = remembered((node) => (node >= 0 && node < size ? find({ node }) : undefined));
+    const { bodies } = trace;
+    const locate = remembered((node, stepNode) => {
+      if (node < 0 || node >= size) return undefined;
+      const body = stepNode === undefined ? undefined : bodies.get(node);
+      const within = body === undefined ? undefined : find({ body, node: stepNode });
+      return within ?? find({ node });
+    });
     return use(trace, nodes, locate);
   } catch (error) {
     throw completed(error, name);
@@ -101,6 +104,8 @@ export interface Step {
   readonly tape: NativeTape;
   /** Nodes on the trace around it. */
   readonly captured: readonly NodeId[];
+  /** Which of the bodies of loops on that trace it is of. */
+  readonly body?: number;
 }
 
 /**
@@ -119,19 +124,21 @@ export function traceStep(
     );
     return trace.run(() => body(values, trace));
   };
-  return record(name, { parent }, run, (trace, nodes) => {
+  const { body: number, watch } = parent.nextBody();
+  return record(name, { parent, watch }, run, (trace, nodes) => {
     const captured = [...trace.captured.keys()];
     const names = nodes.map((_, i) => `result${i}`);
-    return { tape: trace.builder.finish(names, nodes), captured };
+    return { tape: trace.builder.finish(names, nodes), captured, body: number };
   });
 }
 
 /** Looking for a line runs the whole body again: once for each node is enough. */
 function remembered(find: Locate): Locate {
-  const found = new Map<number, SourceLocation | undefined>();
-  return (node) => {
-    if (!found.has(node)) found.set(node, find(node));
-    return found.get(node);
+  const found = new Map<string, SourceLocation | undefined>();
+  return (node, stepNode) => {
+    const key = `${node}:${stepNode}`;
+    if (!found.has(key)) found.set(key, find(node, stepNode));
+    return found.get(key);
   };
 }
 

@@ -1,7 +1,7 @@
 /** What is behind every function: a tape, how names map to its inputs and outputs, and its sessions. */
 import { type Lanes, lanesOf } from "./batch.js";
 import { AdjointError, amend, type SourceLocation } from "./error.js";
-import { completed, failedNode, here, outOfMemory } from "./fail.js";
+import { completed, failedNode, failedStepNode, here, outOfMemory } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError, StateError } from "./generated/errors.js";
 import { type CallSite, callSite, frameOf } from "./location.js";
 import type { NativePlan, NativeTape } from "./native.js";
@@ -21,6 +21,9 @@ const maxSearch = 2 ** 16;
 /** A line for `explain`; one that takes time to find is a function. */
 export type Note = string | (() => string);
 
+/** Finds the user's line that made a node of the traced tape or, where that is a loop, a node of its body. */
+export type Locate = (node: number, stepNode?: number) => SourceLocation | undefined;
+
 export interface CoreParts {
   readonly name: string;
   readonly tape: NativeTape;
@@ -29,8 +32,7 @@ export interface CoreParts {
   readonly result: Tree;
   /** What was chosen and why, for `explain`. */
   readonly notes?: readonly Note[];
-  /** Finds the user's line that made a node of the traced tape. */
-  readonly locate?: (node: number) => SourceLocation | undefined;
+  readonly locate?: Locate;
 }
 
 /** A plan with everything that copies plain numbers in and out. */
@@ -45,7 +47,7 @@ export class Core {
   readonly args: readonly Tree[];
   readonly result: Tree;
   readonly notes: readonly Note[];
-  readonly locate: (node: number) => SourceLocation | undefined;
+  readonly locate: Locate;
   readonly #tape: NativeTape;
   #compiled: Compiled | undefined;
   #idle: Slot[] = [];
@@ -110,8 +112,9 @@ export class Core {
    */
   explain(error: unknown, site?: CallSite): unknown {
     const node = failedNode(error);
+    const stepNode = failedStepNode(error);
     return completed(outOfMemory(error), this.name, () => {
-      const made = node === undefined ? undefined : this.locate(node);
+      const made = node === undefined ? undefined : this.locate(node, stepNode);
       return made ?? frameOf(site ?? callSite(64));
     });
   }

@@ -23,6 +23,8 @@ export interface ErrorDetails {
   readonly position?: number | undefined;
   /** The instance of a batch at fault, from 0. */
   readonly lane?: number | undefined;
+  /** The step of a loop at fault, by its index, from 0. */
+  readonly step?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -40,6 +42,8 @@ export abstract class AdjointError extends Error {
   readonly position: number | undefined;
   /** The instance of a batch at fault, from 0. */
   readonly lane: number | undefined;
+  /** The step of a loop at fault, by its index, from 0. */
+  readonly step: number | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     const { location, cause } = details;
@@ -48,6 +52,7 @@ export abstract class AdjointError extends Error {
     this.node = details.node;
     this.position = details.position;
     this.lane = details.lane;
+    this.step = details.step;
   }
 }
 
@@ -76,6 +81,7 @@ export function amend(
   known.node ??= details.node;
   known.position ??= details.position;
   known.lane ??= details.lane;
+  known.step ??= details.step;
   known.message = reword(bare) + placeText(known.location);
   // A stack begins with the message, as it was when the stack was first read.
   if (typeof stack === "string") error.stack = stack.replace(before, () => error.message);

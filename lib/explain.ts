@@ -1,5 +1,6 @@
 /** What functions say about what they run: the plan, and what its steps cost. */
 import type { Core } from "./core.js";
+import type { NativeLoop } from "./native.js";
 import { formatTable } from "./report.js";
 
 /** What a step of a plan does in one run. */
@@ -17,6 +18,36 @@ export interface StepCost {
   readonly estimated: number;
   /** Median seconds it took, where `explain` was given inputs. */
   readonly measured: number | undefined;
+}
+
+/** What a function does about one of its loops over steps. */
+export interface LoopPlan {
+  /** "scan", "forLoop", "whileLoop", "cond", "checkpoint". */
+  readonly name: string;
+  /** How many loops are around it. */
+  readonly depth: number;
+  /** Steps, or the most there can be. */
+  readonly steps: number;
+  readonly trips: "fixed" | "counted" | "while";
+  /**
+   * Steps that are run if all `steps` are taken, those that a reverse sweep runs again included, but not the derivatives
+   * of steps; undefined where that depends on when a `whileLoop` ends.
+   */
+  readonly forwardSteps: number | undefined;
+  /** How the states are kept that a reverse sweep reads; undefined where none are. */
+  readonly checkpoints: LoopCheckpoints | undefined;
+}
+
+/** A checkpoint policy as it was decided on: that of the call, or what stands for it. */
+export interface LoopCheckpoints {
+  readonly policy: "all" | "every" | "revolve" | "online" | "multistage";
+  /** States kept in memory by `revolve`, `online`, `multistage`; of `every` the steps from one to the next. */
+  readonly slots: number;
+  readonly memoryBytes: number;
+  /** Files at one time, at most, their bytes, and where they are: undefined where there are none. */
+  readonly files: number;
+  readonly diskBytes: number;
+  readonly directory: string | undefined;
 }
 
 /** What a function will run. */
@@ -42,6 +73,8 @@ export interface Explanation {
   readonly notes: readonly string[];
   /** What every step costs, in the order of the plan. */
   readonly costs: readonly StepCost[];
+  /** Its loops over steps, those within others after them. */
+  readonly loops: readonly LoopPlan[];
   /** Seconds a run should take on one thread: the sum over the steps. */
   readonly estimated: number;
   /** Median seconds of a whole run, where `explain` was given inputs. */
@@ -66,6 +99,7 @@ export function explain(core: Core, given: readonly unknown[]): Explanation {
     interpreted: obstacle,
     notes: core.notes.map((note) => (typeof note === "string" ? note : note())),
     costs,
+    loops: plan.loops().map(loopPlanOf),
     estimated: costs.reduce((sum, { estimated }) => sum + estimated, 0),
     measured: seconds?.[costs.length],
     plan: plan.toString(),
@@ -73,11 +107,48 @@ export function explain(core: Core, given: readonly unknown[]): Explanation {
   return Object.defineProperty(explanation, "toString", { value: () => textOf(explanation) });
 }
 
+function loopPlanOf({ checkpoints, forwardSteps, ...loop }: NativeLoop): LoopPlan {
+  if (checkpoints === undefined) return { ...loop, forwardSteps, checkpoints };
+  const { policy, slots, directory, ...bytes } = checkpoints;
+  return {
+    ...loop,
+    forwardSteps,
+    checkpoints: {
+      policy,
+      slots: policy === "all" ? loop.steps : slots,
+      ...bytes,
+      directory: directory === "" ? undefined : directory,
+    },
+  };
+}
+
+function loopText({ name, depth, steps, trips, forwardSteps, checkpoints }: LoopPlan): string {
+  const most = trips === "fixed" ? "" : "at most ";
+  const text = `${"  ".repeat(depth + 1)}${name}: ${most}${steps} steps`;
+  if (checkpoints === undefined) return text;
+  const { policy, slots, memoryBytes, files, diskBytes, directory } = checkpoints;
+  const kept = {
+    all: "keeps all states",
+    every: `keeps every ${slots}th state`,
+    revolve: `keeps ${slots} states (revolve)`,
+    online: `keeps ${slots} states (online)`,
+    multistage: `keeps ${slots} states in memory and ${files} in files`,
+  }[policy];
+  return [
+    text,
+    kept,
+    formatBytes(memoryBytes),
+    ...(directory === undefined ? [] : [`${formatBytes(diskBytes)} in ${directory}`]),
+    ...(forwardSteps === undefined ? [] : [`${forwardSteps} steps run forward`]),
+  ].join(", ");
+}
+
 function textOf(found: Explanation): string {
   return [
     `${found.name}: ${found.nodes} nodes, ${found.steps} steps (${found.kernels} kernels), ${executorOf(found)}, ` +
       `${found.flops} flops, ${found.bytes} bytes, ${found.workspaceBytes} bytes of workspace`,
     ...found.notes.map((note) => `  ${note}`),
+    ...found.loops.map(loopText),
     "",
     tableOf(found),
     "",

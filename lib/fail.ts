@@ -19,12 +19,17 @@ export function failedNode(error: unknown): number | undefined {
   return isFromAddon(error) ? error.node : undefined;
 }
 
+/** Where that is a loop, the node of its body at fault. */
+export function failedStepNode(error: unknown): number | undefined {
+  return isFromAddon(error) ? error.stepNode : undefined;
+}
+
 /** The error to throw in the place of one that the addon threw; other errors stay as they are. */
 export function converted(error: unknown, details: ErrorDetails = {}): unknown {
   if (!isFromAddon(error)) return error;
   const ErrorClass: new (message: string, details?: ErrorDetails) => AdjointError =
     errorClasses[error.adjointCode as keyof typeof errorClasses] ?? NativeError;
-  return new ErrorClass(error.message, { node: error.node, ...details });
+  return new ErrorClass(error.message, { node: error.node, step: error.step, ...details });
 }
 
 /** The same for errors of building a graph: the user's line is the one that is running now. */

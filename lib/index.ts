@@ -14,7 +14,7 @@ export type { ByteSize, CheckpointPolicy } from "./checkpoints.js";
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";
 export { ex, type Formula, parse } from "./ex.js";
-export type { Explanation, StepCost } from "./explain.js";
+export type { Explanation, LoopCheckpoints, LoopPlan, StepCost } from "./explain.js";
 export * from "./fit/index.js";
 export { type FormulaLimits, formulaFunctions } from "./formula.js";
 export {
@@ -108,7 +108,7 @@ export {
   whileLoop,
 } from "./loops.js";
 export type { TraceRow, TraceTable } from "./report.js";
-export { type AsyncOptions, type RunOptions, Session } from "./session.js";
+export { type AsyncOptions, type RunOptions, type RunProgress, Session } from "./session.js";
 export * from "./solve/index.js";
 export * from "./sparse/index.js";
 export {

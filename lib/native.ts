@@ -22,6 +22,9 @@ export interface NativeFailure {
   element?: number;
   value?: number;
   limit?: number;
+  /** Within a loop over steps: which step, by its index, and the node at fault, numbered as in the body that was traced. */
+  step?: number;
+  stepNode?: number;
 }
 
 /** A tape under construction. */
@@ -193,6 +196,8 @@ export interface NativePlan {
   };
   /** What every step does and should cost, in order. */
   costs(): NativeCost[];
+  /** Every loop over steps (native/plan/loop_reports.h). */
+  loops(): NativeLoop[];
   /** Places of inputs and outputs in a session's arena: offsets in doubles. */
   layout(): {
     doubles: number;
@@ -203,6 +208,23 @@ export interface NativePlan {
   /** A number by which `adoptPlan` of another thread gets this plan, without compiling again, while this one lives. */
   share(): number;
   dispose(): void;
+}
+
+export interface NativeLoop {
+  name: string;
+  depth: number;
+  steps: number;
+  trips: "fixed" | "while" | "counted";
+  forwardSteps?: number;
+  checkpoints?: {
+    policy: "all" | "every" | "revolve" | "online" | "multistage";
+    slots: number;
+    memoryBytes: number;
+    files: number;
+    diskBytes: number;
+    /** Empty where there are no files. */
+    directory: string;
+  };
 }
 
 export interface NativeCost {
@@ -232,8 +254,8 @@ export interface NativeSession {
   measure(): Float64Array;
   /** Ends the async run under way soon, if there is one. */
   cancel(): void;
-  /** Steps the async run under way has done; 0 without one. */
-  progress(): number;
+  /** Steps the async run under way has done, and all that it is known to take; 0 without one. */
+  progress(): { done: number; planned: number };
   dispose(): void;
 }
 

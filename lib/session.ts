@@ -23,12 +23,22 @@ export interface AsyncOptions extends RunOptions {
   readonly signal?: AbortSignal | null | undefined;
   /** Milliseconds from the call after which it is ended; the promise rejects with AbortError. */
   readonly deadline?: number | undefined;
+  /** Is told several times a second how far the call is. What it throws ends the call, which rejects with that. */
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+/** How far an asynchronous run is: in steps of the plan, and of its loops over steps. */
+export interface RunProgress {
+  readonly done: number;
+  /** All that are known to be taken, those that reverse sweeps do again included; those of a `whileLoop` when they show. */
+  readonly planned: number;
 }
 
 /** The same, checked. */
 interface Limits {
   readonly signal: AbortSignal | undefined;
   readonly deadline: number;
+  readonly onProgress: ((progress: RunProgress) => void) | undefined;
   /** 0: as many as there are processors. */
   readonly threads: number;
 }
@@ -52,6 +62,7 @@ export interface Layout {
 }
 
 const { next } = native;
+const progressInterval = 50; // ms
 
 /** One arena with a workspace, as plain calls and sessions use it. */
 export class Slot {
@@ -85,17 +96,30 @@ export class Slot {
   }
 
   /** Runs on the core's pool. */
-  async runAsync({ signal, deadline, threads }: Limits): Promise<void> {
+  async runAsync({ signal, deadline, onProgress, threads }: Limits): Promise<void> {
     if (signal !== undefined && isAborted(signal)) throw abortError(signal);
     const forget = signal === undefined ? undefined : onAbort(signal, () => this.#cancel());
+    let thrown: { readonly error: unknown } | undefined;
+    const tell = () => {
+      try {
+        if (thrown === undefined) onProgress?.(this.progress());
+      } catch (error) {
+        thrown = { error };
+        this.#cancel();
+      }
+    };
+    const timer = onProgress === undefined ? undefined : setInterval(tell, progressInterval);
     try {
       await this.#session.runAsync(deadline, threads);
+      if (thrown !== undefined) throw thrown.error;
     } catch (error) {
+      if (thrown !== undefined) throw thrown.error;
       throw signal !== undefined && isAborted(signal) && isAbort(error)
         ? abortError(signal)
         : error;
     } finally {
       forget?.();
+      clearInterval(timer);
     }
   }
 
@@ -104,8 +128,8 @@ export class Slot {
     if (!this.#disposed) this.#session.cancel();
   }
 
-  progress(): number {
-    return this.#disposed ? 0 : this.#session.progress();
+  progress(): RunProgress {
+    return this.#disposed ? { done: 0, planned: 0 } : this.#session.progress();
   }
 
   dispose(): void {
@@ -117,15 +141,16 @@ export class Slot {
 /** Checks the options of an asynchronous call. They are read once: getters may do what they like. */
 export function asyncOptions(given: unknown): Limits {
   // The caller adds the function's name and the line.
-  const { signal, deadline, threads } = optionsOf(
+  const { signal, deadline, onProgress, threads } = optionsOf(
     "async",
     given,
-    ["signal", "deadline", "threads"],
+    ["signal", "deadline", "onProgress", "threads"],
     () => ({}),
   );
   return {
     signal: signalOf(signal),
     deadline: deadlineOf(deadline),
+    onProgress: onProgressOf(onProgress),
     threads: threads === undefined ? 0 : threadsOf("async", threads),
   };
 }
@@ -149,6 +174,11 @@ function deadlineOf(deadline: unknown): number {
   }
   // The addon reads 0 as "none"; a deadline that is over ends the call at its first poll.
   return Math.max(deadline, 1e-3);
+}
+
+function onProgressOf(given: unknown): Limits["onProgress"] {
+  if (given === undefined || typeof given === "function") return given as Limits["onProgress"];
+  throw new ArgumentError(`async: onProgress is a function, got ${describe(given)}`);
 }
 
 function signalOf(signal: unknown): AbortSignal | undefined {
@@ -240,8 +270,8 @@ export class Session<A extends readonly unknown[], R> {
     }
   }
 
-  /** Steps of the plan that the asynchronous run under way has done; 0 without one. */
-  progress(): number {
+  /** How far the asynchronous run under way is; nothing done and nothing planned without one. */
+  progress(): RunProgress {
     return this.#slot.progress();
   }
 

@@ -192,7 +192,7 @@ export function appendLoop(
 
 /** The same on a trace, for a step that is of no use afterwards. */
 export function loopOn(
-  { builder }: Trace,
+  { builder, bodies }: Trace,
   name: string,
   step: Step,
   kind: LoopKind,
@@ -201,7 +201,10 @@ export function loopOn(
   steps?: readonly NodeId[],
 ): NodeId[] {
   try {
-    return appendLoop(builder, name, step, kind, carries, streams, steps);
+    const items = appendLoop(builder, name, step, kind, carries, streams, steps);
+    // Items come right after their loop.
+    if (items.length > 0 && step.body !== undefined) bodies.set(items[0]! - 1, step.body);
+    return items;
   } finally {
     step.tape.dispose();
   }

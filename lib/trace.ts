@@ -18,7 +18,9 @@ export class Located {
 /** What a trace that looks for a line waits for. */
 export interface Watch {
   /** The node that is made when the builder's size passes this number. */
-  readonly node?: number;
+  readonly node?: number | undefined;
+  /** Not of this trace, but of the body of a loop on it, counted from 0. */
+  readonly body?: number | undefined;
   /** The comparison with this number, counted from 0. */
   readonly comparison?: number;
 }
@@ -57,6 +59,9 @@ export class Trace {
   readonly parent: Trace | undefined;
   private readonly watch: Watch | undefined;
   private comparisons = 0;
+  /** Loops whose bodies were traced on this trace, by their nodes, with the numbers of these bodies. */
+  readonly bodies = new Map<NodeId, number>();
+  private nextBodyNumber = 0;
 
   constructor({ parent, watch, allowsUnused }: TraceOptions = {}) {
     this.parent = parent;
@@ -70,9 +75,16 @@ export class Trace {
    * they are: the one place where the types of shapes are taken on trust.
    */
   make<T extends AnyValue>(id: NodeId): T {
-    const node = this.watch?.node;
-    if (node !== undefined && this.builder.size() > node) throw new Located(currentLocation());
+    const { node, body } = this.watch ?? {};
+    if (node !== undefined && body === undefined && this.builder.size() > node) throw new Located(currentLocation());
     return new ValueOf!(this, id) as T;
+  }
+
+  /** The number of the body of a loop that is about to be traced, and what its trace waits for. */
+  nextBody(): { readonly body: number; readonly watch: Watch | undefined } {
+    const body = this.nextBodyNumber++;
+    const isWatched = this.watch?.body === body;
+    return { body, watch: isWatched ? { node: this.watch.node } : undefined };
   }
 
   /** The same for a comparison: whether it is ever used tells a branch (`if (x.gt(0))`) from a graph. */

@@ -334,7 +334,7 @@ describe("sessions", () => {
     await expect(s.runAsync()).rejects.toThrow(/under way/);
     await running;
     expect(s.outputs[0]).toBe(6.909297426825682);
-    expect(s.progress()).toBe(0);
+    expect(s.progress()).toEqual({ done: 0, planned: 0 });
     s.dispose();
   });
 

@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -15,7 +16,7 @@ const [runs, seed] = (process.env.ADJOINT_FUZZ ?? "400:1").split(":").map(Number
 const callsPerRun = 50;
 
 const codes = new Set(
-  "SHAPE DTYPE ARGUMENT NAME INDEX LIMIT STATE ABORT MEMORY NOT_DIFFERENTIABLE SINGULAR NOT_PD"
+  "SHAPE DTYPE ARGUMENT NAME INDEX LIMIT STATE ABORT MEMORY NOT_DIFFERENTIABLE SINGULAR NOT_PD DATA"
     .split(" ")
     .map((code) => `ERR_${code}`),
 );
@@ -186,6 +187,46 @@ const callOperands =
     });
   };
 
+/** A loop around the tape chosen by the first argument: all that is about it follows from that one. */
+const loopOf = (world: World, first: number) => {
+  const step = at(world.tape, first + 1);
+  const [inputs, outputs] = [ports(step, "inputs"), ports(step, "outputs")];
+  const isCarry = (i: number) =>
+    inputs[i] !== undefined &&
+    outputs[i] !== undefined &&
+    String(inputs[i].shape) === String(outputs[i].shape) &&
+    inputs[i].isBool === outputs[i].isBool;
+  const carries = isCarry(0) ? (isCarry(1) ? 2 : 1) : 0;
+  const streams = inputs.length > carries ? first % 2 : 0;
+  const isWhile = carries > 0 && outputs[0]!.isBool && outputs[0]!.shape.length === 0;
+  const trips = [0, isWhile ? 1 : 0, 2][(first >> 1) % 3]!;
+  return { inputs, carries, streams, trips, length: (first >> 3) % 4 };
+};
+const loopNumbers: Fitting = (n, world, _self, first) => {
+  const { carries, streams, trips, length } = loopOf(world, first);
+  return [length, carries, streams, 0, trips, n % 2, 0, (n >> 1) % 7, 1 + ((n >> 4) % 3), n % 3, 99];
+};
+const loopOperands: Fitting = (n, world, self, first) => {
+  const builder = self as NativeBuilder;
+  const { inputs, carries, streams, trips, length } = loopOf(world, first);
+  const like = (shape: readonly number[], isBool: boolean) => {
+    for (let id = 0; id < Math.min(size(self), 50); id++) {
+      if (String(builder.shape(id)) === String(shape) && builder.isBool(id) === isBool) return id;
+    }
+    return n % size(self);
+  };
+  const given = carries + streams;
+  return [
+    ...inputs.slice(given).map(({ shape, isBool }) => like(shape, isBool)),
+    ...inputs.slice(0, carries).map(({ shape, isBool }) => like(shape, isBool)),
+    ...inputs
+      .slice(carries, given)
+      .map(({ shape, isBool }) => like([length, ...shape], isBool)),
+    ...(trips === 2 ? [like([], false)] : []),
+  ];
+};
+const folder: Fitting = (n) => (n % 3 === 0 ? "" : tmpdir());
+
 /** Codes by the number of operands they take, found by trying. */
 const byArity = (() => {
   const b = new native.Builder();
@@ -277,6 +318,7 @@ const methods: Record<string, Record<string, Fitting[]>> = {
     op: [shapedCode, shapedOperands, attrs],
     call: [tape, callOperands(0)],
     custom: [name, nextTape, tapeOrNull, tapeOrNull, callOperands(1)],
+    loop: [name, nextTape, loopNumbers, folder, loopOperands],
     shape: [node],
     isBool: [node],
     size: [],
@@ -301,13 +343,13 @@ const methods: Record<string, Record<string, Fitting[]>> = {
     plan: [],
     dispose: [],
   },
-  plan: { toString: [], stats: [], costs: [], layout: [], session: [], share: [], dispose: [] },
+  plan: { toString: [], stats: [], costs: [], loops: [], layout: [], session: [], share: [], dispose: [] },
   session: { runAsync: [deadline], cancel: [], progress: [], dispose: [] },
   native: { run: [seen], adoptPlan: [seen], nativeBytes: [], version: [], Builder: [] },
 };
 const kinds = Object.keys(methods);
 // Making things is commoner than ending them.
-const weight = (method: string) => (method === "dispose" ? 1 : method.startsWith("op") ? 12 : 4);
+const weight = (method: string) => (method === "dispose" ? 1 : method.startsWith("op") ? 12 : method === "loop" ? 8 : 4);
 const table = kinds.flatMap((kind) =>
   Object.keys(methods[kind]!).flatMap((method) =>
     Array.from({ length: weight(method) }, () => [kind, method] as const),
@@ -386,6 +428,21 @@ function perform(world: World, step: Command) {
   keep(world, (prototype[method] as (...args: unknown[]) => unknown).apply(self, args));
 }
 
+/** Steps of loops, beside the tapes that programs make. */
+function newSteps(): NativeTape[] {
+  const sum = new native.Builder();
+  const carry = sum.input("carry", []);
+  const row = sum.input("row", []);
+  const until = new native.Builder();
+  until.input("go", [], true);
+  const value = until.input("value", []);
+  const next = until.op1(17, value);
+  return [
+    sum.finish(["next", "y"], [sum.op2(10, carry, row), sum.op1(17, row)]),
+    until.finish(["go", "next"], [until.op2(90, next, value), next]),
+  ];
+}
+
 function newWorld(): World {
   const b = new native.Builder();
   const x = b.input("x", []);
@@ -399,7 +456,7 @@ function newWorld(): World {
   builder.input("m", [2, 3]);
   return {
     builder: [builder],
-    tape: [tape],
+    tape: [tape, ...newSteps()],
     plan: [plan],
     session: [session],
     pending: [],

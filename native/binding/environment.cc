@@ -1,11 +1,12 @@
 #include "binding/environment.h"
 
+#include <cstring>
 #include <new>
 #include <stdexcept>
 
 #include "binding/handles.h"
 #include "binding/values.h"
-#include "tape/builder.h"
+#include "ops/loop.h"
 
 namespace adjoint::binding {
 namespace {
@@ -19,11 +20,34 @@ constexpr napi_type_tag kTags[kKinds] = {
 };
 constexpr const char* kNames[kKinds] = {"Builder", "Tape", "Plan", "Session"};
 
-std::string runMessage(const RunStatus& status, const std::string& operation, bool deadlinePassed) {
-  std::string text = operation.empty() ? "run" : operation;
+/// The operation at fault; within a loop over steps, the loop, the step and that.
+std::string placeOf(const RunStatus& status, const Plan& plan) {
+  if (!plan.tape || status.node >= plan.tape->size()) return "run";
+  const Node& node = plan.tape->node(status.node);
+  std::string text = loopOrOpName(*plan.tape, node);
+  if (status.step < 0) return text;
+  // A branch, and a function that is computed again, are loops of one step.
+  if (LoopAttributes::read(*plan.tape, node).length > 1)
+    text += ": step " + std::to_string(status.step);
+  if (status.operation != nullptr) text += std::string(": ") + status.operation;
+  return text;
+}
+
+std::string runMessage(const RunStatus& status, const Plan& plan, bool deadlinePassed) {
+  std::string text = placeOf(status, plan);
   switch (status.code) {
     case ErrorCode::Abort:
       return deadlinePassed ? "the run was ended by its deadline" : "the run was canceled";
+    case ErrorCode::Limit:
+      // A `while` that would go on has taken all that it may; a given number is no such one.
+      if (status.value == static_cast<double>(status.limit))
+        return text + ": more than " + std::to_string(status.limit) + " steps (maxSteps)";
+      return text + ": the number of steps is " + formatNumber(status.value) +
+             ", not a whole number from 0 to " + std::to_string(status.limit) + " (maxSteps)";
+    case ErrorCode::Data:
+      if (status.directory == nullptr) return text + " failed";
+      return text + ": checkpoints can not be kept in " + status.directory + ": " +
+             std::strerror(static_cast<int>(status.value));
     case ErrorCode::Index:
       text += ": index " + formatNumber(status.value);
       if (status.element >= 0) text += " at element " + std::to_string(status.element);
@@ -68,6 +92,10 @@ napi_value makeError(napi_env env, ErrorCode code, const char* message) {
 napi_value makeError(napi_env env, const RunFailure& failure) {
   napi_value error = makeError(env, failure.code(), failure.what());
   if (failure.node != kNoNode) setNumber(env, error, "node", failure.node);
+  if (failure.status.step >= 0) {
+    setNumber(env, error, "step", static_cast<double>(failure.status.step));
+    if (failure.status.origin != kNoNode) setNumber(env, error, "stepNode", failure.status.origin);
+  }
   if (!failure.operation.empty()) setText(env, error, "operation", failure.operation.c_str());
   if (failure.status.element >= 0) {
     setNumber(env, error, "element", static_cast<double>(failure.status.element));
@@ -109,16 +137,11 @@ void finalizeHandle(napi_env, void* data, void*) {
 }  // namespace
 
 RunFailure::RunFailure(const RunStatus& status, const Plan& plan, bool deadlinePassed)
-    : Error(status.code, runMessage(status,
-                                    plan.tape && status.node < plan.tape->size()
-                                        ? opName(plan.tape->node(status.node).op)
-                                        : "",
-                                    deadlinePassed)),
-      status(status) {
+    : Error(status.code, runMessage(status, plan, deadlinePassed)), status(status) {
   if (!plan.tape || status.node >= plan.tape->size()) return;
   const Node& at = plan.tape->node(status.node);
   node = at.origin;
-  operation = opName(at.op);
+  operation = status.operation != nullptr ? status.operation : loopOrOpName(*plan.tape, at);
 }
 
 void Environment::adjustBytes(std::int64_t change) {

@@ -4,6 +4,7 @@
 #include "binding/handles.h"
 #include "binding/session.h"
 #include "binding/values.h"
+#include "plan/loop_reports.h"
 #include "plan/planner.h"
 #include "transform/transform.h"
 
@@ -73,6 +74,41 @@ napi_value costs(Call& call) {
     setField(env, object, "bytesRead", makeNumber(env, cost.bytesRead));
     setField(env, object, "bytesWritten", makeNumber(env, cost.bytesWritten));
     setField(env, object, "seconds", makeNumber(env, cost.seconds));
+    setElement(env, list, i, object);
+  }
+  return list;
+}
+
+napi_value loops(Call& call) {
+  static constexpr const char* kTrips[] = {"fixed", "while", "counted"};
+  static constexpr const char* kPolicies[] = {"auto",    "all",    "every",     "sqrt",
+                                              "revolve", "online", "multistage"};
+  const std::vector<LoopReport> reports = reportLoops(planOf(call)->plan());
+  const napi_env env = call.env;
+  const napi_value list = makeArray(env, reports.size());
+  const auto set = [&](napi_value object, const char* name, auto number) {
+    setField(env, object, name, makeNumber(env, static_cast<double>(number)));
+  };
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const LoopReport& report = reports[i];
+    const napi_value object = makeObject(env);
+    setField(env, object, "name", makeText(env, report.name));
+    set(object, "depth", report.depth);
+    set(object, "steps", report.steps);
+    setField(env, object, "trips", makeText(env, kTrips[static_cast<int>(report.trips)]));
+    if (report.forwardSteps) set(object, "forwardSteps", *report.forwardSteps);
+    if (report.kept) {
+      const LoopReport::Kept& kept = *report.kept;
+      const napi_value own = makeObject(env);
+      const char* policy = kPolicies[static_cast<int>(kept.checkpoints.policy)];
+      setField(env, own, "policy", makeText(env, policy));
+      set(own, "slots", kept.checkpoints.slots);
+      set(own, "memoryBytes", kept.memoryBytes);
+      set(own, "files", kept.files);
+      set(own, "diskBytes", kept.diskBytes);
+      setField(env, own, "directory", makeText(env, kept.directory));
+      setField(env, object, "checkpoints", own);
+    }
     setElement(env, list, i, object);
   }
   return list;
@@ -157,7 +193,7 @@ napi_value compileTape(Call& call) {
 void definePlan(Environment& environment, napi_value exports) {
   defineClass(environment, Kind::Plan, "Plan",
               {method<text>(environment, "toString"), method<stats>(environment, "stats"),
-               method<costs>(environment, "costs"), method<layout>(environment, "layout"),
+               method<costs>(environment, "costs"), method<loops>(environment, "loops"), method<layout>(environment, "layout"),
                method<session>(environment, "session"), method<share>(environment, "share"),
                method<dispose<Kind::Plan>>(environment, "dispose")});
   defineFunction<adoptPlan>(environment, exports, "adoptPlan");

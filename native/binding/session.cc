@@ -203,9 +203,17 @@ napi_value cancel(Call& call) {
 
 napi_value progress(Call& call) {
   const SessionHandle& session = sessionOf(call);
-  const std::int64_t steps =
-      session.running ? session.running->control.stepsDone.load(std::memory_order_relaxed) : 0;
-  return makeNumber(call.env, static_cast<double>(steps));
+  std::int64_t done = 0, planned = 0;
+  if (session.running) {
+    const RunControl& control = session.running->control;
+    done = control.stepsDone.load(std::memory_order_relaxed);
+    // Steps done again because a file was lost are not planned.
+    planned = std::max(done, control.stepsPlanned.load(std::memory_order_relaxed));
+  }
+  const napi_value result = makeObject(call.env);
+  setField(call.env, result, "done", makeNumber(call.env, static_cast<double>(done)));
+  setField(call.env, result, "planned", makeNumber(call.env, static_cast<double>(planned)));
+  return result;
 }
 
 }  // namespace

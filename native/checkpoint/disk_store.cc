@@ -16,7 +16,6 @@
 #include <cstring>
 
 #include "checkpoint/checksum.h"
-#include "tape/error.h"
 
 namespace adjoint::checkpoint {
 
@@ -29,8 +28,7 @@ constexpr char kMagic[8] = {'a', 'd', 'j', 'c', 'k', 'p', 't', '\n'};
 constexpr std::uint32_t kVersion = 1;
 
 [[noreturn]] void fail(const std::string& directory, const char* what, int error) {
-  throw Error(ErrorCode::Data, "checkpoints can not be kept in " + directory + ": " + what + ": " +
-                                   std::strerror(error));
+  throw DiskError("checkpoints can not be kept in " + directory + ": " + what, error);
 }
 
 bool startsWith(const char* text, const char* start) {

@@ -2,8 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
+
+#include "tape/error.h"
 
 namespace adjoint::checkpoint {
 
@@ -33,6 +36,17 @@ struct ReadResult {
   int error = 0;  ///< errno, where there is one
 };
 
+/// The directory can not be used.
+class DiskError : public Error {
+ public:
+  DiskError(const std::string& message, int error)
+      : Error(ErrorCode::Data, message + ": " + std::strerror(error)), error_(error) {}
+  int error() const { return error_; }  ///< errno
+
+ private:
+  int error_;
+};
+
 /// Checkpoints on disk, a file for each, in a directory of this run's own below one that the user
 /// names. Nothing is allocated by reading and writing, and nothing is thrown: data goes to the file
 /// from where it is and back.
@@ -48,7 +62,7 @@ struct ReadResult {
 /// A store is for one thread at a time; different stores can be used at one time.
 class DiskStore {
  public:
-  /// Checkpoints of `bytes` bytes, below `directory`, which exists. Throws Data, with the reason,
+  /// Checkpoints of `bytes` bytes, below `directory`, which exists. Throws DiskError
   /// where the directory of the run can not be made or locked, and Argument for negative bytes.
   DiskStore(const std::string& directory, std::int64_t bytes);
   /// Removes all files and the run's directory.

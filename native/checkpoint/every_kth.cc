@@ -107,6 +107,14 @@ std::unique_ptr<Schedule> everyKth(std::int64_t length, std::int64_t every) {
   return std::make_unique<EveryKth>(length, every);
 }
 
+std::int64_t everyKthForwardSteps(std::int64_t length, std::int64_t every) {
+  checkLength(length);
+  if (length == 0) return 0;
+  // All parts but the last are filled again.
+  const std::int64_t parts = (length - 1) / every;
+  return length - 1 + parts * (every - 1);
+}
+
 std::unique_ptr<Schedule> storeAll(std::int64_t length) { return everyKth(length, 1); }
 
 std::unique_ptr<Schedule> everyRoot(std::int64_t length) {

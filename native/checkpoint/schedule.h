@@ -52,6 +52,8 @@ std::string toString(const Action& action);
 /// every + every - 2. Steps are run at most twice. Throws Argument for a negative length and for
 /// every < 1, Limit for more than 2^31 - 1 slots and for more than kLongestChain steps.
 std::unique_ptr<Schedule> everyKth(std::int64_t length, std::int64_t every);
+/// What its Counts say.
+std::int64_t everyKthForwardSteps(std::int64_t length, std::int64_t every);
 std::unique_ptr<Schedule> storeAll(std::int64_t length);
 /// The least k with k * k >= length.
 std::unique_ptr<Schedule> everyRoot(std::int64_t length);

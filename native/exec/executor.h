@@ -20,7 +20,12 @@ struct RunStatus {
   std::int64_t element = -1;  ///< which element, where that is known
   double value = 0;           ///< e.g. the index that is out of range
   std::int64_t limit = 0;
-  std::int64_t step = -1;  ///< of the outermost loop over steps at fault
+  /// Within a loop over steps, `node`: which step of it, by its index; what was at fault in the
+  /// innermost loop; and where that came from in the step of this one. Names are the plan's.
+  std::int64_t step = -1;
+  const char* operation = nullptr;
+  NodeId origin = kNoNode;
+  const char* directory = nullptr;  ///< where checkpoints could not be kept; `value` is errno
 };
 
 /// Told by the caller, polled between blocks of long work.
@@ -29,7 +34,9 @@ struct RunControl {
   unsigned threads = 1;
   std::atomic<bool> cancel{false};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  std::atomic<std::int64_t> stepsDone{0};
+  /// Steps of the plan and of its loops over steps: those that are done, and all that are known of.
+  /// What nobody knows beforehand is added when it shows.
+  std::atomic<std::int64_t> stepsDone{0}, stepsPlanned{0};
   /// Of a run within a step of another one: that one's, which says as well when to end.
   RunControl* outer = nullptr;
 };

@@ -76,6 +76,8 @@ class Interpreter final : public Executable {
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
     sweepsAt_ = scratchAt_ + roundUp(scratch, 8);
     workspace_ = sweepsAt_ + roundUp(static_cast<std::int64_t>(sweeps_.size()), 8) + 8;
+    planned_ = static_cast<std::int64_t>(steps_.size());
+    for (const auto& loop : stepLoops_) planned_ += loop->plannedSteps();
     for (const auto& loop : loops_) {
       perThread_ = std::max(perThread_, loop->threadScratch());
       mostThreads_ = std::max(mostThreads_, loop->chunks());
@@ -111,6 +113,8 @@ class Interpreter final : public Executable {
     RunStatus status;
     const RunContext context = contextOf(io, workspace, control, status);
     const SweepScope sweeps(context.sweeps, sweeps_.size());
+    if (control != nullptr)
+      control->stepsPlanned.fetch_add(planned_, std::memory_order_relaxed);
     for (const Prepared& step : steps_) {
       if (!runOne(step, context)) break;
       if (control != nullptr) {
@@ -337,6 +341,7 @@ class Interpreter final : public Executable {
   std::int64_t scratchAt_ = 0;
   std::int64_t sweepsAt_ = 0;
   std::int64_t workspace_ = 0;
+  std::int64_t planned_ = 0;      ///< steps of every run
   std::int64_t perThread_ = 0;    ///< more for every thread beside the first
   std::int64_t mostThreads_ = 1;  ///< that find something to do
 };

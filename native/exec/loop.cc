@@ -56,13 +56,34 @@ bool LoopProgram::Walk::step(const RunContext& context, std::int64_t i) {
   if (!body.step(context, memory, rows.at, reverse ? steps - 1 - i : i)) return false;
   rows.next();
   if (--untilPoll > 0) return true;
-  untilPoll = body.pollEvery();
+  report(context);
   return !stopped(context);
+}
+
+void LoopProgram::Walk::report(const RunContext& context) {
+  const std::int64_t taken = batch - untilPoll;
+  untilPoll = batch = body.pollEvery();
+  if (context.control == nullptr) return;
+  if (!isPlanned) context.control->stepsPlanned.fetch_add(taken, std::memory_order_relaxed);
+  context.control->stepsDone.fetch_add(taken, std::memory_order_relaxed);
+}
+
+std::int64_t LoopProgram::plannedSteps() const {
+  if (step_.trips != LoopTrips::Fixed) return 0;
+  return step_.length + (step_.replay ? stepsAgain(checkpoints(), step_.length) : 0);
+}
+
+std::int64_t LoopProgram::stepsAgainOf(const RunContext& context, std::int64_t steps) const {
+  if (!step_.replay) return 0;
+  const bool isOnline = step_.replay->loop->trips == LoopTrips::While &&
+                        checkpoints().policy != CheckpointPolicy::All;
+  return isOnline ? context.sweeps[sweep_]->stepsAgain() : stepsAgain(checkpoints(), steps);
 }
 
 LoopProgram::Walk LoopProgram::walkOf(const RunContext& context, std::int64_t steps) const {
   Walk walk{body_, context.scratch + memory_,
-            Rows(context.scratch + ring_, body_.ringRows(), body_.row()), steps, step_.reverse};
+            Rows(context.scratch + ring_, body_.ringRows(), body_.row()), steps, step_.reverse,
+            step_.trips != LoopTrips::While};
   // Where all carries are kept, their storage is the ring, and its end is never reached.
   if (step_.kept && checkpoints().policy == CheckpointPolicy::All)
     walk.rows = Rows(storage(context), steps + 2, body_.row());
@@ -82,6 +103,7 @@ bool LoopProgram::runForward(const RunContext& context, std::int64_t steps) cons
       if (!walk.step(context, taken)) return false;
     if (!endAfter(context, walk, taken)) return false;
   }
+  walk.report(context);
   body_.writeLast(context, walk.rows.at);
   return true;
 }
@@ -148,7 +170,7 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
   double* slots = storage(context);
   Walk again{*again_, context.scratch + againMemory_,
              Rows(context.scratch + againRing_, again_->ringRows(), row), walk.steps,
-             step_.replay->loop->reverse};
+             step_.replay->loop->reverse, walk.isPlanned};
   again_->begin(context, again.memory);
   std::copy_n(slots + (storageRows_ - 1) * row, row, again.rows.at);
   Sweep& sweep = *context.sweeps[sweep_];
@@ -179,6 +201,7 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
       case ActionKind::Turn:
         break;
       case ActionKind::Done:
+        again.report(context);
         return true;
     }
   }
@@ -188,14 +211,22 @@ bool LoopProgram::run(const RunContext& context) const noexcept {
   try {
     const std::int64_t steps = stepsOf(context);
     if (steps < 0) return false;
+    if (context.control != nullptr && step_.trips == LoopTrips::Counted)
+      context.control->stepsPlanned.fetch_add(steps + stepsAgainOf(context, steps),
+                                              std::memory_order_relaxed);
     if (!step_.replay) return runForward(context, steps);
     Walk walk = walkOf(context, steps);
     if (steps > 0) {
       const bool isAll = checkpoints().policy == CheckpointPolicy::All;
       if (!(isAll ? replayAll(context, walk) : replay(context, walk))) return false;
+      walk.report(context);
     }
     body_.writeLast(context, walk.rows.at);
     return true;
+  } catch (const checkpoint::DiskError& error) {
+    context.status->code = error.code();
+    context.status->value = error.error();
+    context.status->directory = step_.kept->directory.c_str();
   } catch (const Error& error) {
     context.status->code = error.code();
   } catch (...) {

@@ -22,6 +22,8 @@ class LoopProgram {
   std::int64_t scratch() const { return scratch_; }
   const Executable& body() const { return body_.executable(); }
   const Executable* again() const { return again_ ? &again_->executable() : nullptr; }
+  /// Steps that every run takes, those done again included; 0 where only a run knows them.
+  std::int64_t plannedSteps() const;
   /// False: status says why.
   bool run(const RunContext& context) const noexcept;
 
@@ -51,10 +53,13 @@ class LoopProgram {
     Rows rows;
     std::int64_t steps;  ///< of the whole loop
     bool reverse;
-    std::int64_t untilPoll = 0;
+    bool isPlanned = true;                   ///< the control knows of the steps to come
+    std::int64_t untilPoll = 1, batch = 1;  ///< steps to the next poll, and from the last one
 
     /// Step number `i`, counted in the order they are taken. False: status says why.
     bool step(const RunContext& context, std::int64_t i);
+    /// Tells the control of the steps since it was told last.
+    void report(const RunContext& context);
   };
 
   /// Notes in the status that there are more steps than there may be. False.
@@ -72,6 +77,8 @@ class LoopProgram {
   bool replay(const RunContext& context, Walk& walk) const;
   /// The step of this loop that belongs to state `i` of the earlier one, whose row it is.
   bool reverseStep(const RunContext& context, Walk& walk, std::int64_t i, const double* row) const;
+  /// The steps of the earlier loop that this one does again.
+  std::int64_t stepsAgainOf(const RunContext& context, std::int64_t steps) const;
   const Checkpoints& checkpoints() const {
     return (step_.replay ? *step_.replay->loop->kept : *step_.kept).checkpoints;
   }

@@ -93,15 +93,25 @@ bool LoopBody::step(const RunContext& context, double* memory, double* row,
     status = body_->run(row, memory, nullptr);
   }
   if (!status.ok) {
+    noteFailure(status, at);
     *context.status = status;
-    context.status->node = step_->node;
-    if (context.status->step < 0) context.status->step = at;
     return false;
   }
   for (const Port& port : results_)
     copyDoubles(context.at(port.place.base, port.place.offset) + at * port.elements,
                 memory + port.inside, port.elements);
   return true;
+}
+
+void LoopBody::noteFailure(RunStatus& status, std::int64_t at) const {
+  const Tape* tape = body_->plan().tape.get();
+  if (tape != nullptr && status.node < tape->size()) {
+    const Node& node = tape->node(status.node);
+    if (status.operation == nullptr) status.operation = loopOrOpName(*tape, node);
+    status.origin = node.origin;
+  }
+  status.node = step_->node;
+  status.step = at;
 }
 
 }  // namespace adjoint::exec

@@ -37,6 +37,9 @@ class LoopBody {
   bool step(const RunContext& context, double* memory, double* row, std::int64_t at) const;
 
  private:
+  /// Makes the status of a step's run that of the loop.
+  void noteFailure(RunStatus& status, std::int64_t at) const;
+
   struct Port {
     Place place;
     std::int64_t inside = 0, elements = 0;

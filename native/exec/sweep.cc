@@ -26,7 +26,10 @@ Sweep::Sweep(const LoopStep& loop, std::int64_t steps) : row_(loop.row), steps_(
 
 void Sweep::finish(std::int64_t steps) {
   steps_ = steps;
-  if (online_ != nullptr) online_->finish(steps);
+  if (online_ == nullptr) return;
+  // But for the last step of the sweep, which those of a reversal do not count.
+  if (steps > 0) stepsAgain_ = online_->forwardSteps(steps) - (steps - 1);
+  online_->finish(steps);
 }
 
 void Sweep::store(const Action& action, const double* row, double* slots) {

@@ -29,12 +29,15 @@ class Sweep {
   void free(const checkpoint::Action& action);
 
   std::int64_t steps() const { return steps_; }
+  /// After `finish`: how many steps are to be done again.
+  std::int64_t stepsAgain() const { return stepsAgain_; }
 
  private:
   checkpoint::Schedule& schedule() { return recovery_ ? *recovery_ : *schedule_; }
 
   std::int64_t row_;
   std::int64_t steps_;
+  std::int64_t stepsAgain_ = 0;
   std::unique_ptr<checkpoint::Schedule> schedule_;
   checkpoint::Online* online_ = nullptr;
   std::optional<checkpoint::Recovery> recovery_;

@@ -112,6 +112,11 @@ std::vector<NodeId> appendLoop(Builder& builder, std::shared_ptr<const CustomRul
   return items;
 }
 
+const char* loopOrOpName(const Tape& tape, const Node& node) {
+  if (opOf(node) != Op::Loop) return opName(node.op);
+  return tape.rule(LoopAttributes::read(tape, node).rule).name.c_str();
+}
+
 std::size_t itemCount(const Tape& tape, const Node& call) {
   const auto& attrs = tape.attrs(call);
   const std::size_t outputs =

@@ -63,6 +63,9 @@ struct LoopAttributes {
 std::vector<NodeId> appendLoop(Builder& builder, std::shared_ptr<const CustomRule> rule,
                                LoopAttributes attributes, std::span<const NodeId> operands);
 
+/// What messages call a node: of a loop the name of its rule.
+const char* loopOrOpName(const Tape& tape, const Node& node);
+
 /// Number of items of a loop, of a `custom` call or of `lanes`.
 std::size_t itemCount(const Tape& tape, const Node& call);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/binomial.h"
 #include "plan/analysis.h"
 #include "plan/arena.h"
 
@@ -155,6 +156,18 @@ std::unique_ptr<checkpoint::Schedule> scheduleOf(const Checkpoints& checkpoints,
     default:
       return checkpoint::revolve(steps, std::max(1, slots));
   }
+}
+
+std::int64_t stepsAgain(const Checkpoints& checkpoints, std::int64_t steps) {
+  if (steps == 0 || checkpoints.policy == CheckpointPolicy::All) return 0;
+  // The last step of the forward sweep does not count.
+  const std::int64_t sweep = steps - 1;
+  if (checkpoints.policy == CheckpointPolicy::Every)
+    return checkpoint::everyKthForwardSteps(steps, checkpoints.slots) - sweep;
+  const std::int64_t slots = std::max<std::int64_t>(
+      1, checkpoints.slots +
+             (checkpoints.policy == CheckpointPolicy::Multistage ? checkpoints.diskSlots : 0));
+  return checkpoint::fewestForwardSteps(steps, slots) - sweep;
 }
 
 std::int64_t storageRows(const Checkpoints& checkpoints, std::int64_t length) {

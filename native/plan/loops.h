@@ -50,6 +50,8 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
 /// The schedule for a number of steps. Not of `All` and `Online`.
 std::unique_ptr<checkpoint::Schedule> scheduleOf(const Checkpoints& checkpoints,
                                                  std::int64_t steps);
+/// Steps that the reversal of so many runs again, beside those inside of adjoint steps.
+std::int64_t stepsAgain(const Checkpoints& checkpoints, std::int64_t steps);
 /// Rows of memory that the checkpoints take: the slots, then one for the last step's carries; where
 /// all are kept, one for each step and one more.
 std::int64_t storageRows(const Checkpoints& checkpoints, std::int64_t length);

@@ -110,6 +110,7 @@ TEST(CheckpointSchedule, EveryKthStoresPartsWhole) {
       // One sweep, and all parts but the last once more, each but for its last step.
       const std::int64_t expected = l == 0 ? 0 : l - 1 + (parts - 1) * (k - 1);
       EXPECT_EQ(forwardSteps(*schedule), expected);
+      EXPECT_EQ(everyKthForwardSteps(l, k), expected);
       EXPECT_LE(schedule->memorySlots(), parts + std::max<std::int64_t>(k - 2, 0));
       if (HasFailure()) return;
     }
