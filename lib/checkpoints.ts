@@ -25,7 +25,11 @@ export type ByteSize = number | `${number}${Unit}` | `${number} ${Unit}`;
  * - `{ online: slots }`: that many, where the number of steps is not known beforehand (Stumm & Walther, New
  *   algorithms for optimal online checkpointing, 2010);
  * - `{ multistage: { memory, disk, directory } }`: so many in memory and in files, which are made in
- *   `directory` (that for temporary files by default) and gone when the run ends.
+ *   `directory` (that for temporary files by default) and gone when the run ends. Where a file is lost or damaged,
+ *   its state is computed again.
+ *
+ * A `whileLoop`, whose number of steps is not known beforehand, keeps all states or is `{ online }`: with the slots of
+ * `revolve`, those of `multistage` in memory, and as many as `every` and `"sqrt"` of `maxSteps` would take.
  */
 export type CheckpointPolicy =
   | "all"

@@ -151,11 +151,14 @@ class Interpreter final : public Executable {
     const RunContext context = contextOf(io, workspace, nullptr, status);
     Stopwatch stopwatch(steps_.size());
     do {
-      const SweepScope sweeps(context.sweeps, sweeps_.size());
-      stopwatch.begin();
-      for (const Prepared& step : steps_) {
-        if (!runOne(step, context)) return status;
-        stopwatch.stepDone();
+      {
+        // Whole runs have reversals of their own in the same place.
+        const SweepScope sweeps(context.sweeps, sweeps_.size());
+        stopwatch.begin();
+        for (const Prepared& step : steps_) {
+          if (!runOne(step, context)) return status;
+          stopwatch.stepDone();
+        }
       }
       if (!stopwatch.timeRuns([&] { return run(io, workspace, nullptr).ok; })) return status;
     } while (stopwatch.goesOn());
@@ -273,9 +276,8 @@ class Interpreter final : public Executable {
                                  : step.replay ? &*step.replay->loop->kept
                                                : nullptr;
     const bool isSweep = kept != nullptr && kept->checkpoints.policy != CheckpointPolicy::All;
-    const auto sweep =
-        static_cast<std::size_t>(std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) -
-                                 sweeps_.begin());
+    const auto sweep = static_cast<std::size_t>(
+        std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) - sweeps_.begin());
     if (isSweep && sweep == sweeps_.size()) sweeps_.push_back(kept->buffer);
     stepLoops_.push_back(
         std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again), sweep));

@@ -7,7 +7,7 @@ namespace adjoint::exec {
 namespace {
 
 constexpr std::int64_t kRingDoubles = 2048;
-constexpr std::int64_t kMaxRing = 64;
+constexpr std::int64_t kMinRing = 3, kMaxRing = 64;
 /// How often a loop asks whether it should go on.
 constexpr double kSecondsBetweenPolls = 50e-6;
 constexpr double kMostSteps = 1024;
@@ -58,7 +58,7 @@ LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const
 }
 
 std::int64_t LoopBody::ringRows() const {
-  return std::clamp<std::int64_t>(kRingDoubles / std::max<std::int64_t>(row(), 1), 2, kMaxRing);
+  return std::clamp(kRingDoubles / std::max<std::int64_t>(row(), 1), kMinRing, kMaxRing);
 }
 
 void LoopBody::begin(const RunContext& context, double* memory) const {
@@ -77,12 +77,10 @@ void LoopBody::writeLast(const RunContext& context, const double* row) const {
     copyDoubles(context.at(port.place.base, port.place.offset), row + port.inside, port.elements);
 }
 
-bool LoopBody::step(const RunContext& context, double* memory, double* row,
-                    std::int64_t at) const {
+bool LoopBody::step(const RunContext& context, double* memory, double* row, std::int64_t at) const {
   for (const Port& port : streams_)
     copyDoubles(memory + port.inside,
-                context.at(port.place.base, port.place.offset) + at * port.elements,
-                port.elements);
+                context.at(port.place.base, port.place.offset) + at * port.elements, port.elements);
   if (step_->index >= 0) memory[step_->index] = static_cast<double>(at);
   RunStatus status;
   if (isLong_) {

@@ -23,7 +23,8 @@ class LoopBody {
   std::int64_t row() const { return step_->row; }
   /// Doubles the body works in, kept from one step to the next.
   std::int64_t memoryDoubles() const { return body_->workspaceDoubles(1); }
-  /// Rows of a ring that stays in the first-level cache; two at least.
+  /// Rows of a ring that stays in the first-level cache; three at least, so that the row before the
+  /// one that is copied to the beginning is another one.
   std::int64_t ringRows() const;
   /// Steps after which to ask whether the loop should go on.
   std::int64_t pollEvery() const { return pollEvery_; }
@@ -33,7 +34,8 @@ class LoopBody {
   /// The carries the loop begins with, into a row; and those it ends with, from one.
   void readInitial(const RunContext& context, double* row) const;
   void writeLast(const RunContext& context, const double* row) const;
-  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says why.
+  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says
+  /// why.
   bool step(const RunContext& context, double* memory, double* row, std::int64_t at) const;
 
  private:

@@ -1,6 +1,7 @@
 #include "plan/loops.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "checkpoint/binomial.h"
 #include "plan/analysis.h"
@@ -9,6 +10,12 @@
 namespace adjoint {
 
 namespace {
+
+/// Slots have numbers of 32 bits, and more than there are states are of no use.
+std::int64_t usefulSlots(std::int64_t slots, std::int64_t length) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  return std::min({slots, std::max<std::int64_t>(length, 1), kMost});
+}
 
 /// The carry that a result of a step passes on as it was given; the number of carries where it is
 /// none.
@@ -54,8 +61,7 @@ void LoopPairs::find(const Tape& t, NodeId later, const std::vector<std::uint32_
     if (opOf(t.node(earlier)) != Op::Loop) continue;
     if (pair.earlier != kNoNode ? pair.earlier != earlier : isEarlier_[earlier]) continue;
     const LoopAttributes first = LoopAttributes::read(t, t.node(earlier));
-    if (first.reverse == second.reverse ||
-        !takesAsManySteps(t, earlier, first, later, second))
+    if (first.reverse == second.reverse || !takesAsManySteps(t, earlier, first, later, second))
       continue;
     const Tape& step = *t.rule(first.rule).primal;
     const auto output = static_cast<std::size_t>(t.attrs(item)[0]);
@@ -121,7 +127,8 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
                               std::int64_t row) {
   Checkpoints chosen = asked;
   if (asked.policy == CheckpointPolicy::Auto) {
-    const std::int64_t fit = std::max<std::int64_t>(1, asked.bytes / std::max<std::int64_t>(8, row * 8));
+    const std::int64_t fit =
+        std::max<std::int64_t>(1, asked.bytes / std::max<std::int64_t>(8, row * 8));
     if (length < fit) {
       chosen.policy = CheckpointPolicy::All;
     } else {
@@ -135,24 +142,23 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
     while (chosen.slots * chosen.slots < length) ++chosen.slots;
   }
   if (trips == LoopTrips::While && chosen.policy != CheckpointPolicy::All) {
-    if (chosen.policy == CheckpointPolicy::Every) chosen.slots = length / chosen.slots + chosen.slots;
-    chosen.slots = std::max<std::int64_t>(1, chosen.slots + chosen.diskSlots);
+    chosen.slots = std::max<std::int64_t>(1, chosen.slots);
+    if (chosen.policy == CheckpointPolicy::Every) chosen.slots += length / chosen.slots;
     chosen.policy = CheckpointPolicy::Online;
   }
+  if (chosen.policy != CheckpointPolicy::Every) chosen.slots = usefulSlots(chosen.slots, length);
   return chosen;
 }
 
 std::unique_ptr<checkpoint::Schedule> scheduleOf(const Checkpoints& checkpoints,
                                                  std::int64_t steps) {
-  const auto most = std::max<std::int64_t>(1, steps);
-  const auto slots = static_cast<std::int32_t>(std::clamp<std::int64_t>(checkpoints.slots, 0, most));
+  const auto slots = static_cast<std::int32_t>(usefulSlots(checkpoints.slots, steps));
   switch (checkpoints.policy) {
     case CheckpointPolicy::Every:
-      return checkpoint::everyKth(steps, std::min(checkpoints.slots, most));
+      return checkpoint::everyKth(steps, checkpoints.slots);
     case CheckpointPolicy::Multistage:
       return checkpoint::multistage(
-          steps, slots,
-          static_cast<std::int32_t>(std::min(checkpoints.diskSlots, most)));
+          steps, slots, static_cast<std::int32_t>(usefulSlots(checkpoints.diskSlots, steps)));
     default:
       return checkpoint::revolve(steps, std::max(1, slots));
   }

@@ -44,7 +44,7 @@ class LoopPairs {
 void placeBody(LoopStep& loop, const Plan& plan);
 
 /// What `Auto` and `Sqrt` stand for, for rows of so many doubles; and `Online`, whatever was asked
-/// for, where the number of steps is not known.
+/// for but `All`, where the number of steps is not known: with the slots in memory alone.
 Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::int64_t length,
                               std::int64_t row);
 /// The schedule for a number of steps. Not of `All` and `Online`.

@@ -182,7 +182,8 @@ LoopAttributes loopOf(std::int64_t length, std::size_t constants, std::size_t ca
 }
 
 std::vector<Expr> loop(LoopAttributes attributes, const std::vector<Expr>& operands,
-                       const std::function<StepOutputs(const StepInputs&)>& step) {
+                       const std::function<StepOutputs(const StepInputs&)>& step,
+                       const std::string& directory) {
   Builder& builder = *operands[0].builder;
   Builder inner;
   StepInputs inputs;
@@ -197,9 +198,10 @@ std::vector<Expr> loop(LoopAttributes attributes, const std::vector<Expr>& opera
   std::vector<Port> ports;
   for (const Expr& output : step(inputs))
     ports.push_back({"y" + std::to_string(ports.size()), output.id});
-  CustomRule named;
-  named.name = "step";
-  const auto rule = stepRule(named, inner.finish(std::move(ports)));
+  CustomRule like;
+  like.name = "step";
+  like.directory = directory;
+  const auto rule = stepRule(like, inner.finish(std::move(ports)));
   std::vector<Expr> items;
   for (const NodeId item : appendLoop(builder, rule, attributes, ids))
     items.push_back({&builder, item});

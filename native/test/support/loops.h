@@ -44,9 +44,11 @@ LoopAttributes loopOf(std::int64_t length, std::size_t constants, std::size_t ca
                       std::size_t streams = 0);
 
 /// Writes a loop on a builder: operands are constants, first carries and streams, and the number of
-/// steps where it is counted. `attributes` says how many each. Gives its items.
+/// steps where it is counted. `attributes` says how many each. Gives its items. Files
+/// of its checkpoints go to `directory`.
 std::vector<Expr> loop(LoopAttributes attributes, const std::vector<Expr>& operands,
-                       const std::function<StepOutputs(const StepInputs&)>& step);
+                       const std::function<StepOutputs(const StepInputs&)>& step,
+                       const std::string& directory = {});
 
 /// A tape with its loops of fixed length written out as often as they run.
 TapePtr unrolled(const TapePtr& tape);
