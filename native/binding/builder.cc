@@ -304,7 +304,8 @@ void defineBuilder(Environment& environment, napi_value exports) {
                    method<data>(environment, "data"), method<op<1>>(environment, "op1"),
                    method<op<2>>(environment, "op2"), method<op<3>>(environment, "op3"),
                    method<opN>(environment, "op"), method<callTape>(environment, "call"),
-                   method<custom>(environment, "custom"), method<loop>(environment, "loop"), method<shape>(environment, "shape"),
+                   method<custom>(environment, "custom"), method<loop>(environment, "loop"),
+                   method<ode>(environment, "ode"), method<shape>(environment, "shape"),
                    method<isBool>(environment, "isBool"), method<size>(environment, "size"),
                    method<finish>(environment, "finish"),
                    method<dispose<Kind::Builder>>(environment, "dispose")});
