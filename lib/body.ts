@@ -46,9 +46,7 @@ function record<T>(
       throw branched(find({ comparison: number! }));
     }
     const size = trace.builder.size();
-    const locate = remembered((node) =>
-      node >= 0 && node < size ? find({ node }) : undefined,
-    );
+    const locate = remembered((node) => (node >= 0 && node < size ? find({ node }) : undefined));
     return use(trace, nodes, locate);
   } catch (error) {
     throw completed(error, name);

@@ -1,26 +1,34 @@
 /** Branches and maps in the body of a function, and bodies that are computed again in reverse sweeps. */
-import { resultTree, type Step, traceStep } from "./body.js";
+import { resultTree, traceStep } from "./body.js";
 import { checkpointsOf } from "./checkpoints.js";
 import { Core } from "./core.js";
 import { completed, here } from "./fail.js";
 import { type AdjointFunction, coreOf, isFunction, makeFunction } from "./function.js";
 import { logicalNot, Op } from "./generated/operations.js";
+import type { IfLike, LeadingOf, RowOf } from "./loop-types.js";
 import { type NativeBuilder, type NativePort, type NodeId, native } from "./native.js";
 import { elementCount } from "./numbers.js";
 import {
-  appendLoop, booleanOf, leavesLike, lengthOf, loopOn, made, operandsOf, requireBody, requireCondition, rowOf, Trips, valuesOf,
+  appendLoop,
+  booleanOf,
+  leavesLike,
+  lengthOf,
+  loopOn,
+  made,
+  operandsOf,
+  requireBody,
+  requireCondition,
+  rowOf,
+  Trips,
+  valuesOf,
 } from "./steps.js";
 import { requireTrace, type Trace } from "./trace.js";
 import { numbered, type Tree } from "./tree.js";
 import type {
   AnyValue,
-  BodyResult,
   BoolOperand,
   BoolValue,
-  LeadingOf,
   ResultTree,
-  RowOf,
-  TreeFits,
   ValueTree,
   WithLeading,
 } from "./types.js";
@@ -38,16 +46,12 @@ const keepAll = checkpointsOf("", "all");
  *
  * @throws ShapeError, DTypeError, ArgumentError when the branches differ, or the predicate is not a boolean scalar
  */
-export function cond<
-  A extends readonly unknown[],
-  const T extends BodyResult,
-  const F extends BodyResult,
->(
+export function cond<A extends readonly unknown[], const T, const F>(
   predicate: BoolOperand,
   whenTrue: (...operands: A) => T,
-  whenFalse: (...operands: A) => F & TreeFits<ResultTree<T>, F>,
+  whenFalse: (...operands: A) => F,
   ...operands: A
-): ResultTree<T>;
+): NoInfer<IfLike<T, F, ResultTree<T>>>;
 export function cond(
   predicate: unknown,
   whenTrue: (...operands: readonly unknown[]) => unknown,
@@ -108,7 +112,7 @@ export function map<X extends ValueTree, R>(
   f: AdjointFunction<[RowOf<X>], R>,
   xs: X,
 ): WithLeading<R, LeadingOf<X>>;
-export function map<X extends ValueTree, const R extends BodyResult>(
+export function map<X extends ValueTree, const R>(
   f: (x: RowOf<X>) => R,
   xs: X,
 ): WithLeading<ResultTree<R>, LeadingOf<X>>;
@@ -161,7 +165,7 @@ const once = { length: 1, trips: Trips.Fixed, checkpoints: keepAll } as const;
 export function checkpoint<A extends readonly unknown[], R>(
   f: AdjointFunction<A, R>,
 ): AdjointFunction<A, R>;
-export function checkpoint<A extends readonly unknown[], const R extends BodyResult>(
+export function checkpoint<A extends readonly unknown[], const R>(
   f: (...inputs: A) => R,
 ): (...inputs: A) => ResultTree<R>;
 export function checkpoint(f: (...inputs: never[]) => unknown): unknown {

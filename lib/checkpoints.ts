@@ -102,7 +102,10 @@ export function checkpointsOf(loop: string, given: unknown): NativeCheckpoints {
   const kinds = ["every", "revolve", "online", "multistage", "maxMemory"] as const;
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     const list = kinds.map((kind) => `{ ${kind} }`).join(", ");
-    throw new ArgumentError(`${what} is "all", "sqrt" or one of ${list}, got ${shown(given)}`, here());
+    throw new ArgumentError(
+      `${what} is "all", "sqrt" or one of ${list}, got ${shown(given)}`,
+      here(),
+    );
   }
   const options = optionsOf(what, given, kinds);
   const [kind, ...more] = kinds.filter((name) => options[name] !== undefined);
@@ -113,7 +116,11 @@ export function checkpointsOf(loop: string, given: unknown): NativeCheckpoints {
     return made("auto", 0, { bytes: bytesOf(what, options.maxMemory) });
   }
   if (kind === "multistage") {
-    const stages = optionsOf(`${what}: multistage`, options.multistage, ["memory", "disk", "directory"]);
+    const stages = optionsOf(`${what}: multistage`, options.multistage, [
+      "memory",
+      "disk",
+      "directory",
+    ]);
     const slots = wholeOf(`${what}: multistage`, "memory", stages.memory, 1, maxSlots);
     const disk = wholeOf(`${what}: multistage`, "disk", stages.disk, 0, maxSlots);
     return made(kind, slots, { disk, directory: directoryOf(what, stages.directory) });

@@ -7,8 +7,9 @@
  *     f({ x: [2, 3] });        // 6.909297426825682
  *     grad(f)({ x: [2, 3] });  // { x: Float64Array [2.5838531634528574, 2] }
  */
-export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport } from "./check.js";
+
 export { checkpoint, cond, map } from "./branches.js";
+export { type CheckOptions, type CheckReport, checkGrads, type DirectionReport } from "./check.js";
 export type { ByteSize, CheckpointPolicy } from "./checkpoints.js";
 export { type CustomRules, custom } from "./custom.js";
 export { AdjointError, type ErrorDetails, type SourceLocation } from "./error.js";

@@ -6,24 +6,26 @@ import { nodesOf, traceStep, valueTree } from "./body.js";
 import { type CheckpointPolicy, checkpointsOf } from "./checkpoints.js";
 import { here } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError } from "./generated/errors.js";
+import type { CarryOf, IfLike, LeadingOf, RowOf, Stacked } from "./loop-types.js";
 import type { NativePort, NodeId } from "./native.js";
 import { describe, optionsOf, shown, wholeOf } from "./numbers.js";
 import {
-  leavesLike, lengthOf, loopOn, made, maxSteps, operandsOf, portOf, requireBody, requireCondition, rowOf, Trips, valuesOf,
+  leavesLike,
+  lengthOf,
+  loopOn,
+  made,
+  maxSteps,
+  operandsOf,
+  portOf,
+  requireBody,
+  requireCondition,
+  rowOf,
+  Trips,
+  valuesOf,
 } from "./steps.js";
 import { isValue, requireTrace, type Trace } from "./trace.js";
 import type { Tree } from "./tree.js";
-import type {
-  AnyValue,
-  BodyResult,
-  BoolValue,
-  LeadingOf,
-  ResultTree,
-  RowOf,
-  Stacked,
-  TreeFits,
-  ValueTree,
-} from "./types.js";
+import type { AnyValue, BodyResult, BoolValue, ResultTree, ValueTree } from "./types.js";
 import type { Value } from "./value.js";
 
 /** How a loop's states are kept for reverse sweeps. */
@@ -64,42 +66,24 @@ const indexPort: NativePort = { name: "index", shape: [], isBool: false };
  *
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`, or `xs` differ in length
  */
-export function scan<
-  const I extends BodyResult,
-  X extends ValueTree,
-  const N extends BodyResult,
-  const Y extends BodyResult = never,
->(
-  step: (
-    carry: ResultTree<I>,
-    x: RowOf<X>,
-    index: Value<[]>,
-  ) => readonly [carry: N & TreeFits<ResultTree<I>, N>, y?: Y],
+export function scan<const I extends BodyResult, X extends ValueTree, const S>(
+  step: (carry: ResultTree<I>, x: RowOf<X>, index: Value<[]>) => S,
   init: I,
   xs: X,
   options?: ScanOptions,
-): [carry: ResultTree<I>, ys: Stacked<Y, LeadingOf<X>>];
-export function scan<
-  const I extends BodyResult,
-  const N extends BodyResult,
-  const L extends number,
-  const Y extends BodyResult = never,
->(
-  step: (
-    carry: ResultTree<I>,
-    x: undefined,
-    index: Value<[]>,
-  ) => readonly [carry: N & TreeFits<ResultTree<I>, N>, y?: Y],
+): NoInfer<IfLike<I, CarryOf<S>, [carry: ResultTree<I>, ys: Stacked<S, LeadingOf<X>>]>>;
+export function scan<const I extends BodyResult, const S, const L extends number>(
+  step: (carry: ResultTree<I>, x: undefined, index: Value<[]>) => S,
   init: I,
   xs: undefined,
   options: ScanOptions<L> & { readonly length: L },
-): [carry: ResultTree<I>, ys: Stacked<Y, L>];
+): NoInfer<IfLike<I, CarryOf<S>, [carry: ResultTree<I>, ys: Stacked<S, L>]>>;
 export function scan(
   step: (carry: never, x: never, index: Value<[]>) => readonly unknown[],
   init: unknown,
   xs?: unknown,
   options?: ScanOptions,
-): [unknown, unknown] {
+): unknown {
   const name = "scan";
   requireBody(name, "the step", step);
   const given = optionsOf(name, options, ["length", "reverse", "checkpoint"]);
@@ -119,7 +103,10 @@ export function scan(
     if (!Array.isArray(result) || result.length < 1 || result.length > 2) {
       valueTree(name, result);
       const got = describe(result);
-      throw new ArgumentError(`${name}: the step returns [carry, y] or [carry], got ${got}`, here());
+      throw new ArgumentError(
+        `${name}: the step returns [carry, y] or [carry], got ${got}`,
+        here(),
+      );
     }
     const next = leavesLike(name, "the next carry", start.tree, valueTree(name, result[0]));
     if (result[1] === undefined) return next;
@@ -147,12 +134,12 @@ function flagOf(name: string, option: string, given: unknown): boolean {
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`; when it runs, LimitError
  *   for an `n` that is no whole number from 0 to maxSteps
  */
-export function forLoop<const I extends BodyResult, const N extends BodyResult>(
+export function forLoop<const I extends BodyResult, const N>(
   n: number | Value<[]>,
-  body: (i: Value<[]>, carry: ResultTree<I>) => N & TreeFits<ResultTree<I>, N>,
+  body: (i: Value<[]>, carry: ResultTree<I>) => N,
   init: I,
   options?: ForLoopOptions,
-): ResultTree<I>;
+): NoInfer<IfLike<I, N, ResultTree<I>>>;
 export function forLoop(
   n: unknown,
   body: (i: Value<[]>, carry: never) => unknown,
@@ -171,7 +158,13 @@ export function forLoop(
   const length =
     count === undefined
       ? wholeOf(name, "the number of steps", n, 0, maxSteps)
-      : wholeOf(name, "maxSteps, which a traced number of steps needs,", given.maxSteps, 0, maxSteps);
+      : wholeOf(
+          name,
+          "maxSteps, which a traced number of steps needs,",
+          given.maxSteps,
+          0,
+          maxSteps,
+        );
   const start = operandsOf(trace, init, "carry");
   const traced = traceStep(name, trace, [...start.ports, indexPort], (values) => {
     const next = body(values.at(-1) as Value<[]>, valuesOf(start.tree, values));
@@ -203,12 +196,12 @@ function countOf(trace: Trace, n: AnyValue): NodeId {
  * @throws ShapeError, DTypeError, ArgumentError when a step's carry is not like `init`, or the condition is not a
  *   boolean scalar; when it runs, LimitError when it would take more than `maxSteps` steps
  */
-export function whileLoop<const I extends BodyResult, const N extends BodyResult>(
+export function whileLoop<const I extends BodyResult, const N>(
   condition: (carry: ResultTree<I>) => BoolValue,
-  body: (carry: ResultTree<I>) => N & TreeFits<ResultTree<I>, N>,
+  body: (carry: ResultTree<I>) => N,
   init: I,
   options?: WhileLoopOptions,
-): ResultTree<I>;
+): NoInfer<IfLike<I, N, ResultTree<I>>>;
 export function whileLoop(
   condition: (carry: never) => unknown,
   body: (carry: never) => unknown,

@@ -84,7 +84,10 @@ export function leavesLike(
     const gotShape = isValue(leaf) ? leaf.shape : [];
     const gotBool = isValue(leaf) && leaf.dtype === "bool";
     const which = path === "" ? what : `${path} of ${what}`;
-    if (gotShape.length !== shape.length || gotShape.some((extent, axis) => extent !== shape[axis])) {
+    if (
+      gotShape.length !== shape.length ||
+      gotShape.some((extent, axis) => extent !== shape[axis])
+    ) {
       throw new ShapeError(
         `${name}: ${which} has shape [${gotShape.join(",")}], where [${shape.join(",")}] should be`,
         here(),
@@ -150,7 +153,10 @@ export function lengthOf(name: string, given: unknown, xs: readonly NativePort[]
     }
   }
   if (length !== undefined) return length;
-  throw new ArgumentError(`${name}: without xs the option length says how many steps there are`, here());
+  throw new ArgumentError(
+    `${name}: without xs the option length says how many steps there are`,
+    here(),
+  );
 }
 
 export interface LoopKind {

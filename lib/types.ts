@@ -47,7 +47,8 @@ export type TypedArray =
 // Of a type parameter the compiler knows nothing but that it is itself. So shapes are asked first whether
 // they are the same: `a.add(b)` of two Value<D> is a Value<D>, whatever D.
 
-type Exactly<A> = <T>() => T extends A ? 1 : 2;
+/** What the compiler finds the same only for the same A. */
+export type Exactly<A> = <T>() => T extends A ? 1 : 2;
 
 type BroadcastDim<A extends number, B extends number> = number extends A
   ? B extends 1
@@ -418,7 +419,8 @@ export type ConcatFits<V extends readonly unknown[], Axis extends number> = [
 
 // --- products -------------------------------------------------------------------------------------
 
-type SameDim<A, B, R> =
+/** R when two extents are the same, or may be; else `never`. */
+export type SameDim<A, B, R> =
   Exactly<A> extends Exactly<B>
     ? R
     : number extends A
@@ -723,70 +725,4 @@ export type WithLeadingExcept<T, N extends number, W extends string> =
           : K extends string
             ? WithLeadingExcept<T[K], N, TailOf<K, W>>
             : WithLeading<T[K], N>;
-      };
-
-// --- loops ----------------------------------------------------------------------------------------
-
-/** The tree without the leading axis of its values: what one step of a loop over it sees. */
-export type RowOf<T> =
-  T extends Value<infer D, infer K>
-    ? Value<DropLeading<D, [0]>, K>
-    : { readonly [K in keyof T]: RowOf<T[K]> };
-
-/** The extent of the leading axis of a tree's values. */
-export type LeadingOf<T> = ValueTree extends T
-  ? number
-  : T extends Value<infer D, Kind>
-    ? D extends readonly [infer N extends number, ...Dims]
-      ? N
-      : number
-    : T extends readonly unknown[]
-      ? LeadingOf<T[number]>
-      : LeadingOf<T[keyof T]>;
-
-/** Rows of a tree, one for each step, as one tree; nothing where steps give none. */
-export type Stacked<Y, N extends number> = [Y] extends [never]
-  ? undefined
-  : WithLeading<ResultTree<Y>, N>;
-
-type SameDims<A extends Dims, B extends Dims> =
-  Exactly<A> extends Exactly<B>
-    ? 1
-    : number extends A["length"]
-      ? 1
-      : number extends B["length"]
-        ? 1
-        : A extends readonly [infer H extends number, ...infer T extends Dims]
-          ? B extends readonly [infer G extends number, ...infer U extends Dims]
-            ? [SameDim<H, G, 1>] extends [never]
-              ? never
-              : SameDims<T, U>
-            : never
-          : B extends readonly []
-            ? 1
-            : never;
-
-/** What a tree lacks whose place another one takes: the compiler names both. */
-export interface TreesDiffer<A, B> {
-  readonly "this differs from what stands in its place": [A, B];
-}
-
-/** `unknown` when B has the structure, kinds and shapes of the tree A, or may have; else a type it is not. */
-export type TreeFits<A, B> =
-  A extends Value<infer D, infer K>
-    ? B extends number
-      ? "f64" extends K
-        ? [SameDims<D, []>] extends [never]
-          ? TreesDiffer<A, B>
-          : unknown
-        : TreesDiffer<A, B>
-      : B extends Value<infer E, infer L>
-        ? [L] extends [K]
-          ? [SameDims<D, E>] extends [never]
-            ? TreesDiffer<A, B>
-            : unknown
-          : TreesDiffer<A, B>
-        : TreesDiffer<A, B>
-    : {
-        readonly [P in keyof A]: P extends keyof B ? TreeFits<A[P], B[P]> : TreesDiffer<A[P], B>;
       };

@@ -25,8 +25,8 @@ class BuilderHandle final : public Handle {
       reportGrowth();
   }
 
-  /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function or a
-  /// loop is none: its results are.
+  /// Throws ERR_ARGUMENT unless these are values of this builder. The node of a custom function or
+  /// a loop is none: its results are.
   void checkNodes(std::span<const NodeId> nodes) const;
 
   /// nullptr once finished or disposed.

@@ -20,8 +20,9 @@ class Reader {
     if (next_ == numbers_.size()) throw Error(ErrorCode::Argument, "loop: too few numbers");
     const std::int64_t value = numbers_[next_++];
     if (value < 0 || value > high) {
-      throw Error(ErrorCode::Argument, std::string("loop: ") + what + " is a whole number from 0 to " +
-                                           std::to_string(high) + ", got " + std::to_string(value));
+      throw Error(ErrorCode::Argument, std::string("loop: ") + what +
+                                           " is a whole number from 0 to " + std::to_string(high) +
+                                           ", got " + std::to_string(value));
     }
     return value;
   }
@@ -51,8 +52,8 @@ Loop readLoop(const std::vector<std::int64_t>& numbers, const Tape& step) {
   a.carries = reader.count("carries");
   a.streams = reader.count("streams");
   loop.unread = reader.count("unread");
-  a.trips = static_cast<LoopTrips>(
-      reader.number("trips", static_cast<std::int64_t>(LoopTrips::Counted)));
+  a.trips =
+      static_cast<LoopTrips>(reader.number("trips", static_cast<std::int64_t>(LoopTrips::Counted)));
   a.reverse = reader.flag("reverse");
   a.indexed = reader.flag("indexed");
   a.checkpoints.policy = static_cast<CheckpointPolicy>(
@@ -105,8 +106,8 @@ napi_value loop(Call& call) {
   BuilderHandle& handle = builderHandleOf(call);
   handle.checkNodes(operands);
   const Loop found = readLoop(numbers, *step);
-  const auto rule = std::make_shared<const CustomRule>(CustomRule{
-      name, ordered(*step, found), nullptr, nullptr, nullptr, {}, directory});
+  const auto rule = std::make_shared<const CustomRule>(
+      CustomRule{name, ordered(*step, found), nullptr, nullptr, nullptr, {}, directory});
   // The loop's node is there even where one of its results is refused.
   handle.hasFunctions = true;
   const std::vector<NodeId> items = appendLoop(*handle.builder, rule, found.attributes, operands);

@@ -15,11 +15,14 @@
 
 namespace adjoint::exec {
 
+class Sweep;
+
 /// What a run hands to every step.
 struct RunContext {
   double* base[3] = {};             ///< by Base; constants are only read
   double* scratch = nullptr;        ///< 64-byte aligned, as many doubles as the step asked for
   double* threadScratch = nullptr;  ///< of the threads beside the first
+  Sweep** sweeps = nullptr;         ///< reversals under way, by the number of their loops
   RunControl* control = nullptr;
   RunStatus* status = nullptr;
 

@@ -33,6 +33,23 @@ struct ScalarCode {
   CodeFunction function = nullptr;
 };
 
+/// Ends the reversals that a run has begun and not come to the end of.
+class SweepScope {
+ public:
+  SweepScope(Sweep** sweeps, std::size_t count) : sweeps_(sweeps), count_(count) {
+    std::fill_n(sweeps_, count_, nullptr);
+  }
+  ~SweepScope() {
+    for (std::size_t i = 0; i < count_; ++i) delete sweeps_[i];
+  }
+  SweepScope(const SweepScope&) = delete;
+  SweepScope& operator=(const SweepScope&) = delete;
+
+ private:
+  Sweep** sweeps_;
+  std::size_t count_;
+};
+
 /// Machine code cannot be made, although it could before.
 struct NoCode {};
 
@@ -54,7 +71,8 @@ class Interpreter final : public Executable {
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
-    workspace_ = scratchAt_ + roundUp(scratch, 8) + 8;
+    sweepsAt_ = scratchAt_ + roundUp(scratch, 8);
+    workspace_ = sweepsAt_ + roundUp(static_cast<std::int64_t>(sweeps_.size()), 8) + 8;
     for (const auto& loop : loops_) {
       perThread_ = std::max(perThread_, loop->threadScratch());
       mostThreads_ = std::max(mostThreads_, loop->chunks());
@@ -89,6 +107,7 @@ class Interpreter final : public Executable {
   RunStatus run(double* io, double* workspace, RunControl* control) const noexcept override {
     RunStatus status;
     const RunContext context = contextOf(io, workspace, control, status);
+    const SweepScope sweeps(context.sweeps, sweeps_.size());
     for (const Prepared& step : steps_) {
       if (!runOne(step, context)) break;
       if (control != nullptr) {
@@ -125,6 +144,7 @@ class Interpreter final : public Executable {
     const RunContext context = contextOf(io, workspace, nullptr, status);
     Stopwatch stopwatch(steps_.size());
     do {
+      const SweepScope sweeps(context.sweeps, sweeps_.size());
       stopwatch.begin();
       for (const Prepared& step : steps_) {
         if (!runOne(step, context)) return status;
@@ -156,6 +176,7 @@ class Interpreter final : public Executable {
     context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
     context.scratch = workspace + scratchAt_;
     context.threadScratch = workspace + workspace_;
+    context.sweeps = reinterpret_cast<Sweep**>(workspace + sweepsAt_);
     context.control = control;
     context.status = &status;
     return context;
@@ -231,8 +252,17 @@ class Interpreter final : public Executable {
   std::int64_t prepare(const LoopStep& step) {
     auto body = executableOf(step.body);
     auto again = step.replay ? executableOf(step.replay->loop->body) : nullptr;
+    // A reversal has a number, which the loop that reads finds by the memory of the carries.
+    const LoopStep::Kept* kept = step.kept     ? &*step.kept
+                                 : step.replay ? &*step.replay->loop->kept
+                                               : nullptr;
+    const bool isSweep = kept != nullptr && kept->checkpoints.policy != CheckpointPolicy::All;
+    const auto sweep =
+        static_cast<std::size_t>(std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) -
+                                 sweeps_.begin());
+    if (isSweep && sweep == sweeps_.size()) sweeps_.push_back(kept->buffer);
     stepLoops_.push_back(
-        std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again)));
+        std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again), sweep));
     steps_.push_back({Prepared::Kind::Loop, stepLoops_.back().get()});
     return stepLoops_.back()->scratch();
   }
@@ -280,10 +310,13 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;
   std::vector<std::unique_ptr<LoopProgram>> stepLoops_;
+  static constexpr BufferId kNoSweep = LoopStep::kNone;
+  std::vector<BufferId> sweeps_;  ///< where the carries of reversals are kept
   const char* const obstacle_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
   std::int64_t scratchAt_ = 0;
+  std::int64_t sweepsAt_ = 0;
   std::int64_t workspace_ = 0;
   std::int64_t perThread_ = 0;    ///< more for every thread beside the first
   std::int64_t mostThreads_ = 1;  ///< that find something to do

@@ -9,8 +9,8 @@ namespace adjoint::exec {
 
 LoopProgram::LoopProgram(const Plan& plan, const LoopStep& step,
                          std::shared_ptr<const Executable> body,
-                         std::shared_ptr<const Executable> again)
-    : step_(step), body_(plan, step, std::move(body)) {
+                         std::shared_ptr<const Executable> again, std::size_t sweep)
+    : step_(step), body_(plan, step, std::move(body)), sweep_(sweep) {
   const auto take = [&](std::int64_t doubles) {
     const std::int64_t from = scratch_;
     scratch_ += roundUp(doubles, 8);
@@ -72,46 +72,60 @@ LoopProgram::Walk LoopProgram::walkOf(const RunContext& context, std::int64_t st
 }
 
 bool LoopProgram::runForward(const RunContext& context, std::int64_t steps) const {
-  const bool isWhile = step_.trips == LoopTrips::While;
   Walk walk = walkOf(context, steps);
   if (step_.kept && checkpoints().policy != CheckpointPolicy::All) {
     if (!keep(context, walk)) return false;
   } else {
+    const bool isWhile = step_.trips == LoopTrips::While;
     std::int64_t taken = 0;
     for (; taken < steps && (!isWhile || *walk.rows.at != 0); ++taken)
       if (!walk.step(context, taken)) return false;
-    if (isWhile && *walk.rows.at != 0) return refuse(context, static_cast<double>(taken));
-    if (step_.counted != LoopStep::kNone)
-      *context.at(counted_.base, counted_.offset) = static_cast<double>(taken);
+    if (!endAfter(context, walk, taken)) return false;
   }
   body_.writeLast(context, walk.rows.at);
   return true;
 }
 
+bool LoopProgram::endAfter(const RunContext& context, const Walk& walk, std::int64_t taken) const {
+  if (step_.trips != LoopTrips::While) return true;
+  if (*walk.rows.at != 0) return refuse(context, static_cast<double>(taken));
+  if (step_.counted != LoopStep::kNone)
+    *context.at(counted_.base, counted_.offset) = static_cast<double>(taken);
+  return true;
+}
+
 bool LoopProgram::keep(const RunContext& context, Walk& walk) const {
   using checkpoint::ActionKind;
-  const std::int64_t row = body_.row();
+  const bool isWhile = step_.trips == LoopTrips::While;
   double* slots = storage(context);
-  const auto schedule = scheduleOf(checkpoints(), walk.steps);
-  for (;;) {
-    const checkpoint::Action action = schedule->next();
+  Sweep*& sweep = context.sweeps[sweep_];
+  sweep = new Sweep(step_, walk.steps);
+  std::int64_t taken = 0;
+  for (bool isDone = false; !isDone;) {
+    if (isWhile && (*walk.rows.at == 0 || taken == walk.steps)) {
+      if (!endAfter(context, walk, taken)) return false;
+      sweep->finish(taken);
+    }
+    const checkpoint::Action action = sweep->next();
     switch (action.kind) {
       case ActionKind::Store:
-        std::copy_n(walk.rows.at, row, slots + action.slot.index * row);
+        sweep->store(action, walk.rows.at, slots);
+        break;
+      case ActionKind::Free:
+        sweep->free(action);
         break;
       case ActionKind::Advance:
-        if (action.to == walk.steps)
-          std::copy_n(walk.rows.at, row, slots + (storageRows_ - 1) * row);
-        for (std::int64_t i = action.from; i < action.to; ++i)
-          if (!walk.step(context, i)) return false;
+        for (; taken < std::min(action.to, walk.steps) && (!isWhile || *walk.rows.at != 0); ++taken)
+          if (!walk.step(context, taken)) return false;
         break;
-      case ActionKind::Turn:
-      case ActionKind::Done:
-        return true;
       default:
-        break;
+        isDone = true;
     }
   }
+  // The reversal begins with the last step, at the carries it began with.
+  if (taken > 0)
+    std::copy_n(walk.rows.previous, body_.row(), slots + (storageRows_ - 1) * body_.row());
+  return true;
 }
 
 bool LoopProgram::reverseStep(const RunContext& context, Walk& walk, std::int64_t i,
@@ -136,18 +150,24 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
              Rows(context.scratch + againRing_, again_->ringRows(), row), walk.steps,
              step_.replay->loop->reverse};
   again_->begin(context, again.memory);
-  const auto schedule = scheduleOf(checkpoints(), walk.steps);
-  while (schedule->next().kind != ActionKind::Turn) continue;
   std::copy_n(slots + (storageRows_ - 1) * row, row, again.rows.at);
+  Sweep& sweep = *context.sweeps[sweep_];
   for (;;) {
-    const checkpoint::Action action = schedule->next();
+    const checkpoint::Action action = sweep.next();
     switch (action.kind) {
       case ActionKind::Restore:
-        again.rows.at = again.rows.first;
-        std::copy_n(slots + action.slot.index * row, row, again.rows.at);
+        again.rows.restart();
+        if (action.slot.place == checkpoint::Place::Start) {
+          again_->readInitial(context, again.rows.at);
+        } else {
+          sweep.restore(action, again.rows.at, slots);
+        }
         break;
       case ActionKind::Store:
-        std::copy_n(again.rows.at, row, slots + action.slot.index * row);
+        sweep.store(action, again.rows.at, slots);
+        break;
+      case ActionKind::Free:
+        sweep.free(action);
         break;
       case ActionKind::Advance:
         for (std::int64_t i = action.from; i < action.to; ++i)
@@ -156,10 +176,10 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
       case ActionKind::Reverse:
         if (!reverseStep(context, walk, action.from, again.rows.at)) return false;
         break;
+      case ActionKind::Turn:
+        break;
       case ActionKind::Done:
         return true;
-      default:
-        break;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "exec/loop_body.h"
+#include "exec/sweep.h"
 
 namespace adjoint::exec {
 
@@ -12,9 +13,10 @@ namespace adjoint::exec {
 /// backwards keeps them as its checkpoints say; the later one computes again what was not kept.
 class LoopProgram {
  public:
-  /// `again`: the executable of the earlier loop's step; null where there is none.
+  /// `again`: the executable of the earlier loop's step; null where there is none. `sweep`: where
+  /// the run has the reversal of that loop, or of this one.
   LoopProgram(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body,
-              std::shared_ptr<const Executable> again);
+              std::shared_ptr<const Executable> again, std::size_t sweep);
 
   /// Doubles of scratch memory.
   std::int64_t scratch() const { return scratch_; }
@@ -29,10 +31,13 @@ class LoopProgram {
     double* first;
     std::int64_t rows, row;
     double* at;
+    const double* previous = nullptr;  ///< the row before, as long as there was one
 
     Rows(double* memory, std::int64_t count, std::int64_t doubles)
         : first(memory), rows(count), row(doubles), at(memory) {}
+    void restart() { at = first; }
     void next() {
+      previous = at;
       at += row;
       if (at != first + (rows - 1) * row) return;
       std::copy_n(at, row, first);
@@ -58,6 +63,8 @@ class LoopProgram {
   std::int64_t stepsOf(const RunContext& context) const;
   Walk walkOf(const RunContext& context, std::int64_t steps) const;
   bool runForward(const RunContext& context, std::int64_t steps) const;
+  /// After the last step of `While`, or the most there may be.
+  bool endAfter(const RunContext& context, const Walk& walk, std::int64_t taken) const;
   /// The forward sweep of a schedule.
   bool keep(const RunContext& context, Walk& walk) const;
   /// Backwards over carries that are all kept; and by a schedule.
@@ -75,6 +82,7 @@ class LoopProgram {
   std::optional<LoopBody> again_;
   Place count_, counted_, kept_;
   std::int64_t storageRows_ = 0;
+  std::size_t sweep_;
   // Scratch offsets.
   std::int64_t ring_ = 0, memory_ = 0, againRing_ = 0, againMemory_ = 0;
   std::int64_t scratch_ = 0;

@@ -153,7 +153,7 @@ NodeId Builder::appendInterned(OpCode op, DType dtype, ShapeId shape, AttrId att
 
 std::size_t Builder::addRule(std::shared_ptr<const CustomRule> rule) {
   for (std::size_t i = 0; i < tape_->rules_.size(); ++i) {
-    if (tape_->rules_[i] == rule) return i;
+    if (haveSamePrint(*tape_->rules_[i], *rule)) return i;
   }
   tape_->rules_.push_back(std::move(rule));
   return tape_->rules_.size() - 1;

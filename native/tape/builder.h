@@ -38,6 +38,7 @@ class Builder {
   /// append for callers that have the shape and attribute already interned in this builder.
   NodeId appendInterned(OpCode op, DType dtype, ShapeId shape, AttrId attr,
                         std::span<const NodeId> operands);
+  /// The index of the rule, or of one that is the same.
   std::size_t addRule(std::shared_ptr<const CustomRule> rule);
 
   const Tape& tape() const { return *tape_; }

@@ -1,5 +1,6 @@
 #include "tape/tape.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdio>
@@ -104,6 +105,43 @@ std::string Tape::toString() const {
     if (rule.vjp) text += "vjp of " + rule.name + "\n" + rule.vjp->toString();
   }
   return text;
+}
+
+bool haveSamePrint(const Tape& a, const Tape& b) {
+  const auto samePorts = [](const Port& p, const Port& q) {
+    return p.node == q.node && p.name == q.name;
+  };
+  const auto sameNode = [&](const Node& p, const Node& q) {
+    if (p.op != q.op || p.dtype != q.dtype || a.shape(p) != b.shape(q)) return false;
+    switch (p.op) {
+      case tapeop::kInput:
+        return p.attr == q.attr;
+      case tapeop::kConstant:
+        return p.operand[0] == q.operand[0] && p.operand[1] == q.operand[1];
+      case tapeop::kData:
+        return a.sharedData(p.attr) == b.sharedData(q.attr) ||
+               std::ranges::equal(a.data(p), b.data(q), {}, std::bit_cast<std::uint64_t, double>,
+                                  std::bit_cast<std::uint64_t, double>);
+      default:
+        break;
+    }
+    if (a.attrs(p) != b.attrs(q) || !std::ranges::equal(a.operands(p), b.operands(q))) return false;
+    if (!tapeop::hasRule(p.op)) return true;
+    const auto rule = static_cast<std::size_t>(a.attrs(p)[0]);
+    return a.sharedRule(rule) == b.sharedRule(rule) || haveSamePrint(a.rule(rule), b.rule(rule));
+  };
+  return &a == &b || (a.size() == b.size() && a.checks() == b.checks() &&
+                      std::ranges::equal(a.inputs(), b.inputs(), samePorts) &&
+                      std::ranges::equal(a.outputs(), b.outputs(), samePorts) &&
+                      std::ranges::equal(a.nodes(), b.nodes(), sameNode));
+}
+
+bool haveSamePrint(const CustomRule& a, const CustomRule& b) {
+  const auto same = [](const auto& p, const auto& q) {
+    return p == q || (p && q && haveSamePrint(*p, *q));
+  };
+  return &a == &b || (a.name == b.name && a.isMapped == b.isMapped && same(a.primal, b.primal) &&
+                      same(a.jvp, b.jvp) && same(a.vjp, b.vjp) && same(a.each, b.each));
 }
 
 std::size_t Tape::bytes() const {

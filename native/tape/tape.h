@@ -125,4 +125,9 @@ class Tape {
 
 using TapePtr = std::shared_ptr<const Tape>;
 
+/// Whether two tapes have the same print, apart from where their nodes come from.
+bool haveSamePrint(const Tape& a, const Tape& b);
+/// Whether two functions have rules of the same prints.
+bool haveSamePrint(const CustomRule& a, const CustomRule& b);
+
 }  // namespace adjoint

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -298,7 +301,7 @@ TEST(CheckpointSchedule, AgreesWithTraces) {
     std::int64_t a = 0, b = 0;
     words >> word;
     if (word == "#") {
-      ASSERT_EQ(std::sscanf(line.c_str(), "# n=%ld s=%d", &length, &slots), 2);
+      ASSERT_EQ(std::sscanf(line.c_str(), "# n=%" SCNd64 " s=%d", &length, &slots), 2);
       theirs.clear();
     } else if (word == "F") {
       words >> a >> b;

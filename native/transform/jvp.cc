@@ -46,11 +46,11 @@ class Pusher {
         pushLoopNode(id, node);
         continue;
       }
-      const bool isItem = opOf(node) == Op::Item;
-      if (const auto loop = loops_.find(node.operand[0]); isItem && loop != loops_.end()) {
+      if (opOf(node) == Op::Item && loops_.contains(node.operand[0])) {
+        const PushedLoop& loop = loops_.at(node.operand[0]);
         const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
-        map_[id] = loop->second.items[position];
-        tangents_[id] = loop->second.tangents[position];
+        map_[id] = loop.items[position];
+        tangents_[id] = loop.tangents[position];
         continue;
       }
       map_[id] = copier_.copyMapped(node, map_);
@@ -64,6 +64,7 @@ class Pusher {
       const Expr d = settleOr(tangents_[port.node], builder_, tape_.shape(port.node));
       outputs.push_back({"d_" + port.name, d.id});
     }
+    if (tape_.checks().empty()) builder_.clearChecks();
     return builder_.finish(std::move(outputs));
   }
 

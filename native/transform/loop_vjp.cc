@@ -19,19 +19,6 @@ void append(std::vector<NodeId>& to, const std::vector<NodeId>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
-/// Which inputs a tape's outputs depend on.
-std::vector<bool> inputsRead(const Tape& t) {
-  std::vector<bool> read(t.size(), false);
-  for (const Port& port : t.outputs()) read[port.node] = true;
-  for (std::size_t i = t.size(); i-- > 0;) {
-    if (!read[i]) continue;
-    for (const NodeId operand : t.operands(t.node(static_cast<NodeId>(i)))) read[operand] = true;
-  }
-  std::vector<bool> result;
-  for (const Port& port : t.inputs()) result.push_back(read[port.node]);
-  return result;
-}
-
 }  // namespace
 
 LoopPull::LoopPull(Builder& builder, const Tape& t, const Node& loop, std::vector<NodeId> operands,

@@ -134,6 +134,7 @@ class LoopBatcher {
                  {"steps", (steps + apply(Op::ToNumber, {live})).id});
     ports.insert(ports.begin(), {"any_" + ports[0].name, anyOf(next, {0}).id});
 
+    if (step_->checks().empty()) builder.clearChecks();
     std::vector<NodeId> operands = ownOperands();
     const Expr first{&builder_, operands[constants]};
     operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(firstStream()),
@@ -175,6 +176,7 @@ class LoopBatcher {
                           ? select(live, next, {&builder, inputs[constants + k]}).id
                           : next.id;
     }
+    if (step_->checks().empty()) builder.clearChecks();
     std::vector<NodeId> operands = ownOperands();
     const Expr all = operands_.back().value;
     operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(constants), all.id);

@@ -46,6 +46,19 @@ std::vector<bool> reachedNodes(const Tape& t, const std::vector<bool>& active,
   return reached;
 }
 
+std::vector<bool> inputsRead(const Tape& t) {
+  std::vector<bool> read(t.size(), false);
+  for (const Port& port : t.outputs()) read[port.node] = true;
+  for (const NodeId id : t.checks()) read[id] = true;
+  for (std::size_t i = t.size(); i-- > 0;) {
+    if (!read[i]) continue;
+    for (const NodeId operand : t.operands(t.node(static_cast<NodeId>(i)))) read[operand] = true;
+  }
+  std::vector<bool> result;
+  for (const Port& port : t.inputs()) result.push_back(read[port.node]);
+  return result;
+}
+
 std::vector<NodeId> addInputs(Builder& builder, const Tape& step,
                               std::span<const std::size_t> positions, const std::string& prefix) {
   std::vector<NodeId> ids;

@@ -89,6 +89,9 @@ struct BatchedLoop {
 BatchedLoop batchLoop(Builder& builder, const Tape& t, const Node& loop, std::int64_t lanes,
                       const std::vector<Lane>& operands, NodeId steps);
 
+/// Which inputs outputs and checks depend on.
+std::vector<bool> inputsRead(const Tape& t);
+
 /// Adds the inputs `positions` of a step to another, under names with a prefix.
 std::vector<NodeId> addInputs(Builder& builder, const Tape& step,
                               std::span<const std::size_t> positions, const std::string& prefix);

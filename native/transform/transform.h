@@ -56,4 +56,8 @@ double estimateCost(const Tape& t);
 /// Replaces custom nodes by their primal, so that a plan can be made.
 TapePtr expandCalls(const TapePtr& t);
 
+/// Leaves out of loops what no output or check needs: constants, carries, streams and results. Work
+/// that is the same in all steps moves in front of the loop, unless it has at most one step.
+TapePtr simplifyLoops(const TapePtr& t);
+
 }  // namespace adjoint

@@ -33,23 +33,19 @@ class Puller {
 
   void copyPrimal() {
     builder_.reserve(3 * tape_.size());
-    std::vector<NodeId> seeds;
-    for (const Port& port : tape_.outputs()) seeds.push_back(port.node);
-    const std::vector<bool> reached = reachedNodes(tape_, active_, seeds);
+    const auto reached = reachedItems();
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       if (node.op == tapeop::kInput) continue;
       builder_.setOrigin(node.origin);
-      if (opOf(node) == Op::Loop && reached[id]) {
-        copyLoop(id, node, reached);
-        continue;
+      if (const auto items = reached.find(id); items != reached.end()) {
+        copyLoop(id, node, items->second);
+      } else if (opOf(node) == Op::Item && loops_.contains(node.operand[0])) {
+        const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
+        map_[id] = loops_.at(node.operand[0]).item(position);
+      } else {
+        map_[id] = copier_.copyMapped(node, map_);
       }
-      const bool isItem = opOf(node) == Op::Item;
-      if (const auto loop = loops_.find(node.operand[0]); isItem && loop != loops_.end()) {
-        map_[id] = loop->second.item(static_cast<std::size_t>(tape_.attrs(node)[0]));
-        continue;
-      }
-      map_[id] = copier_.copyMapped(node, map_);
     }
   }
 
@@ -98,19 +94,31 @@ class Puller {
     return total;
   }
 
+  /// Which items of loops may have a cotangent; of no loop where none has.
+  std::unordered_map<NodeId, std::vector<bool>> reachedItems() const {
+    std::unordered_map<NodeId, std::vector<bool>> result;
+    const auto isLoop = [](const Node& node) { return opOf(node) == Op::Loop; };
+    if (std::ranges::none_of(tape_.nodes(), isLoop)) return result;
+    std::vector<NodeId> seeds;
+    for (const Port& port : tape_.outputs()) seeds.push_back(port.node);
+    const std::vector<bool> reached = reachedNodes(tape_, active_, seeds);
+    for (NodeId id = 0; id < tape_.size(); ++id) {
+      const Node& node = tape_.node(id);
+      if (opOf(node) != Op::Item || !reached[id] || !isLoop(tape_.node(node.operand[0]))) continue;
+      std::vector<bool>& items = result[node.operand[0]];
+      items.resize(itemCount(tape_, tape_.node(node.operand[0])));
+      items[static_cast<std::size_t>(tape_.attrs(node)[0])] = true;
+    }
+    return result;
+  }
+
   /// Its place is taken by a loop that also keeps what its cotangents need.
-  void copyLoop(NodeId id, const Node& node, const std::vector<bool>& reached) {
+  void copyLoop(NodeId id, const Node& node, const std::vector<bool>& items) {
     std::vector<NodeId> operands;
     std::vector<bool> isActive;
     for (const NodeId operand : tape_.operands(node)) {
       operands.push_back(map_[operand]);
       isActive.push_back(active_[operand]);
-    }
-    std::vector<bool> items(itemCount(tape_, node), false);
-    for (NodeId item = id + 1; item < tape_.size(); ++item) {
-      const Node& other = tape_.node(item);
-      if (opOf(other) == Op::Item && other.operand[0] == id && reached[item])
-        items[static_cast<std::size_t>(tape_.attrs(other)[0])] = true;
     }
     loops_.emplace(
         std::piecewise_construct, std::forward_as_tuple(id),

@@ -63,7 +63,10 @@ class Parser {
   std::size_t rulesIn(std::size_t first, std::size_t last) const {
     std::size_t count = 0;
     for (std::size_t i = first; i < last; ++i) {
-      if (lines_[i].find(" = custom ") == std::string::npos) continue;
+      const auto names = [&](const char* op) {
+        return lines_[i].find(" = " + std::string(op) + " ") != std::string::npos;
+      };
+      if (!names("custom") && !names("loop")) continue;
       const std::size_t open = lines_[i].find('{');
       count = std::max(count, static_cast<std::size_t>(std::stoul(lines_[i].substr(open + 1))) + 1);
     }

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "checkpoint/disk_store.h"
+#include "checkpoint/online.h"
+#include "checkpoint/recovery.h"
+#include "exec/block.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+/// One reversal of a loop's carries under way: begun by the loop that keeps them, ended by the one
+/// that reads them. Knows what to do next, and has the files.
+class Sweep {
+ public:
+  /// `steps` of `While`: the most; the schedule then waits for `finish`. Throws Error.
+  Sweep(const LoopStep& loop, std::int64_t steps);
+
+  checkpoint::Action next() { return schedule().next(); }
+  /// The number of steps shows.
+  void finish(std::int64_t steps);
+
+  /// Does a Store from a row of carries, or a Restore to one; `slots` are the rows in memory.
+  void store(const checkpoint::Action& action, const double* row, double* slots);
+  /// False: the state is not there any more, and next() leads to it in another way.
+  bool restore(const checkpoint::Action& action, double* row, const double* slots);
+  void free(const checkpoint::Action& action);
+
+  std::int64_t steps() const { return steps_; }
+
+ private:
+  checkpoint::Schedule& schedule() { return recovery_ ? *recovery_ : *schedule_; }
+
+  std::int64_t row_;
+  std::int64_t steps_;
+  std::unique_ptr<checkpoint::Schedule> schedule_;
+  checkpoint::Online* online_ = nullptr;
+  std::optional<checkpoint::Recovery> recovery_;
+  std::optional<checkpoint::DiskStore> disk_;
+};
+
+}  // namespace adjoint::exec
