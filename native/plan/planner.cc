@@ -455,7 +455,8 @@ class Planner : public BufferTable {
     const Checkpoints checkpoints =
         chooseCheckpoints(attributes.checkpoints, step.trips, step.length, step.row);
     const std::int64_t storage = storageRows(checkpoints, step.length) * step.row;
-    step.kept = LoopStep::Kept{addBuffer({Base::Temp, 0, storage}), checkpoints, {}};
+    step.kept = LoopStep::Kept{addBuffer({Base::Temp, 0, storage}), checkpoints,
+                               tape_.rule(attributes.rule).directory};
     auto again = std::make_shared<LoopStep>(step);
     if (!step.results.empty()) {
       std::vector<std::size_t> carries(step.last.size());
@@ -620,7 +621,7 @@ LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
 }  // namespace
 
 std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
-  TapePtr final = contractMultiplyAdds(expandCalls(tape));
+  TapePtr final = contractMultiplyAdds(simplifyLoops(expandCalls(tape)));
   if (options.signs) final = carrySigns(final);
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final), options).run();
   if (options.shifts) final = shareShifts(final);

@@ -180,7 +180,7 @@ TapePtr expandOnce(const Tape& t) {
       for (const NodeId operand : t.operands(node)) operands.push_back(map[operand]);
       const LoopAttributes attributes = LoopAttributes::read(t, node);
       const auto rule =
-          stepRule(t.rule(attributes.rule).name, expandCalls(t.rule(attributes.rule).primal));
+          stepRule(t.rule(attributes.rule), expandCalls(t.rule(attributes.rule).primal));
       results[id] = appendLoop(builder, rule, attributes, operands);
     } else if (opOf(node) == Op::Item && !results[node.operand[0]].empty()) {
       map[id] = results[node.operand[0]][static_cast<std::size_t>(t.attrs(node)[0])];

@@ -69,7 +69,7 @@ PushedLoop pushLoop(Builder& builder, const Tape& t, const Node& loop,
   }
   if (attributes.trips == LoopTrips::Counted) all.push_back(operands.back());
   const std::size_t carries = attributes.carries;
-  const auto next = stepRule(rule.name, pushedStep(step, attributes, activity, inputs));
+  const auto next = stepRule(rule, pushedStep(step, attributes, activity, inputs));
   attributes.constants += inputs[0].active.size();
   attributes.carries += inputs[1].active.size();
   attributes.streams += inputs[2].active.size();

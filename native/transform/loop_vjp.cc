@@ -38,7 +38,7 @@ LoopPull::LoopPull(Builder& builder, const Tape& t, const Node& loop, std::vecto
   if (!stored_.empty()) {
     std::vector<Port> ports = step_->outputs();
     for (const std::size_t i : stored_) ports.push_back(step_->inputs()[i]);
-    forward = stepRule(rule_->name, Builder(*step_).finish(std::move(ports)));
+    forward = stepRule(*rule_, Builder(*step_).finish(std::move(ports)));
   }
   items_ = appendLoop(builder_, forward, attributes_, operands_);
 }
@@ -157,7 +157,7 @@ void LoopPull::makeReverse(const Tape& pulled) {
       ports[i].node = (Expr{&builder, sums[sum]} + Expr{&builder, bars[i]}).id;
   }
   builder.clearChecks();
-  reverse_ = stepRule(rule_->name, builder.finish(std::move(ports)));
+  reverse_ = stepRule(*rule_, builder.finish(std::move(ports)));
 }
 
 std::vector<Masked> LoopPull::pull(const std::vector<Masked>& bars) const {

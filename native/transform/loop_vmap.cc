@@ -30,7 +30,7 @@ class LoopBatcher {
     std::vector<NodeId> operands = ownOperands();
     if (isCounted) operands.push_back(operands_.back().value.id);
     const auto items =
-        appendLoop(builder_, stepRule(rule_.name, each_.tape), attributes_, operands);
+        appendLoop(builder_, stepRule(rule_, each_.tape), attributes_, operands);
     BatchedLoop result;
     for (std::size_t i = 0; i < each_.outputs.size(); ++i) addItem(result, items[i], i);
     if (isWhile) result.items.push_back({{&builder_, items.back()}, false});
@@ -143,7 +143,7 @@ class LoopBatcher {
                     anyOf(first, {0}).id);
     LoopAttributes attributes = attributes_;
     attributes.carries += 2;
-    const auto items = appendLoop(builder_, stepRule(rule_.name, builder.finish(std::move(ports))),
+    const auto items = appendLoop(builder_, stepRule(rule_, builder.finish(std::move(ports))),
                                   attributes, operands);
     BatchedLoop result;
     const std::size_t carries = attributes_.carries;
@@ -184,7 +184,7 @@ class LoopBatcher {
     LoopAttributes attributes = attributes_;
     attributes.constants += 1;
     attributes.indexed = true;
-    const auto items = appendLoop(builder_, stepRule(rule_.name, builder.finish(std::move(ports))),
+    const auto items = appendLoop(builder_, stepRule(rule_, builder.finish(std::move(ports))),
                                   attributes, operands);
     BatchedLoop result;
     for (std::size_t i = 0; i < each_.outputs.size(); ++i) addItem(result, items[i], i);

@@ -70,9 +70,10 @@ std::vector<NodeId> addInputs(Builder& builder, const Tape& step,
   return ids;
 }
 
-std::shared_ptr<const CustomRule> stepRule(const std::string& name, TapePtr step) {
+std::shared_ptr<const CustomRule> stepRule(const CustomRule& like, TapePtr step) {
   auto rule = std::make_shared<CustomRule>();
-  rule->name = name;
+  rule->name = like.name;
+  rule->directory = like.directory;
   rule->primal = std::move(step);
   return rule;
 }

@@ -97,6 +97,6 @@ std::vector<NodeId> addInputs(Builder& builder, const Tape& step,
                               std::span<const std::size_t> positions, const std::string& prefix);
 
 /// A rule for a loop with this step.
-std::shared_ptr<const CustomRule> stepRule(const std::string& name, TapePtr step);
+std::shared_ptr<const CustomRule> stepRule(const CustomRule& like, TapePtr step);
 
 }  // namespace adjoint

@@ -214,7 +214,7 @@ class Simplifier {
     if (step.checks().empty()) inner.clearChecks();
     std::vector<Port> ports = step.outputs();
     for (Port& port : ports) port.node = within[port.node];
-    const auto rule = stepRule(tape_.rule(old.rule).name, inner.finish(std::move(ports)));
+    const auto rule = stepRule(tape_.rule(old.rule), inner.finish(std::move(ports)));
     const std::vector<NodeId> items = appendLoop(builder_, rule, attributes, given);
     std::vector<NodeId>& all = items_[id];
     all.assign(itemCount(tape_, node), kNoNode);
