@@ -3,12 +3,13 @@ import { type ResultLeaf, traceStep, valueTree } from "./body.js";
 import { type CheckpointPolicy, checkpointsOf } from "./checkpoints.js";
 import { completed, here } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError } from "./generated/errors.js";
+import type { IfLike, Stacked } from "./loop-types.js";
 import type { NativePort, NodeId } from "./native.js";
 import { describe, flatNumbers, isNumericArray, oneOf, optionsOf, shown, wholeOf } from "./numbers.js";
 import { leavesLike, made, maxSteps, type Operands, operandsOf, requireBody, valuesOf } from "./steps.js";
 import { isValue, requireTrace, type Trace } from "./trace.js";
 import { buildTree, leavesOf, mapLeaves, type Tree } from "./tree.js";
-import type { AnyValue, BodyResult, NestedNumbers, ResultTree, Stacked, TreeFits, TypedArray } from "./types.js";
+import type { AnyValue, BodyResult, NestedNumbers, ResultTree, TypedArray } from "./types.js";
 import type { Value } from "./value.js";
 
 /** One number for all values of a state, or one for each in the state's structure. */
@@ -62,12 +63,10 @@ export interface OdeStats<Y> {
   readonly rejected: Value<[]>;
 }
 
-/** The derivative of the state by time: like the state. */
-export type OdeRhs<I, P, N> = (
-  t: Value<[]>,
-  y: ResultTree<I>,
-  params: ResultTree<P>,
-) => N & TreeFits<ResultTree<I>, N>;
+/** A tree like a state of this type, with a leading axis for the times T. */
+type Rows<I, T> = Stacked<readonly [unknown, I], CountOf<T>>;
+
+type NoParams = Readonly<Record<never, never>>;
 
 /** Codes of native/transform/ode.h, in its order. */
 const methods = ["dopri5", "rk4"] as const;
@@ -95,14 +94,14 @@ export function ode<
   const I extends BodyResult,
   const N extends BodyResult,
   const T extends OdeTimes,
-  const P extends BodyResult = {},
+  const P extends BodyResult = NoParams,
 >(
-  rhs: OdeRhs<I, P, N>,
+  rhs: (t: Value<[]>, y: ResultTree<I>, params: ResultTree<P>) => N,
   y0: I,
   times: T,
   params?: P,
   options?: OdeOptions,
-): Stacked<I, CountOf<T>>;
+): IfLike<I, N, Rows<I, T>>;
 export function ode(
   rhs: (t: Value<[]>, y: never, params: never) => unknown,
   y0: unknown,
@@ -122,14 +121,14 @@ export function odeStats<
   const I extends BodyResult,
   const N extends BodyResult,
   const T extends OdeTimes,
-  const P extends BodyResult = {},
+  const P extends BodyResult = NoParams,
 >(
-  rhs: OdeRhs<I, P, N>,
+  rhs: (t: Value<[]>, y: ResultTree<I>, params: ResultTree<P>) => N,
   y0: I,
   times: T,
   params?: P,
   options?: OdeOptions,
-): OdeStats<Stacked<I, CountOf<T>>>;
+): IfLike<I, N, OdeStats<Rows<I, T>>>;
 export function odeStats(
   rhs: (t: Value<[]>, y: never, params: never) => unknown,
   y0: unknown,

@@ -212,7 +212,9 @@ class Planner : public BufferTable {
       value = tape_.node(value).operand[0];
     const Node& node = tape_.node(value);
     if (uses_[value] != 1 || opOf(node) != Op::Item) return kNoNode;
-    const auto attributes = LaneAttributes::read(tape_, tape_.node(node.operand[0]));
+    const Node& call = tape_.node(node.operand[0]);
+    if (opOf(call) != Op::Lanes) return kNoNode;
+    const auto attributes = LaneAttributes::read(tape_, call);
     const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
     return attributes.outputs[position].kind == LaneOutput::Mapped ? value : kNoNode;
   }

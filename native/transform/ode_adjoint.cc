@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "transform/loops.h"
 #include "transform/ode_steps.h"
 #include "transform/transform.h"
 

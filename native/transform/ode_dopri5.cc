@@ -108,7 +108,7 @@ class Dopri5 {
     const Expr isThere = logicalNot(isBefore(state, target));
     require("ode: more than maxSteps steps", logicalOr(isThere, hasSteps(state)));
     require("ode: the step size is too small",
-            logicalOr(isThere, logicalNot(hasSteps(state)) ));
+            logicalOr(isThere, logicalNot(hasSteps(state))));
   }
 
   State next(const State& now) const {

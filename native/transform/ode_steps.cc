@@ -2,7 +2,6 @@
 
 #include <limits>
 
-#include "transform/loops.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -21,6 +20,15 @@ std::vector<NodeId> idsOf(std::span<const Expr> values) {
   std::vector<NodeId> ids;
   for (const Expr& value : values) ids.push_back(value.id);
   return ids;
+}
+
+std::shared_ptr<const CustomRule> ruleOf(const std::string& name, TapePtr step,
+                                         const std::string& directory) {
+  auto rule = std::make_shared<CustomRule>();
+  rule->name = name;
+  rule->primal = std::move(step);
+  rule->directory = directory;
+  return rule;
 }
 
 }  // namespace
@@ -70,8 +78,7 @@ std::vector<Expr> appendSteps(const std::string& name, LoopAttributes attributes
   attributes.constants = constants.size();
   attributes.carries = carries.size();
   attributes.streams = streams.size();
-  const auto rule = std::make_shared<const CustomRule>(
-      CustomRule{name, builder.finish(std::move(ports)), nullptr, nullptr, nullptr, {}, directory});
+  const auto rule = ruleOf(name, builder.finish(std::move(ports)), directory);
   std::vector<Expr> items;
   for (const NodeId id : appendLoop(outer, rule, attributes, idsOf(operands)))
     items.push_back({&outer, id});
@@ -101,7 +108,7 @@ void require(const std::string& name, Expr condition) {
   const Expr count = apply(Op::Where, {condition, constant(condition, 0), none});
   LoopAttributes attributes;
   attributes.trips = LoopTrips::Counted;
-  appendLoop(builder, stepRule(name, Builder().finish({})), attributes, {&count.id, 1});
+  appendLoop(builder, ruleOf(name, Builder().finish({}), ""), attributes, {&count.id, 1});
 }
 
 Expr rowsOf(Expr x, std::int64_t first, std::int64_t count) {
