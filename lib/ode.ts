@@ -5,18 +5,31 @@ import { completed, here } from "./fail.js";
 import { ArgumentError, DTypeError, ShapeError } from "./generated/errors.js";
 import type { IfLike, Stacked } from "./loop-types.js";
 import type { NativePort, NodeId } from "./native.js";
-import { describe, flatNumbers, isNumericArray, oneOf, optionsOf, shown, wholeOf } from "./numbers.js";
-import { leavesLike, made, maxSteps, type Operands, operandsOf, requireBody, valuesOf } from "./steps.js";
+import {
+  describe,
+  flatNumbers,
+  isNumericArray,
+  oneOf,
+  optionsOf,
+  shown,
+  wholeOf,
+} from "./numbers.js";
+import {
+  leavesLike,
+  made,
+  maxSteps,
+  type Operands,
+  operandsOf,
+  requireBody,
+  valuesOf,
+} from "./steps.js";
 import { isValue, requireTrace, type Trace } from "./trace.js";
 import { buildTree, leavesOf, mapLeaves, type Tree } from "./tree.js";
 import type { AnyValue, BodyResult, NestedNumbers, ResultTree, TypedArray } from "./types.js";
 import type { Value } from "./value.js";
 
 /** One number for all values of a state, or one for each in the state's structure. */
-export type Tolerance =
-  | number
-  | { readonly [name: string]: Tolerance }
-  | readonly Tolerance[];
+export type Tolerance = number | { readonly [name: string]: Tolerance } | readonly Tolerance[];
 
 export interface OdeOptions {
   /**
@@ -50,18 +63,19 @@ export interface OdeOptions {
 /** The times of a solution: numbers, or a traced vector. */
 export type OdeTimes = readonly number[] | TypedArray | Value<readonly [number]>;
 
-type CountOf<T> = T extends Value<readonly [infer N extends number]>
-  ? N
-  : T extends { readonly length: infer N extends number }
+type CountOf<T> =
+  T extends Value<readonly [infer N extends number]>
     ? N
-    : number;
+    : T extends { readonly length: infer N extends number }
+      ? N
+      : number;
 
 /** A solution and how many steps it took, scalars without derivatives. */
-export interface OdeStats<Y> {
+export type OdeStats<Y> = {
   readonly y: Y;
   readonly accepted: Value<[]>;
   readonly rejected: Value<[]>;
-}
+};
 
 /** A tree like a state of this type, with a leading axis for the times T. */
 type Rows<I, T> = Stacked<readonly [unknown, I], CountOf<T>>;
@@ -92,7 +106,7 @@ const defaults = { steps: 10, maxSteps: 1e5, rtol: 1e-6, atol: 1e-9 };
  */
 export function ode<
   const I extends BodyResult,
-  const N extends BodyResult,
+  const N,
   const T extends OdeTimes,
   const P extends BodyResult = NoParams,
 >(
@@ -101,7 +115,7 @@ export function ode<
   times: T,
   params?: P,
   options?: OdeOptions,
-): IfLike<I, N, Rows<I, T>>;
+): NoInfer<IfLike<I, N, Rows<I, T>>>;
 export function ode(
   rhs: (t: Value<[]>, y: never, params: never) => unknown,
   y0: unknown,
@@ -119,7 +133,7 @@ export function ode(
  */
 export function odeStats<
   const I extends BodyResult,
-  const N extends BodyResult,
+  const N,
   const T extends OdeTimes,
   const P extends BodyResult = NoParams,
 >(
@@ -128,7 +142,7 @@ export function odeStats<
   times: T,
   params?: P,
   options?: OdeOptions,
-): IfLike<I, N, OdeStats<Rows<I, T>>>;
+): NoInfer<IfLike<I, N, OdeStats<Rows<I, T>>>>;
 export function odeStats(
   rhs: (t: Value<[]>, y: never, params: never) => unknown,
   y0: unknown,
@@ -199,7 +213,10 @@ function timesOf(name: string, trace: Trace, given: unknown): NodeId {
   }
   const { values, shape } = flatNumbers(given as NestedNumbers, `${name}: times`);
   if (shape.length !== 1) {
-    throw new ShapeError(`${name}: times are a list of numbers, got shape [${shape.join(",")}]`, here());
+    throw new ShapeError(
+      `${name}: times are a list of numbers, got shape [${shape.join(",")}]`,
+      here(),
+    );
   }
   requireOrder(name, values);
   return trace.builder.data(values, shape, false);
@@ -282,7 +299,10 @@ function toleranceOf(name: string, option: "rtol" | "atol", state: Tree, given: 
   if (given === undefined) return leaves.map(() => defaults[option]);
   const tolerance = (value: unknown): number => {
     if (typeof value === "number" && value >= 0 && value < Infinity) return value;
-    throw new ArgumentError(`${name}: ${option} is a number from 0 on, got ${shown(value)}`, here());
+    throw new ArgumentError(
+      `${name}: ${option} is a number from 0 on, got ${shown(value)}`,
+      here(),
+    );
   };
   if (typeof given !== "object" || given === null) return leaves.map(() => tolerance(given));
   const found = buildTree<number>(
@@ -293,5 +313,10 @@ function toleranceOf(name: string, option: "rtol" | "atol", state: Tree, given: 
     here(),
   );
   const scalars = mapLeaves(state, (leaf) => ({ ...leaf, shape: [] }));
-  return leavesLike(name, option, scalars, found as { tree: Tree; leaves: ResultLeaf[] }) as number[];
+  return leavesLike(
+    name,
+    option,
+    scalars,
+    found as { tree: Tree; leaves: ResultLeaf[] },
+  ) as number[];
 }

@@ -1,5 +1,7 @@
 // Solutions of differential equations and their derivatives, against exact ones, and against the
 // method written out by hand, differentiated by complex steps.
+#include "transform/ode.h"
+
 #include <gtest/gtest.h>
 
 #include <array>
@@ -11,7 +13,6 @@
 
 #include "ops/build.h"
 #include "test/support/evaluator.h"
-#include "transform/ode.h"
 #include "transform/transform.h"
 
 namespace adjoint::testing {
@@ -157,8 +158,7 @@ TEST(Ode, StepsDoNotDependOnTheTimesBetween) {
 
 TEST(Ode, RunsBackwards) {
   for (const OdeOptions& options : {tolerances(1e-11), rk4(400)}) {
-    const Arrays got =
-        solve(solver(growth(), 3, options), {{growthAt(2)}, {2, 0.5, -1}});
+    const Arrays got = solve(solver(growth(), 3, options), {{growthAt(2)}, {2, 0.5, -1}});
     EXPECT_NEAR(got[0][1], growthAt(0.5), 1e-9);
     EXPECT_NEAR(got[0][2], growthAt(-1), 1e-9);
   }
@@ -190,8 +190,8 @@ TEST(Ode, ArenstorfOrbitCloses) {
                           return std::vector<Expr>{concat(parts, 0)};
                         }};
   const Values start = {0.994, 0, 0, -2.00158510637908252240537862224};
-  const Arrays got = solve(solver(orbit, 2, tolerances(1e-12)),
-                           {start, {0, 17.0652165601579625588917206249}});
+  const Arrays got =
+      solve(solver(orbit, 2, tolerances(1e-12)), {start, {0, 17.0652165601579625588917206249}});
   EXPECT_NEAR(got[0][4], start[0], 1e-6);
   EXPECT_NEAR(got[0][5], start[1], 1e-5);
   EXPECT_GT(got[2][0], 0);
@@ -402,8 +402,9 @@ TEST(Ode, CheckpointsChangeNoBit) {
   for (const OdeOptions& options : {tolerances(1e-7), rk4(57)}) {
     const Arrays all = gradients({CheckpointPolicy::All}, options);
     for (const Checkpoints& checkpoints :
-         {Checkpoints{}, Checkpoints{CheckpointPolicy::Every, 5}, Checkpoints{CheckpointPolicy::Sqrt},
-          Checkpoints{CheckpointPolicy::Revolve, 4}, Checkpoints{CheckpointPolicy::Online, 6}})
+         {Checkpoints{}, Checkpoints{CheckpointPolicy::Every, 5},
+          Checkpoints{CheckpointPolicy::Sqrt}, Checkpoints{CheckpointPolicy::Revolve, 4},
+          Checkpoints{CheckpointPolicy::Online, 6}})
       EXPECT_TRUE(identical(gradients(checkpoints, options), all))
           << static_cast<int>(checkpoints.policy);
   }
@@ -448,7 +449,8 @@ TEST(Ode, SecondDerivatives) {
   const TapePtr gradient = selectOutputs(pulled, bars);
   const Values seed = {0, 0, 1, -0.5}, times = {0, 3};
   const Values d0 = {0.5, -0.25}, dp = {0.125, 0.0625, -0.03125, 0.25};
-  const Arrays hvp = evaluate(jvp(gradient, wrt), {kPredators[0], times, kPredators[2], seed, d0, dp});
+  const Arrays hvp =
+      evaluate(jvp(gradient, wrt), {kPredators[0], times, kPredators[2], seed, d0, dp});
   const auto [forward, reverse] =
       std::array{evaluate(jacobian(gradient, wrt, JacobianMode::Forward).tape,
                           {kPredators[0], times, kPredators[2], seed}),
@@ -458,7 +460,8 @@ TEST(Ode, SecondDerivatives) {
   // The Hessian is symmetric, and the product is its.
   for (std::size_t i = 0; i < 4; ++i) {
     for (std::size_t k = 0; k < 2; ++k)
-      EXPECT_NEAR(forward[1][4 * k + i], forward[2][2 * i + k], 1e-10 * std::abs(forward[1][4 * k + i]));
+      EXPECT_NEAR(forward[1][4 * k + i], forward[2][2 * i + k],
+                  1e-10 * std::abs(forward[1][4 * k + i]));
     double product = 0;
     for (std::size_t k = 0; k < 2; ++k) product += forward[2][2 * i + k] * d0[k];
     for (std::size_t k = 0; k < 4; ++k) product += forward[3][4 * i + k] * dp[k];

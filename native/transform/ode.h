@@ -22,12 +22,12 @@ enum class OdeAdjoint : std::uint8_t {
 struct OdeOptions {
   OdeMethod method = OdeMethod::Dopri5;
   OdeAdjoint adjoint = OdeAdjoint::Discrete;
-  std::int64_t steps = 10;           ///< of Rk4
-  std::int64_t maxSteps = 100000;    ///< of Dopri5: steps tried from the first time to the last
-  double firstStep = 0;              ///< of Dopri5: its size; 0: to be found
-  std::vector<double> rtol, atol;    ///< of Dopri5, one for each value of the state
-  Checkpoints checkpoints;           ///< of the loop over steps
-  std::string directory;             ///< where its files go
+  std::int64_t steps = 10;         ///< of Rk4
+  std::int64_t maxSteps = 100000;  ///< of Dopri5: steps tried from the first time to the last
+  double firstStep = 0;            ///< of Dopri5: its size; 0: to be found
+  std::vector<double> rtol, atol;  ///< of Dopri5, one for each value of the state
+  Checkpoints checkpoints;         ///< of the loop over steps
+  std::string directory;           ///< where its files go
 };
 
 /// A system dy/dt = f(t, y) of `y0.size()` values. Inputs of `rhs` are t, y..., constants...; its

@@ -112,8 +112,7 @@ TapePtr continuousVjp(const OdeSystem& system, const std::vector<Shape>& y0, con
     const Expr span = concat({expandAxes(in.rows[1], {0}), expandAxes(in.rows[0], {0})}, 0);
     const OdeRows solution = integrate(backward, state, span, in.constants);
     std::vector<Expr> results;
-    for (std::size_t i = n; i < solution.y.size(); ++i)
-      results.push_back(rowOf(solution.y[i], 1));
+    for (std::size_t i = n; i < solution.y.size(); ++i) results.push_back(rowOf(solution.y[i], 1));
     results.push_back(dot(system(in.rows[1], yHere, in.constants), bar));
     return results;
   };

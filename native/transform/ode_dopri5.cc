@@ -28,13 +28,11 @@ constexpr std::array<std::array<double, kStages - 1>, kStages> kStageWeights = {
 // Solution of order 5 less that of order 4.
 constexpr std::array<double, kStages> kError = {
     71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
-constexpr std::array<double, kStages> kBend = {-12715105075.0 / 11282082432,
-                                               0,
-                                               87487479700.0 / 32700410799,
-                                               -10690763975.0 / 1880347072,
-                                               701980252875.0 / 199316789632,
-                                               -1453857185.0 / 822651844,
-                                               69997945.0 / 29380423};
+constexpr std::array<double, kStages> kBend = {
+    -12715105075.0 / 11282082432,  0,
+    87487479700.0 / 32700410799,   -10690763975.0 / 1880347072,
+    701980252875.0 / 199316789632, -1453857185.0 / 822651844,
+    69997945.0 / 29380423};
 
 constexpr double kSafety = 0.9;
 constexpr double kMostGrowth = 10, kMostShrinking = 5;
@@ -50,8 +48,8 @@ struct State {
   // The last step taken, for the continuous extension: where it began, and its fifth coefficient.
   Expr lastT, lastH;
   std::vector<Expr> lastY, lastSlope, bend;
-  Expr error;     ///< norm of its error, at least kLeastError
-  Expr isRetry;   ///< whether the last try was rejected
+  Expr error;    ///< norm of its error, at least kLeastError
+  Expr isRetry;  ///< whether the last try was rejected
   Expr accepted, tried;
 
   static constexpr std::size_t kScalars = 8;
@@ -107,8 +105,7 @@ class Dopri5 {
   void requireReached(const State& state, Expr target) const {
     const Expr isThere = logicalNot(isBefore(state, target));
     require("ode: more than maxSteps steps", logicalOr(isThere, hasSteps(state)));
-    require("ode: the step size is too small",
-            logicalOr(isThere, logicalNot(hasSteps(state))));
+    require("ode: the step size is too small", logicalOr(isThere, logicalNot(hasSteps(state))));
   }
 
   State next(const State& now) const {
@@ -161,9 +158,9 @@ class Dopri5 {
       const Expr difference = state.y[i] - state.lastY[i];
       const Expr begins = state.lastH * state.lastSlope[i] - difference;
       const Expr ends = difference - state.lastH * state.slope[i] - begins;
-      result.push_back(
-          state.lastY[i] +
-          theta * (difference + rest * (begins + theta * (ends + rest * state.bend[i]))));
+      result.push_back(state.lastY[i] +
+                       theta *
+                           (difference + rest * (begins + theta * (ends + rest * state.bend[i]))));
     }
     return result;
   }
@@ -209,7 +206,8 @@ class Dopri5 {
   static Expr shrinking(const State& now, Expr error, Expr isAccepted) {
     const Expr asked = pow(error, kExponent);
     const Expr smooth = asked / pow(now.error, kBeta) / kSafety;
-    Expr taken = max(constant(error, 1 / kMostGrowth), min(constant(error, kMostShrinking), smooth));
+    Expr taken =
+        max(constant(error, 1 / kMostGrowth), min(constant(error, kMostShrinking), smooth));
     // After a rejected try steps do not grow.
     taken = select(now.isRetry, max(taken, constant(error, 1)), taken);
     // fmin is kMostShrinking where the error is NaN.
@@ -227,7 +225,8 @@ class Dopri5 {
     const Expr h0 = select(isSmall, constant(d0, 1e-6), 0.01 * (d0 / d1));
     const Expr step = h0 * direction_;
     std::vector<Expr> y;
-    for (std::size_t i = 0; i < state.y.size(); ++i) y.push_back(state.y[i] + step * state.slope[i]);
+    for (std::size_t i = 0; i < state.y.size(); ++i)
+      y.push_back(state.y[i] + step * state.slope[i]);
     std::vector<Expr> change = system_(state.t + step, y, constants_);
     for (std::size_t i = 0; i < change.size(); ++i) change[i] = change[i] - state.slope[i];
     const Expr d2 = norm(change, sizes) / h0;
@@ -246,8 +245,7 @@ class Dopri5 {
 /// Makes runs fail where times are neither in this order nor equal, or NaN.
 void requireOrder(Expr times, Expr direction) {
   const std::int64_t intervals = times.shape()[0] - 1;
-  const Expr forward =
-      direction * (rowsOf(times, 1, intervals) - rowsOf(times, 0, intervals));
+  const Expr forward = direction * (rowsOf(times, 1, intervals) - rowsOf(times, 0, intervals));
   require("ode: the times are in no order", greaterEqual(reduceMin(forward, {0}), 0));
 }
 
@@ -293,8 +291,8 @@ OdeRows integrateDopri5(const OdeSystem& system, std::span<const Expr> y0, Expr 
   const std::vector<Expr> carries = begin.carries();
   std::vector<Expr> fixed = {direction};
   fixed.insert(fixed.end(), constants.begin(), constants.end());
-  const std::vector<Expr> items = appendScan("ode", intervals, false, fixed, carries,
-                                             {rowsOf(times, 1, intervals)}, interval);
+  const std::vector<Expr> items =
+      appendScan("ode", intervals, false, fixed, carries, {rowsOf(times, 1, intervals)}, interval);
   const State end = State::of(std::span(items).first(carries.size()));
   OdeRows result;
   for (std::size_t i = 0; i < y0.size(); ++i)

@@ -55,10 +55,9 @@ OdeRows integrateRk4(const OdeSystem& system, std::span<const Expr> y0, Expr tim
     y.insert(y.end(), rows.begin(), rows.end());
     return y;
   };
-  const std::vector<Expr> items =
-      appendScan("ode", intervals, false, {constants.begin(), constants.end()},
-                 {y0.begin(), y0.end()}, {rowsOf(times, 0, intervals), rowsOf(times, 1, intervals)},
-                 interval);
+  const std::vector<Expr> items = appendScan(
+      "ode", intervals, false, {constants.begin(), constants.end()}, {y0.begin(), y0.end()},
+      {rowsOf(times, 0, intervals), rowsOf(times, 1, intervals)}, interval);
   OdeRows result;
   for (std::size_t i = 0; i < y0.size(); ++i)
     result.y.push_back(prepended(y0[i], items[y0.size() + i]));

@@ -36,8 +36,7 @@ OdeRows integrate(const OdeSystem& system, std::span<const Expr> y0, Expr times,
 /// The rule of `custom` nodes whose inputs are y0..., times, constants..., all of them numbers, and
 /// whose outputs are rows of y and the two counts: in reverse the adjoint equation is integrated.
 std::shared_ptr<const CustomRule> continuousRule(const OdeSystem& system,
-                                                 const std::vector<Shape>& y0,
-                                                 const Shape& times,
+                                                 const std::vector<Shape>& y0, const Shape& times,
                                                  const std::vector<Shape>& constants);
 
 /// What the body of a loop is given, in the order of the loop's operands.
