@@ -44,6 +44,14 @@ std::string runMessage(const RunStatus& status, const std::string& operation, bo
   return text;
 }
 
+/// What users know an operation by: a loop by what made it.
+std::string nameOf(const Plan& plan, NodeId id) {
+  if (!plan.tape || id >= plan.tape->size()) return "";
+  const Node& node = plan.tape->node(id);
+  if (node.op != tapeop::kLoop) return opName(node.op);
+  return plan.tape->rule(static_cast<std::size_t>(plan.tape->attrs(node)[0])).name;
+}
+
 void setNumber(napi_env env, napi_value object, const char* name, double value) {
   napi_value number = nullptr;
   check(env, napi_create_double(env, value, &number));
@@ -109,11 +117,7 @@ void finalizeHandle(napi_env, void* data, void*) {
 }  // namespace
 
 RunFailure::RunFailure(const RunStatus& status, const Plan& plan, bool deadlinePassed)
-    : Error(status.code, runMessage(status,
-                                    plan.tape && status.node < plan.tape->size()
-                                        ? opName(plan.tape->node(status.node).op)
-                                        : "",
-                                    deadlinePassed)),
+    : Error(status.code, runMessage(status, nameOf(plan, status.node), deadlinePassed)),
       status(status) {
   if (!plan.tape || status.node >= plan.tape->size()) return;
   const Node& at = plan.tape->node(status.node);

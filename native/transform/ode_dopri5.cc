@@ -102,10 +102,11 @@ class Dopri5 {
     return logicalAnd(isBefore(state, target),
                       logicalAnd(hasSteps(state), logicalNot(isTooSmall(state))));
   }
-  void requireReached(const State& state, Expr target) const {
-    const Expr isThere = logicalNot(isBefore(state, target));
-    require("ode: more than maxSteps steps", logicalOr(isThere, hasSteps(state)));
-    require("ode: the step size is too small", logicalOr(isThere, logicalNot(hasSteps(state))));
+  /// Where one time is not reached, no later one is.
+  void requireReached(const State& state, Expr last) const {
+    const Expr isThere = logicalNot(isBefore(state, last));
+    require("ode: keeping within maxSteps", logicalOr(isThere, hasSteps(state)));
+    require("ode: finding a step size", logicalOr(isThere, logicalNot(hasSteps(state))));
   }
 
   State next(const State& now) const {
@@ -246,7 +247,7 @@ class Dopri5 {
 void requireOrder(Expr times, Expr direction) {
   const std::int64_t intervals = times.shape()[0] - 1;
   const Expr forward = direction * (rowsOf(times, 1, intervals) - rowsOf(times, 0, intervals));
-  require("ode: the times are in no order", greaterEqual(reduceMin(forward, {0}), 0));
+  require("ode: putting the times in order", greaterEqual(reduceMin(forward, {0}), 0));
 }
 
 }  // namespace
@@ -281,19 +282,20 @@ OdeRows integrateDopri5(const OdeSystem& system, std::span<const Expr> y0, Expr 
         },
         system.options.directory);
     State reached = State::of(std::span(last).subspan(1, carries.size() - 1));
-    method.requireReached(reached, target);
     std::vector<Expr> results = reached.carries();
     for (const Expr& y : method.at(reached, target)) results.push_back(y);
     return results;
   };
 
-  State begin = Dopri5(system, direction, constants).begin(first, y0);
+  const Dopri5 method(system, direction, constants);
+  State begin = method.begin(first, y0);
   const std::vector<Expr> carries = begin.carries();
   std::vector<Expr> fixed = {direction};
   fixed.insert(fixed.end(), constants.begin(), constants.end());
   const std::vector<Expr> items =
       appendScan("ode", intervals, false, fixed, carries, {rowsOf(times, 1, intervals)}, interval);
   const State end = State::of(std::span(items).first(carries.size()));
+  method.requireReached(end, rowOf(times, intervals));
   OdeRows result;
   for (std::size_t i = 0; i < y0.size(); ++i)
     result.y.push_back(prepended(y0[i], items[carries.size() + i]));
