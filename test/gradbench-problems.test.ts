@@ -1,9 +1,12 @@
 // The benchmark's problems: everyone that needs nothing beyond this package answers the same.
+import { valueAndGrad } from "adjoint";
 import { describe, expect, test } from "vitest";
 import { relativeDifference } from "../bench/harness/compare.js";
 import { measure } from "../bench/harness/measure.js";
 import type { Peers } from "../bench/harness/peers.js";
 import { duration, ratio } from "../bench/harness/report.js";
+import { burgers, burgersInput } from "../bench/problems/burgers.js";
+import { burgersByHand } from "../bench/problems/burgers-by-hand.js";
 import { problems } from "../bench/problems/index.js";
 
 const noPeers: Peers = { skipped: [], versions: [], contenders: () => [] };
@@ -25,6 +28,27 @@ describe("value and gradient agree with the hand-written ones", () => {
       }
     },
   );
+});
+
+describe("Burgers' equation backwards", () => {
+  test.each([
+    [1, "all"],
+    [2, "sqrt"],
+    [100, "all"],
+    [101, "sqrt"],
+    [1000, { every: 7 }],
+    [1000, { revolve: 5 }],
+    [1000, { online: 12 }],
+  ] as const)("%i steps, %j", (steps, policy) => {
+    const { start, target } = burgersInput();
+    const { run, gradient } = burgersByHand(steps, start, target);
+    const value = run();
+    const derivative = valueAndGrad(burgers(steps, policy), { wrt: ["start"] });
+    const found = derivative({ start, target });
+    expect(relativeDifference([found.value], [value])).toBeLessThan(1e-13);
+    expect(relativeDifference(found.grad.start, gradient)).toBeLessThan(1e-13);
+    derivative.dispose();
+  });
 });
 
 describe("the harness", () => {

@@ -167,6 +167,9 @@ const recorded = [
   "kmeans_small",
   "ba_1_3",
   "ht_small_simple_1",
+  "lstm_c64_256",
+  "saddle_finite",
+  "particle_finite",
 ];
 
 describe("recorded transcripts", () => {

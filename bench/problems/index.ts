@@ -9,7 +9,9 @@ import { htProblem } from "./ht.js";
 import { kmeansProblem } from "./kmeans.js";
 import { llsqProblem } from "./llsq.js";
 import { logsumexpProblem } from "./logsumexp.js";
+import { lstmProblem } from "./lstm.js";
 import { baNative, htNative } from "./native-inputs.js";
+import { odeProblem } from "./ode.js";
 import { opfProblems, pglibFile } from "./opf-problem.js";
 import type { Problem } from "./problem.js";
 import { rosenbrockProblem } from "./rosenbrock.js";
@@ -31,6 +33,8 @@ export const problems: readonly Problem[] = [
   ...[1, 1000, 100_000].map(curveProblem),
   kmeansProblem(1000, 100, 8),
   detProblem(8),
+  odeProblem(1000, 10),
+  ...[2, 6].map((l) => lstmProblem(l, 1024)),
   { ...baProblem(49, 7776, 31_843), native: () => baNative(49, 7776, 31_843) },
   ...[false, true].map((triangles) => ({
     ...htProblem(800, triangles),

@@ -1,5 +1,7 @@
-import { constant, fn, type Value, vector } from "adjoint";
+import { constant, fn, forLoop, grad, type Value, vector } from "adjoint";
+import { adjointContender, byHand } from "../harness/adjoint.js";
 import { Random } from "../harness/random.js";
+import type { Problem } from "./problem.js";
 
 // y' = f(y) with f_0 = x_0 and f_i = x_i y_{i-1}, y(0) = 0, up to t = 2 in s steps of the classical
 // Runge-Kutta method. The gradient is that of the last element of y(2), by the steps as they are.
@@ -33,74 +35,128 @@ export function odeByHand(x: Float64Array, s: number): Float64Array {
   return y;
 }
 
+/** Memory for any number of calls. */
+export function odeScratch(n: number, s: number) {
+  return {
+    /** The arguments of f at every stage, and y(2). */
+    stages: new Float64Array((4 * s + 1) * n),
+    yBar: new Float64Array(n),
+    uBar: new Float64Array(n),
+    sum: new Float64Array(n),
+  };
+}
+
 /** The gradient by hand: the arguments of f at every stage are kept, and the steps taken back in reverse. */
-export function odeGradientByHand(x: Float64Array, s: number): Float64Array {
+export function odeGradientByHand(
+  x: Float64Array,
+  s: number,
+  { stages, yBar, uBar, sum } = odeScratch(x.length, s),
+  xBar = new Float64Array(x.length),
+): Float64Array {
   const n = x.length;
   const h = 2 / s;
   const weights = [h / 6, h / 3, h / 3, h / 6];
-  const steps = [0, h / 2, h / 2, h];
-  const y = new Float64Array(n);
-  const stages: Float64Array[] = [];
-  const k = new Float64Array(n);
-  const sum = new Float64Array(n);
+  // How far the argument of the next stage is along the slope.
+  const steps = [h / 2, h / 2, h, 0];
+  stages.fill(0, 0, n);
   for (let step = 0; step < s; step++) {
-    sum.fill(0);
-    k.fill(0);
+    const y = 4 * step * n;
+    const end = y + 4 * n;
+    sum.set(stages.subarray(y, y + n));
     for (let stage = 0; stage < 4; stage++) {
-      const u = new Float64Array(n);
-      for (let i = 0; i < n; i++) u[i] = y[i]! + steps[stage]! * k[i]!;
-      f(x, u, k);
-      for (let i = 0; i < n; i++) sum[i]! += weights[stage]! * k[i]!;
-      stages.push(u);
+      const [weight, reach] = [weights[stage]!, steps[stage]!];
+      const u = y + stage * n;
+      sum[0]! += weight * x[0]!;
+      stages[u + n] = stages[y]! + reach * x[0]!;
+      for (let i = 1; i < n; i++) {
+        const k = x[i]! * stages[u + i - 1]!;
+        sum[i]! += weight * k;
+        stages[u + n + i] = stages[y + i]! + reach * k;
+      }
     }
-    for (let i = 0; i < n; i++) y[i]! += sum[i]!;
+    // In place of what the last stage left there.
+    stages.set(sum, end);
   }
-  const xBar = new Float64Array(n);
-  const yBar = new Float64Array(n);
-  const kBar = new Float64Array(n);
-  const uBar = new Float64Array(n);
-  const yBarNew = new Float64Array(n);
+  xBar.fill(0);
+  yBar.fill(0);
   yBar[n - 1] = 1;
   for (let step = s - 1; step >= 0; step--) {
-    yBarNew.set(yBar);
     uBar.fill(0);
+    sum.set(yBar);
     for (let stage = 3; stage >= 0; stage--) {
-      const u = stages[4 * step + stage]!;
-      // k of this stage is used in the sum and in the argument of the next stage.
-      const next = stage === 3 ? 0 : steps[stage + 1]!;
-      for (let i = 0; i < n; i++) kBar[i] = weights[stage]! * yBar[i]! + next * uBar[i]!;
-      xBar[0]! += kBar[0]!;
-      for (let i = 1; i < n; i++) xBar[i]! += kBar[i]! * u[i - 1]!;
-      for (let i = 1; i < n; i++) uBar[i - 1] = kBar[i]! * x[i]!;
+      const u = (4 * step + stage) * n;
+      const [weight, reach] = [weights[stage]!, steps[stage]!];
+      xBar[0]! += weight * yBar[0]! + reach * uBar[0]!;
+      for (let i = 1; i < n; i++) {
+        const kBar = weight * yBar[i]! + reach * uBar[i]!;
+        xBar[i]! += kBar * stages[u + i - 1]!;
+        const bar = kBar * x[i]!;
+        uBar[i - 1] = bar;
+        sum[i - 1]! += bar;
+      }
       uBar[n - 1] = 0;
-      for (let i = 0; i < n; i++) yBarNew[i]! += uBar[i]!;
     }
-    yBar.set(yBarNew);
+    yBar.set(sum);
   }
   return xBar;
 }
 
-/** y(2), every step written out. */
+/** y(2). */
 export const ode = (n: number, s: number) =>
   fn({ x: vector(n) }, ({ x }) => {
     const h = 2 / s;
-    // x times y moved up by one, with x_0 in the place that is left.
-    const first = x.slice([0, 1]).pad([[0, n - 1]]);
-    const right = (y: Value): Value =>
-      n === 1 ? x : x.mul(y.slice([0, n - 1]).pad([[1, 0]])).add(first);
-    let y: Value = constant(new Float64Array(n), [n]);
-    for (let step = 0; step < s; step++) {
+    // x times y moved up by one, with a 1 in the place that is left.
+    const right = (y: Value): Value => x.mul(y.slice([0, n - 1]).pad([[1, 0]], 1));
+    const step = (_: Value, y: Value): Value => {
       const k1 = right(y);
       const k2 = right(y.add(k1.mul(h / 2)));
       const k3 = right(y.add(k2.mul(h / 2)));
       const k4 = right(y.add(k3.mul(h)));
-      y = y.add(
+      return y.add(
         k1
           .add(k2.mul(2))
           .add(k3.mul(2))
           .add(k4)
           .mul(h / 6),
       );
-    }
-    return y;
+    };
+    return forLoop(s, step, constant(new Float64Array(n), [n]));
   });
+
+/** The last element of y(2). */
+export const odeLast = (n: number, s: number) => {
+  const solution = ode(n, s);
+  return fn({ x: vector(n) }, ({ x }) => solution({ x }).at(n - 1));
+};
+
+export function odeProblem(n: number, s: number): Problem {
+  return {
+    name: "ODE",
+    size: `n=${n}, s=${s}`,
+    native: () => ({
+      name: "ode",
+      sizes: [n, s],
+      inputs: [odeInput(n)],
+      variants: [{ name: "ode-scaled", backend: "without divisions" }],
+      primal: () => odeByHand(odeInput(n), s),
+    }),
+    contenders: () => {
+      const x = odeInput(n);
+      const scratch = odeScratch(n, s);
+      const gradient = new Float64Array(n);
+      return [
+        byHand("", gradient, () => {
+          odeGradientByHand(x, s, scratch, gradient);
+          return 0;
+        }),
+        adjointContender("", ["x"], () => {
+          const session = grad(odeLast(n, s)).session();
+          session.inputs.x.set(x);
+          // There is no value.
+          const outputs = { value: new Float64Array(1), grad: session.outputs };
+          return { outputs, run: () => session.run(), dispose: () => session.dispose() };
+        }),
+      ];
+    },
+  };
+}

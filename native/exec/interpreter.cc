@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "exec/block.h"
+#include "exec/direct.h"
 #include "exec/lanes.h"
 #include "exec/library.h"
 #include "exec/loop.h"
@@ -14,6 +15,7 @@ namespace {
 struct Prepared {
   enum class Kind : std::uint8_t {
     Code,
+    Direct,
     Scalar,
     Block,
     MatMul,
@@ -68,6 +70,7 @@ class Interpreter final : public Executable {
       module_ = builder.finish();
       if (module_ == nullptr) throw NoCode{};
       for (const auto& program : blocks_) linkBlock(*program, *module_);
+      for (const auto& kernel : directs_) kernel->link(*module_);
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
@@ -89,7 +92,7 @@ class Interpreter final : public Executable {
   }
   const Plan& plan() const override { return *plan_; }
   std::size_t segments() const override {
-    std::size_t n = codes_.size();
+    std::size_t n = codes_.size() + directs_.size();
     for (const auto& program : blocks_) n += program->segments.size();
     for (const Executable* body : bodies()) n += body->segments();
     return n;
@@ -185,6 +188,7 @@ class Interpreter final : public Executable {
   static StepCost::By whoComputes(const Prepared& prepared) {
     switch (prepared.kind) {
       case Prepared::Kind::Code:
+      case Prepared::Kind::Direct:
         return StepCost::By::MachineCode;
       case Prepared::Kind::Scalar:
         return StepCost::By::Interpreter;
@@ -212,6 +216,14 @@ class Interpreter final : public Executable {
       scalars_.push_back(compileScalar(*plan_, kernel));
       steps_.push_back({Prepared::Kind::Scalar, scalars_.back().get()});
       return scalars_.back()->scratch();
+    }
+    if (jit_ != nullptr) {
+      auto direct = std::make_unique<DirectKernel>();
+      if (direct->compile(*plan_, kernel, *jit_)) {
+        directs_.push_back(std::move(direct));
+        steps_.push_back({Prepared::Kind::Direct, directs_.back().get()});
+        return directs_.back()->scratch();
+      }
     }
     blocks_.push_back(compileBlock(*plan_, kernel, jit_));
     steps_.push_back({Prepared::Kind::Block, blocks_.back().get()});
@@ -257,8 +269,9 @@ class Interpreter final : public Executable {
                                  : step.replay ? &*step.replay->loop->kept
                                                : nullptr;
     const bool isSweep = kept != nullptr && kept->checkpoints.policy != CheckpointPolicy::All;
-    const auto sweep = static_cast<std::size_t>(
-        std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) - sweeps_.begin());
+    const auto sweep =
+        static_cast<std::size_t>(std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) -
+                                 sweeps_.begin());
     if (isSweep && sweep == sweeps_.size()) sweeps_.push_back(kept->buffer);
     stepLoops_.push_back(
         std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again), sweep));
@@ -278,6 +291,12 @@ class Interpreter final : public Executable {
         double* const slots[] = {context.base[0], context.base[1], context.base[2],
                                  context.scratch};
         static_cast<const ScalarCode*>(step)->function(slots, 1);
+        return true;
+      }
+      case Prepared::Kind::Direct: {
+        double* const slots[] = {context.base[0], context.base[1], context.base[2],
+                                 context.scratch};
+        static_cast<const DirectKernel*>(step)->run(slots);
         return true;
       }
       case Prepared::Kind::Scalar:
@@ -307,6 +326,7 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
+  std::vector<std::unique_ptr<DirectKernel>> directs_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;
   std::vector<std::unique_ptr<LoopProgram>> stepLoops_;
   static constexpr BufferId kNoSweep = LoopStep::kNone;

@@ -211,10 +211,10 @@ class Planner : public BufferTable {
     while (uses_[value] == 1 && opOf(tape_.node(value)) == Op::Reshape)
       value = tape_.node(value).operand[0];
     const Node& node = tape_.node(value);
-    if (uses_[value] != 1 || opOf(node) != Op::Item) return kNoNode;
-    const Node& call = tape_.node(node.operand[0]);
-    if (opOf(call) != Op::Lanes) return kNoNode;
-    const auto attributes = LaneAttributes::read(tape_, call);
+    const bool isLoneItem = uses_[value] == 1 && opOf(node) == Op::Item &&
+                            opOf(tape_.node(node.operand[0])) == Op::Lanes;
+    if (!isLoneItem) return kNoNode;
+    const auto attributes = LaneAttributes::read(tape_, tape_.node(node.operand[0]));
     const auto position = static_cast<std::size_t>(tape_.attrs(node)[0]);
     return attributes.outputs[position].kind == LaneOutput::Mapped ? value : kNoNode;
   }
@@ -421,8 +421,7 @@ class Planner : public BufferTable {
         const std::int64_t row = tape_.count(operands[i]) / std::max<std::int64_t>(1, step.length);
         const double value = Tape::constantValue(tape_.node(operands[i]));
         ports.emplace_back();
-        ports.back().buffer =
-            addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
+        ports.back().buffer = addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
         ports.back().isUniform = true;
       } else {
         ports.emplace_back();

@@ -42,7 +42,6 @@ TapePtr pushedStep(const TapePtr& step, const LoopAttributes& attributes,
     for (const std::size_t i : run.active)
       ports.push_back({pushed->outputs()[count + i].name, results[count + i]});
   }
-  if (step->checks().empty()) builder.clearChecks();
   return builder.finish(std::move(ports));
 }
 

@@ -29,7 +29,8 @@ class LoopBatcher {
     if (isCounted && operands_.back().batched) return runCounted(steps);
     std::vector<NodeId> operands = ownOperands();
     if (isCounted) operands.push_back(operands_.back().value.id);
-    const auto items = appendLoop(builder_, stepRule(rule_, each_.tape), attributes_, operands);
+    const auto items =
+        appendLoop(builder_, stepRule(rule_, each_.tape), attributes_, operands);
     BatchedLoop result;
     for (std::size_t i = 0; i < each_.outputs.size(); ++i) addItem(result, items[i], i);
     if (isWhile) result.items.push_back({{&builder_, items.back()}, false});
@@ -133,7 +134,6 @@ class LoopBatcher {
                  {"steps", (steps + apply(Op::ToNumber, {live})).id});
     ports.insert(ports.begin(), {"any_" + ports[0].name, anyOf(next, {0}).id});
 
-    if (step_->checks().empty()) builder.clearChecks();
     std::vector<NodeId> operands = ownOperands();
     const Expr first{&builder_, operands[constants]};
     operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(firstStream()),
@@ -175,7 +175,6 @@ class LoopBatcher {
                           ? select(live, next, {&builder, inputs[constants + k]}).id
                           : next.id;
     }
-    if (step_->checks().empty()) builder.clearChecks();
     std::vector<NodeId> operands = ownOperands();
     const Expr all = operands_.back().value;
     operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(constants), all.id);

@@ -43,7 +43,6 @@ class Batcher {
       result.outputs.push_back(own.batched || wanted[outputs.size()]);
       outputs.push_back({port.name, (result.outputs.back() ? spread(own) : own.value).id});
     }
-    if (tape_.checks().empty()) builder_.clearChecks();
     result.tape = builder_.finish(std::move(outputs));
     return result;
   }

@@ -25,5 +25,9 @@ std::unique_ptr<Problem> chained(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> opfJacobian(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> opfHessian(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ht(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> lstm(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> ode(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> odeScaled(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> burgers(Sizes sizes, Numbers inputs);
 
 }  // namespace bench::hand

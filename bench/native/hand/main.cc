@@ -25,5 +25,9 @@ int main() {
                              {"opf-jacobian", hand::opfJacobian},
                              {"opf-hessian", hand::opfHessian},
                              {"ht", hand::ht},
+                             {"lstm", hand::lstm},
+                             {"ode", hand::ode},
+                             {"ode-scaled", hand::odeScaled},
+                             {"burgers", hand::burgers},
                          });
 }

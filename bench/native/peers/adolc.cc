@@ -2,6 +2,7 @@
 // run, with the inputs of that run. Nothing here branches on what changes from run to run. Data of
 // instances are the tape's parameters.
 #include <adolc/adolc.h>
+#include <adolc/checkpointing.h>
 
 #include <stdexcept>
 
@@ -144,6 +145,69 @@ class OfChunks final : public Problem {
   double* slopeRows_[kOutputs];
 };
 
+/**
+ * Burgers' equation, hand/burgers.cc, by ADOL-C's own checkpointing: one step is on a tape, states
+ * are kept where revolve says.
+ */
+class Burgers final : public Problem {
+ public:
+  Burgers(Sizes sizes, Numbers inputs) : u_(inputs.data()), gradient_(kCells) {
+    const double* target = u_ + kCells;
+    trace_on(kTag);
+    {
+      std::vector<adouble> u(kCells);
+      for (int i = 0; i < kCells; i++) u[i] <<= u_[i];
+      CP_Context context(step<adouble>);
+      context.setDoubleFct(step<double>);
+      context.setNumberOfSteps(static_cast<int>(sizes[0]));
+      context.setNumberOfCheckpoints(static_cast<int>(sizes[1]));
+      context.setDimensionXY(kCells);
+      context.setInput(u.data());
+      context.setOutput(u.data());
+      context.setTapeNumber(kTag + 1);
+      context.setAlwaysRetaping(false);
+      context.checkpointing();
+      adouble sum = 0;
+      for (int i = 0; i < kCells; i++) sum += (u[i] - target[i]) * (u[i] - target[i]);
+      sum >>= value_;
+    }
+    trace_off();
+  }
+
+  void primal() override { throw std::runtime_error("no primal"); }
+
+  void derivative() override {
+    zos_forward(kTag, 1, kCells, 1, u_, &value_);
+    double weight = 1;
+    fos_reverse(kTag, 1, kCells, &weight, gradient_.data());
+  }
+
+  Numbers value() const override { return {&value_, 1}; }
+  Numbers gradient() const override { return gradient_; }
+
+ private:
+  static constexpr int kCells = 100;
+
+  template <class T>
+  static int step(int n, T* u) {
+    constexpr double kTransport = 2.5e-4;
+    constexpr double kDiffusion = 2e-3;
+    std::vector<T> v(n);
+    for (int i = 0; i < n; i++) {
+      const T& left = u[(i + n - 1) % n];
+      const T& right = u[(i + 1) % n];
+      v[i] = u[i] - kTransport * (right * right - left * left) +
+             kDiffusion * (right - 2.0 * u[i] + left);
+    }
+    for (int i = 0; i < n; i++) u[i] = v[i];
+    return 1;
+  }
+
+  const double* u_;
+  double value_ = 0;
+  std::vector<double> gradient_;
+};
+
 template <class Function>
 const Make ofMany = makeTaped<Function, ForMany<Function>>;
 template <class Function>
@@ -162,5 +226,6 @@ int main() {
                              {"gmm", ofMany<Mixture>},
                              {"curvefit", ofInstances<CurveFits>},
                              {"ba", ofInstances<Observations>},
+                             {"burgers", make<Burgers>},
                          });
 }

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "exec/code.h"
+#include "exec/jit.h"
+#include "plan/plan.h"
+
+namespace adjoint::exec {
+
+/// A short kernel over consecutive elements as one loop of machine code on the memories themselves:
+/// for steps of loops, where what a block program sets up would take longer than its work. The last
+/// elements that do not fill a vector are computed by a vector that ends with them, together with
+/// some that are done already.
+class DirectKernel {
+ public:
+  /// False: the kernel is none of these.
+  bool compile(const Plan& plan, const Kernel& kernel, JitBuilder& jit);
+  void link(const JitModule& module);
+  /// Doubles of scratch memory.
+  std::int64_t scratch() const { return scratch_; }
+
+  /// `slots`: the memories by Base, then the scratch memory.
+  void run(double* const* slots) const {
+    body_(slots, whole_);
+    if (tail_ != nullptr) tail_(slots, lanes_);
+  }
+
+ private:
+  std::int64_t whole_ = 0, lanes_ = 0, scratch_ = 0;
+  std::uint32_t bodyNumber_ = 0, tailNumber_ = 0;
+  bool hasTail_ = false;
+  CodeFunction body_ = nullptr, tail_ = nullptr;
+};
+
+}  // namespace adjoint::exec
