@@ -296,26 +296,71 @@ struct ByHand {
   }
 };
 
-/// One step of a given size, at a time within it: the same as by hand, and so are all derivatives.
-TEST(Ode, OneStepByHand) {
-  OdeOptions options = tolerances(1);
+/// The sizes of the steps taken from a time to a later one, one beyond it: DOPRI5's control, with a
+/// first step that is given.
+std::vector<double> sizesByHand(const ByHand& method, Pair y, double length, double h,
+                                double tolerance) {
+  static constexpr double kError[7] = {71. / 57600,      0,        -71. / 16695, 71. / 1920,
+                                       -17253. / 339200, 22. / 525, -1. / 40};
+  std::vector<double> sizes;
+  double t = 0, before = 1e-4;
+  for (bool isRetry = false; t < length;) {
+    const auto k = method.slopes(y, h);
+    const Pair next = method.step(y, h, 1);
+    double squares = 0;
+    for (int i = 0; i < 2; ++i) {
+      double error = 0;
+      for (int s = 0; s < 7; ++s) error += h * kError[s] * k[s][i].real();
+      const double size = std::max(std::abs(y[i].real()), std::abs(next[i].real()));
+      squares += std::pow(error / (tolerance + tolerance * size), 2);
+    }
+    const double error = std::sqrt(squares / 2);
+    const double asked = std::pow(error, 0.17);
+    double divisor = std::min(5.0, asked / 0.9);
+    if (error <= 1) {
+      sizes.push_back(h);
+      t += h;
+      y = next;
+      divisor = std::clamp(asked / std::pow(before, 0.04) / 0.9, 0.1, 5.0);
+      if (isRetry) divisor = std::max(divisor, 1.0);
+      before = std::max(error, 1e-4);
+    }
+    isRetry = error > 1;
+    h /= divisor;
+  }
+  return sizes;
+}
+
+/// y from step to step of fixed sizes, the last time within the last of them: the same as by hand,
+/// and so are all derivatives.
+void expectAsByHand(double tolerance, double length) {
+  OdeOptions options = tolerances(tolerance);
   options.firstStep = 0.125;
-  const Arrays inputs = {kPredators[0], {0.5, 0.59375}, kPredators[2]};
+  const Arrays inputs = {kPredators[0], {0.5, 0.5 + length}, kPredators[2]};
   const TapePtr tape = solver(predators(), 2, options);
   const Arrays value = solve(tape, inputs);
-  EXPECT_EQ(value[1][0], 1);
+  const ByHand plain{{inputs[2][0], inputs[2][1], inputs[2][2], inputs[2][3]}};
+  const std::vector<double> sizes =
+      sizesByHand(plain, {inputs[0][0], inputs[0][1]}, length, 0.125, tolerance);
+  ASSERT_EQ(value[1][0], static_cast<double>(sizes.size()));
   const auto byHand = [&](std::size_t input, std::size_t k) {
     constexpr double kStep = 1e-30;
     std::array<std::vector<Complex>, 3> at;
     for (std::size_t i = 0; i < 3; ++i) at[i].assign(inputs[i].begin(), inputs[i].end());
     if (input < 3) at[input][k] += Complex(0, kStep);
     const ByHand method{{at[2][0], at[2][1], at[2][2], at[2][3]}};
-    const Pair y = method.step({at[0][0], at[0][1]}, 0.125, (at[1][1] - at[1][0]) / 0.125);
+    Pair y = {at[0][0], at[0][1]};
+    Complex t = at[1][0];
+    for (std::size_t n = 0; n + 1 < sizes.size(); ++n) {
+      y = method.step(y, sizes[n], 1);
+      t += sizes[n];
+    }
+    y = method.step(y, sizes.back(), (at[1][1] - t) / sizes.back());
     if (input == 3) return std::array<double, 2>{y[0].real(), y[1].real()};
     return std::array<double, 2>{y[0].imag() / kStep, y[1].imag() / kStep};
   };
   for (std::size_t i = 0; i < 2; ++i)
-    EXPECT_NEAR(value[0][2 + i], byHand(3, 0)[i], 1e-14 * std::abs(value[0][2 + i]));
+    EXPECT_NEAR(value[0][2 + i], byHand(3, 0)[i], 1e-12 * std::abs(value[0][2 + i]));
   for (const Arrays& jacobian : jacobians(tape, inputs)) {
     for (std::size_t input = 0; input < 3; ++input) {
       const std::size_t n = inputs[input].size();
@@ -329,6 +374,13 @@ TEST(Ode, OneStepByHand) {
       }
     }
   }
+}
+
+TEST(Ode, OneStepByHand) { expectAsByHand(1, 0.09375); }
+TEST(Ode, StepsByHand) {
+  // Tight enough that roundings of step sizes do not show.
+  expectAsByHand(1e-7, 10);
+  expectAsByHand(1e-8, 20);
 }
 
 /// dy(t_i)/dt_i is f, and dy/dt_0 is minus the derivative along f(t_0, y_0).
