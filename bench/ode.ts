@@ -97,10 +97,7 @@ function adjoint(name: string, options: OdeOptions): Contender {
       const states = ode(
         (_, state, r) => {
           const [x, y] = [state.at(0), state.at(1)];
-          return stack([
-            x.mul(r.at(0).sub(r.at(1).mul(y))),
-            y.mul(r.at(2).mul(x).sub(r.at(3))),
-          ]);
+          return stack([x.mul(r.at(0).sub(r.at(1).mul(y))), y.mul(r.at(2).mul(x).sub(r.at(3)))]);
         },
         start,
         [0, end],
@@ -152,7 +149,9 @@ const counted = fn(spec, ({ start, rates }) => {
   return { accepted, rejected };
 });
 const { accepted, rejected } = counted({ start, rates });
-console.log(`${describe(machine())}\n${steps} steps of rk4; dopri5: ${accepted}, and ${rejected} rejected\n`);
+console.log(
+  `${describe(machine())}\n${steps} steps of rk4; dopri5: ${accepted}, and ${rejected} rejected\n`,
+);
 console.log("| who | value and gradient | / JavaScript | difference |\n|---|---:|---:|---:|");
 contenders.forEach(({ tool, backend }, i) => {
   const cells = [`${tool} (${backend})`, duration(seconds[i]!), ratio(seconds[i]! / seconds[0]!)];
