@@ -300,7 +300,7 @@ struct ByHand {
 /// first step that is given.
 std::vector<double> sizesByHand(const ByHand& method, Pair y, double length, double h,
                                 double tolerance) {
-  static constexpr double kError[7] = {71. / 57600,      0,        -71. / 16695, 71. / 1920,
+  static constexpr double kError[7] = {71. / 57600,      0,         -71. / 16695, 71. / 1920,
                                        -17253. / 339200, 22. / 525, -1. / 40};
   std::vector<double> sizes;
   double t = 0, before = 1e-4;
