@@ -13,9 +13,12 @@ import {
   ode,
   odeStats,
   scalar,
+  scan,
   stack,
+  type Value,
   vector,
   vmap,
+  where,
 } from "adjoint";
 import { describe, expect, test } from "vitest";
 import { any, thrown } from "./thrown.js";
@@ -112,6 +115,44 @@ describe("solutions", () => {
     const decay = Math.exp(-1);
     expectClose(p.q, [1, 2, 4, decay, 2 * decay, 4 * decay], 1e-8);
     expectClose(r[0], [0, 0.5], 1e-6);
+  });
+
+  test("a state of no elements", () => {
+    const f = fn({ y: vector(0) }, ({ y }) => ode((_, y) => y.neg(), y, [0, 1, 2]));
+    expect(f({ y: [] })).toHaveLength(0);
+  });
+
+  test("the shape of a solution is part of its type", () => {
+    fn({ x: scalar(), v: vector(2) }, ({ x, v }) => {
+      const y = ode((_, y) => ({ x: y.x.neg(), v: y.v.neg() }), { x, v }, [0, 1, 2]);
+      const first: Value<[3]> = y.x;
+      const second: Value<[3, 2]> = y.v;
+      return { first, second };
+    });
+  });
+
+  test("bodies of loops, other right-hand sides and booleans", () => {
+    for (const adjoint of ["discrete", "continuous"] as const) {
+      const grown = fn({ a: scalar() }, ({ a }) => {
+        const isBig = a.greater(0);
+        const growth = (y: Value<[]>) =>
+          ode((_, y) => where(isBig, y.mul(a), y), y, [0, 1], {}, { ...tight, adjoint }).at(1);
+        return scan((y) => [growth(y)], 1, undefined, { length: 3 })[0];
+      });
+      expectClose(
+        [grown({ a: 0.1 }), grad(grown)({ a: 0.1 }).a],
+        [Math.exp(0.3), 3 * Math.exp(0.3)],
+        1e-8,
+      );
+      // The inner solution is s e^a at time 1.
+      const nested = fn({ a: scalar() }, ({ a }) => {
+        const inner = (s: Value<[]>) =>
+          ode((_, z) => z.mul(a), s, [0, 1], {}, { ...tight, adjoint }).at(1);
+        return ode((_, s) => inner(s), 1, [0, 1], {}, { ...tight, adjoint }).at(1);
+      });
+      const [e, value] = [Math.exp(0.25), Math.exp(Math.exp(0.25))];
+      expectClose([nested({ a: 0.25 }), grad(nested)({ a: 0.25 }).a], [value, e * value], 1e-7);
+    }
   });
 
   test("numbers of steps", () => {

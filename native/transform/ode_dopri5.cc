@@ -2,6 +2,7 @@
 // Norsett & Wanner, Solving Ordinary Differential Equations I, 2nd ed. 1993: coefficients II.5
 // table 5.2, first step II.4, step size control II.4 with the stabilization of IV.2 (beta = 0.04)
 // and the constants of their DOPRI5, continuous extension of order 4 II.6.
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -190,7 +191,7 @@ class Dopri5 {
       total = total ? total + part : part;
       count += elementCount(squares.shape());
     }
-    return sqrt(total / static_cast<double>(count));
+    return sqrt(total / static_cast<double>(std::max<std::int64_t>(count, 1)));
   }
 
   Expr errorNorm(const State& now, const std::vector<Expr>& y,
