@@ -107,6 +107,14 @@ export {
   type WhileLoopOptions,
   whileLoop,
 } from "./loops.js";
+export {
+  type OdeOptions,
+  type OdeStats,
+  type OdeTimes,
+  ode,
+  odeStats,
+  type Tolerance,
+} from "./ode.js";
 export type { TraceRow, TraceTable } from "./report.js";
 export { type AsyncOptions, type RunOptions, type RunProgress, Session } from "./session.js";
 export * from "./solve/index.js";

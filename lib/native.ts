@@ -63,6 +63,19 @@ export interface NativeBuilder {
     directory: string,
     operands: readonly NodeId[],
   ): NodeId[];
+  /**
+   * The solution of dy/dt = f(t, y) (native/transform/ode.h): rows of the values of y at the times, then the numbers of
+   * steps taken and rejected. Inputs of `rhs` are t, y..., constants...; outputs the derivatives of y.... `numbers` are the
+   * number of values of y, method, adjoint, steps, maxSteps, and policy, slots, diskSlots and bytes of checkpoints, whose
+   * files go to `directory`; `tolerances` are firstStep, rtol..., atol.... Operands are times, y0..., constants....
+   */
+  ode(
+    rhs: NativeTape,
+    numbers: readonly number[],
+    tolerances: Float64Array,
+    directory: string,
+    operands: readonly NodeId[],
+  ): NodeId[];
   shape(node: NodeId): number[];
   isBool(node: NodeId): boolean;
   /** Number of nodes so far. */

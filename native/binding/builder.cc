@@ -305,8 +305,9 @@ void defineBuilder(Environment& environment, napi_value exports) {
                    method<op<2>>(environment, "op2"), method<op<3>>(environment, "op3"),
                    method<opN>(environment, "op"), method<callTape>(environment, "call"),
                    method<custom>(environment, "custom"), method<loop>(environment, "loop"),
-                   method<shape>(environment, "shape"), method<isBool>(environment, "isBool"),
-                   method<size>(environment, "size"), method<finish>(environment, "finish"),
+                   method<ode>(environment, "ode"), method<shape>(environment, "shape"),
+                   method<isBool>(environment, "isBool"), method<size>(environment, "size"),
+                   method<finish>(environment, "finish"),
                    method<dispose<Kind::Builder>>(environment, "dispose")});
   setField(environment.env, exports, "Builder", constructor);
 }

@@ -61,8 +61,6 @@ std::string runMessage(const RunStatus& status, const Plan& plan, bool deadlineP
     case ErrorCode::Memory:
       text += ": out of memory";
       break;
-    case ErrorCode::Data:
-      return text + ": files of checkpoints can not be made in their directory";
     default:
       text += " failed";
   }

@@ -82,8 +82,9 @@ TapePtr tapeOf(const Call& call, napi_value argument, const char* what);
 std::shared_ptr<const SharedPlan> planOf(const Call& call);
 
 napi_value wrapTape(Environment& environment, TapePtr tape);
-/// The builder's method `loop`.
+/// The builder's methods `loop` and `ode`.
 napi_value loop(Call& call);
+napi_value ode(Call& call);
 /// The tape's method `plan`.
 napi_value compileTape(Call& call);
 napi_value wrapPlan(Environment& environment, std::shared_ptr<const SharedPlan> plan);
