@@ -1,5 +1,6 @@
 #include "binding/environment.h"
 
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -39,6 +40,8 @@ std::string runMessage(const RunStatus& status, const Plan& plan, bool deadlineP
     case ErrorCode::Abort:
       return deadlinePassed ? "the run was ended by its deadline" : "the run was canceled";
     case ErrorCode::Limit:
+      // A loop of no steps that is given NaN is a condition that did not hold.
+      if (status.limit == 0 && std::isnan(status.value)) return text + " failed";
       // A `while` that would go on has taken all that it may; a given number is no such one.
       if (status.value == static_cast<double>(status.limit))
         return text + ": more than " + std::to_string(status.limit) + " steps (maxSteps)";
