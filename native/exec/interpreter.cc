@@ -113,8 +113,7 @@ class Interpreter final : public Executable {
     RunStatus status;
     const RunContext context = contextOf(io, workspace, control, status);
     const SweepScope sweeps(context.sweeps, sweeps_.size());
-    if (control != nullptr)
-      control->stepsPlanned.fetch_add(planned_, std::memory_order_relaxed);
+    if (control != nullptr) control->stepsPlanned.fetch_add(planned_, std::memory_order_relaxed);
     for (const Prepared& step : steps_) {
       if (!runOne(step, context)) break;
       if (control != nullptr) {
