@@ -76,7 +76,8 @@ export class Trace {
    */
   make<T extends AnyValue>(id: NodeId): T {
     const { node, body } = this.watch ?? {};
-    if (node !== undefined && body === undefined && this.builder.size() > node) throw new Located(currentLocation());
+    if (node !== undefined && body === undefined && this.builder.size() > node)
+      throw new Located(currentLocation());
     return new ValueOf!(this, id) as T;
   }
 

@@ -204,7 +204,19 @@ const loopOf = (world: World, first: number) => {
 };
 const loopNumbers: Fitting = (n, world, _self, first) => {
   const { carries, streams, trips, length } = loopOf(world, first);
-  return [length, carries, streams, 0, trips, n % 2, 0, (n >> 1) % 7, 1 + ((n >> 4) % 3), n % 3, 99];
+  return [
+    length,
+    carries,
+    streams,
+    0,
+    trips,
+    n % 2,
+    0,
+    (n >> 1) % 7,
+    1 + ((n >> 4) % 3),
+    n % 3,
+    99,
+  ];
 };
 const loopOperands: Fitting = (n, world, self, first) => {
   const builder = self as NativeBuilder;
@@ -219,9 +231,7 @@ const loopOperands: Fitting = (n, world, self, first) => {
   return [
     ...inputs.slice(given).map(({ shape, isBool }) => like(shape, isBool)),
     ...inputs.slice(0, carries).map(({ shape, isBool }) => like(shape, isBool)),
-    ...inputs
-      .slice(carries, given)
-      .map(({ shape, isBool }) => like([length, ...shape], isBool)),
+    ...inputs.slice(carries, given).map(({ shape, isBool }) => like([length, ...shape], isBool)),
     ...(trips === 2 ? [like([], false)] : []),
   ];
 };
@@ -343,13 +353,23 @@ const methods: Record<string, Record<string, Fitting[]>> = {
     plan: [],
     dispose: [],
   },
-  plan: { toString: [], stats: [], costs: [], loops: [], layout: [], session: [], share: [], dispose: [] },
+  plan: {
+    toString: [],
+    stats: [],
+    costs: [],
+    loops: [],
+    layout: [],
+    session: [],
+    share: [],
+    dispose: [],
+  },
   session: { runAsync: [deadline], cancel: [], progress: [], dispose: [] },
   native: { run: [seen], adoptPlan: [seen], nativeBytes: [], version: [], Builder: [] },
 };
 const kinds = Object.keys(methods);
 // Making things is commoner than ending them.
-const weight = (method: string) => (method === "dispose" ? 1 : method.startsWith("op") ? 12 : method === "loop" ? 8 : 4);
+const weight = (method: string) =>
+  method === "dispose" ? 1 : method.startsWith("op") ? 12 : method === "loop" ? 8 : 4;
 const table = kinds.flatMap((kind) =>
   Object.keys(methods[kind]!).flatMap((method) =>
     Array.from({ length: weight(method) }, () => [kind, method] as const),

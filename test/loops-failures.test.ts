@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  AdjointError,
+  type AdjointError,
   checkpoint,
   cond,
   DataError,
@@ -79,10 +79,7 @@ describe("too many steps", () => {
 
   test.each([11, 2.5, -1, Number.NaN, Number.POSITIVE_INFINITY])("forLoop of %d", (n) => {
     const text = `the number of steps is ${n}, not a whole number from 0 to 10 (maxSteps)`;
-    for (const run of [
-      () => power({ x: 1, n }),
-      () => grad(power, { wrt: ["x"] })({ x: 1, n }),
-    ]) {
+    for (const run of [() => power({ x: 1, n }), () => grad(power, { wrt: ["x"] })({ x: 1, n })]) {
       const error = thrown(LimitError, run);
       expect(messageOf(error).replace("Infinity", "inf")).toContain(
         `forLoop: ${text}`.replace("Infinity", "inf"),
@@ -121,7 +118,12 @@ describe("within a step", () => {
     const nested = fn({ x: vector(3) }, ({ x }) => {
       const [sum] = scan(
         (c, row) => {
-          const inner = whileLoop((y) => y.greater(0), (y) => y.add(row), row, { maxSteps: 5 });
+          const inner = whileLoop(
+            (y) => y.greater(0),
+            (y) => y.add(row),
+            row,
+            { maxSteps: 5 },
+          );
           return [c.add(inner)];
         },
         0,
@@ -131,9 +133,7 @@ describe("within a step", () => {
     });
     for (const run of [() => nested({ x: [-1, 2, 3] }), () => grad(nested)({ x: [-1, 2, 3] })]) {
       const error = thrown(LimitError, run);
-      expect(messageOf(error)).toContain(
-        "scan: step 1: whileLoop: more than 5 steps (maxSteps)",
-      );
+      expect(messageOf(error)).toContain("scan: step 1: whileLoop: more than 5 steps (maxSteps)");
       expect(error.step).toBe(1);
       expect(lineOf(error)).toContain("const inner =");
     }
@@ -153,8 +153,8 @@ describe("within a step", () => {
     expect(branch({ x: [1, 2, 3], i: 0 })).toBe(6);
 
     const again = fn({ x: vector(3), i: scalar() }, ({ x, i }) =>
-      checkpoint(() =>
-        x.gather(i).reshape([]), // again
+      checkpoint(
+        () => x.gather(i).reshape([]), // again
       )(),
     );
     const other = thrown(IndexError, () => again({ x: [1, 2, 3], i: 3 }));

@@ -191,11 +191,12 @@ napi_value compileTape(Call& call) {
 }
 
 void definePlan(Environment& environment, napi_value exports) {
-  defineClass(environment, Kind::Plan, "Plan",
-              {method<text>(environment, "toString"), method<stats>(environment, "stats"),
-               method<costs>(environment, "costs"), method<loops>(environment, "loops"), method<layout>(environment, "layout"),
-               method<session>(environment, "session"), method<share>(environment, "share"),
-               method<dispose<Kind::Plan>>(environment, "dispose")});
+  defineClass(
+      environment, Kind::Plan, "Plan",
+      {method<text>(environment, "toString"), method<stats>(environment, "stats"),
+       method<costs>(environment, "costs"), method<loops>(environment, "loops"),
+       method<layout>(environment, "layout"), method<session>(environment, "session"),
+       method<share>(environment, "share"), method<dispose<Kind::Plan>>(environment, "dispose")});
   defineFunction<adoptPlan>(environment, exports, "adoptPlan");
 }
 

@@ -81,8 +81,11 @@ std::int64_t LoopProgram::stepsAgainOf(const RunContext& context, std::int64_t s
 }
 
 LoopProgram::Walk LoopProgram::walkOf(const RunContext& context, std::int64_t steps) const {
-  Walk walk{body_, context.scratch + memory_,
-            Rows(context.scratch + ring_, body_.ringRows(), body_.row()), steps, step_.reverse,
+  Walk walk{body_,
+            context.scratch + memory_,
+            Rows(context.scratch + ring_, body_.ringRows(), body_.row()),
+            steps,
+            step_.reverse,
             step_.trips != LoopTrips::While};
   // Where all carries are kept, their storage is the ring, and its end is never reached.
   if (step_.kept && checkpoints().policy == CheckpointPolicy::All)
@@ -170,9 +173,12 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
   using checkpoint::ActionKind;
   const std::int64_t row = again_->row();
   double* slots = storage(context);
-  Walk again{*again_, context.scratch + againMemory_,
-             Rows(context.scratch + againRing_, again_->ringRows(), row), walk.steps,
-             step_.replay->loop->reverse, walk.isPlanned};
+  Walk again{*again_,
+             context.scratch + againMemory_,
+             Rows(context.scratch + againRing_, again_->ringRows(), row),
+             walk.steps,
+             step_.replay->loop->reverse,
+             walk.isPlanned};
   again_->begin(context, again.memory);
   std::copy_n(slots + (storageRows_ - 1) * row, row, again.rows.at);
   Sweep& sweep = *context.sweeps[sweep_];

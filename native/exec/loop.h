@@ -53,7 +53,7 @@ class LoopProgram {
     Rows rows;
     std::int64_t steps;  ///< of the whole loop
     bool reverse;
-    bool isPlanned = true;                   ///< the control knows of the steps to come
+    bool isPlanned = true;                  ///< the control knows of the steps to come
     std::int64_t untilPoll = 1, batch = 1;  ///< steps to the next poll, and from the last one
 
     /// Step number `i`, counted in the order they are taken. False: status says why.

@@ -19,9 +19,9 @@ struct LoopReport {
     std::int64_t files = 0;  ///< at one time, at most
     std::int64_t diskBytes = 0;
   };
-  std::string name;         ///< of its rule
-  std::size_t depth = 0;    ///< loops around it
-  std::int64_t steps = 0;   ///< of `While` and `Counted` the most
+  std::string name;        ///< of its rule
+  std::size_t depth = 0;   ///< loops around it
+  std::int64_t steps = 0;  ///< of `While` and `Counted` the most
   LoopTrips trips = LoopTrips::Fixed;
   std::optional<Kept> kept;
   /// Steps that are run, those inside of adjoint steps aside, if all `steps` are: t(l, s) + 1 of

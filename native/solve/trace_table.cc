@@ -245,9 +245,7 @@ std::vector<TraceRow> traceTable(const TapePtr& tape, const Lists& inputs, const
     row.node = id;
     const bool named = isElement(*tape, id) && hidden[tape->node(id).operand[0]];
     const bool isItem = opOf(tape->node(id)) == Op::Item;
-    row.text = isItem  ? itemText(*tape, id)
-               : named ? elementText(*tape, id)
-                       : nodeText(*tape, id);
+    row.text = isItem ? itemText(*tape, id) : named ? elementText(*tape, id) : nodeText(*tape, id);
     row.shape = tape->shape(id);
     table.push_back(std::move(row));
   }
