@@ -128,6 +128,13 @@ export function map(f: (x: never) => unknown, xs: unknown): unknown {
     tree = found.tree;
     return found.leaves;
   });
+  if (lanes === 0) {
+    const none = step.tape.outputs().map(({ shape, ...port }) => {
+      return zeros(trace, { ...port, shape: [0, ...shape] });
+    });
+    step.tape.dispose();
+    return made(trace, tree!, none);
+  }
   try {
     const isMapped = [...rows.nodes.map(() => true), ...step.captured.map(() => false)];
     const mapped = step.tape.vmap(lanes, isMapped);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { here } from "./fail.js";
 import { ArgumentError } from "./generated/errors.js";
 import { describe, optionsOf, shown, wholeOf } from "./numbers.js";
+import { currentTrace } from "./trace.js";
 
 type Unit = "B" | "KB" | "KiB" | "MB" | "MiB" | "GB" | "GiB";
 
@@ -86,6 +87,8 @@ function directoryOf(what: string, given: unknown): string {
   if (typeof directory !== "string") {
     throw new ArgumentError(`${what}: directory is a path, got ${describe(directory)}`, here());
   }
+  // It may be gone where a body is traced again, to find a line.
+  if (currentTrace()?.looksForLine) return directory;
   // A path with a NUL character throws.
   try {
     if (statSync(directory).isDirectory()) return directory;

@@ -81,6 +81,11 @@ export class Trace {
     return new ValueOf!(this, id) as T;
   }
 
+  /** Whether this one, or one around it, is only there to find a line. */
+  get looksForLine(): boolean {
+    return this.watch !== undefined || this.parent?.looksForLine === true;
+  }
+
   /** The number of the body of a loop that is about to be traced, and what its trace waits for. */
   nextBody(): { readonly body: number; readonly watch: Watch | undefined } {
     const body = this.nextBodyNumber++;

@@ -95,7 +95,7 @@ describe("explain", () => {
         (c) => [
           whileLoop(
             (y) => y.abs().greater(1),
-            (y) => y.mul(0.5).add(x),
+            (y) => y.mul(x).sin(),
             c.add(x),
             { checkpoint: { online: 4 }, maxSteps: 99 },
           ),
@@ -111,7 +111,13 @@ describe("explain", () => {
       { name: "scan", depth: 0, steps: 7, checkpoints: { policy: "all" } },
       { name: "whileLoop", depth: 1, steps: 99, trips: "while" },
     ]);
-    expect(found.loops.some(({ checkpoints }) => checkpoints?.policy === "online")).toBe(true);
+    // The step's loop, and the same again in the reverse step, which reads its states.
+    expect(found.loops.map(({ checkpoints }) => checkpoints?.policy)).toEqual([
+      "all",
+      undefined,
+      "online",
+    ]);
+    expect(found.loops[2]!.forwardSteps).toBe(undefined);
     const text = String(grad(chain(1000, { revolve: 10 })).explain());
     expect(text).toMatch(
       /^ {2}forLoop: 1000 steps, keeps 10 states \(revolve\), .*, 3637 steps run forward$/m,
@@ -125,8 +131,14 @@ test("tapes with loops are drawn, printed and traced", () => {
     expect(g.toDot()).toContain("loop");
     expect(String(g)).toMatch(/= loop /);
   }
-  const table = f.trace({ k: 0.5 });
-  expect(String(table)).toContain("loop");
+  const { rows } = f.trace({ k: 0.5 });
+  const last = rows.at(-1)!;
+  expect(last.text).toMatch(/^forLoop\(v\d.*; 0\)$/);
+  expect([...last.primal]).toEqual([f({ k: 0.5 })]);
+  expect([...last.adjoint]).toEqual([1]);
+  const [k] = rows;
+  expect([...k!.tangent]).toEqual([1]);
+  expect([...k!.adjoint]).toEqual([grad(f)({ k: 0.5 }).k]);
 });
 
 describe("progress", () => {
@@ -187,7 +199,7 @@ describe("an end before the end", () => {
   const steps = 2_000_000;
   const policies: CheckpointPolicy[] = [
     { revolve: 20 },
-    { multistage: { memory: 5, disk: 30, directory } },
+    { multistage: { memory: 30, disk: 6, directory } },
     "sqrt",
   ];
 
@@ -225,7 +237,8 @@ describe("an end before the end", () => {
       // Others may have the processor when an abort comes, but not always.
       expect(Math.min(...delays)).toBeLessThan(50);
       expect(Math.max(...delays)).toBeLessThan(2000);
-      expect(native.nativeBytes()).toBe(bytes);
+      // Functions of tests before may be collected meanwhile.
+      expect(native.nativeBytes()).toBeLessThanOrEqual(bytes);
       session.outputs.grad.k[0] = Number.NaN;
       session.run();
       expect(read()).toEqual(want);
@@ -241,6 +254,21 @@ describe("an end before the end", () => {
     expect(error.message).toContain("deadline");
     expect(performance.now() - before).toBeLessThan(3000);
     expect(readdirSync(directory)).toEqual([]);
+  }, 60_000);
+
+  test("again and again, without a leak", async () => {
+    const slope = grad(chain(2_000_000, { multistage: { memory: 2, disk: 20, directory } }));
+    const session = slope.session();
+    session.inputs.k[0] = 0.5;
+    const files = () => readdirSync("/proc/self/fd").length;
+    const run = () => rejected(AbortError, session.runAsync({ deadline: 1 + Math.random() * 4 }));
+    for (let i = 0; i < 50; i++) await run();
+    const before = { files: files(), bytes: process.memoryUsage().rss };
+    for (let i = 0; i < 300; i++) await run();
+    expect(files()).toBe(before.files);
+    expect(process.memoryUsage().rss - before.bytes).toBeLessThan(32e6);
+    expect(readdirSync(directory)).toEqual([]);
+    session.dispose();
   }, 60_000);
 
   test("when the session goes away", async () => {

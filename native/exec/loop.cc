@@ -132,6 +132,8 @@ bool LoopProgram::keep(const RunContext& context, Walk& walk) const {
       sweep->finish(taken);
     }
     const checkpoint::Action action = sweep->next();
+    // Files may take far longer than the steps between two polls.
+    if (action.slot.place == checkpoint::Place::Disk && stopped(context)) return false;
     switch (action.kind) {
       case ActionKind::Store:
         sweep->store(action, walk.rows.at, slots);
@@ -182,6 +184,7 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
   Sweep& sweep = *context.sweeps[sweep_];
   for (;;) {
     const checkpoint::Action action = sweep.next();
+    if (action.slot.place == checkpoint::Place::Disk && stopped(context)) return false;
     switch (action.kind) {
       case ActionKind::Restore:
         again.rows.restart();

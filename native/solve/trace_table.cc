@@ -150,6 +150,18 @@ std::string elementText(const Tape& tape, NodeId id) {
   return "at(v" + std::to_string(source) + "; " + position + ")";
 }
 
+// A result of a function or a loop, by what that is called and reads: it is no row itself.
+std::string itemText(const Tape& tape, NodeId id) {
+  const Node& node = tape.node(id);
+  const Node& call = tape.node(node.operand[0]);
+  std::string text = tape.rule(static_cast<std::size_t>(tape.attrs(call)[0])).name + "(";
+  for (const NodeId operand : tape.operands(call)) {
+    if (text.back() != '(') text += ", ";
+    text += "v" + std::to_string(operand);
+  }
+  return text + "; " + std::to_string(tape.attrs(node)[0]) + ")";
+}
+
 // Slices read by elements only, and the inputs read by such slices only: the elements stand for
 // them.
 std::vector<bool> findHidden(const Tape& tape) {
@@ -185,7 +197,7 @@ std::vector<TraceRow> traceTable(const TapePtr& tape, const Lists& inputs, const
   for (std::size_t i = 0; i < tape->size(); ++i) {
     const NodeId id = static_cast<NodeId>(i);
     const Node& node = tape->node(id);
-    if (opOf(node) == Op::Custom) continue;
+    if (tapeop::hasRule(node.op)) continue;
     (node.dtype == DType::Bool ? booleans : numbers).push_back(id);
     values += tape->count(id);
     if (values > kMaxValues) {
@@ -232,7 +244,8 @@ std::vector<TraceRow> traceTable(const TapePtr& tape, const Lists& inputs, const
     TraceRow& row = rows[id];
     row.node = id;
     const bool named = isElement(*tape, id) && hidden[tape->node(id).operand[0]];
-    row.text = named ? elementText(*tape, id) : nodeText(*tape, id);
+    const bool isItem = opOf(tape->node(id)) == Op::Item;
+    row.text = isItem ? itemText(*tape, id) : named ? elementText(*tape, id) : nodeText(*tape, id);
     row.shape = tape->shape(id);
     table.push_back(std::move(row));
   }

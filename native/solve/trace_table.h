@@ -19,9 +19,10 @@ struct TraceRow {
 };
 
 /// Evaluates every node of the tape at these inputs (one list an input, row-major), with the
-/// tangent for these seeds (likewise) and the adjoint. Booleans have zeros for both. A `custom`
-/// function's results are rows, the function is none. For tapes a person can read: throws ERR_LIMIT
-/// past a million values, ERR_SHAPE for lists of wrong lengths, and what a run throws.
+/// tangent for these seeds (likewise) and the adjoint. Booleans have zeros for both. The
+/// results of a `custom` function and of a loop are rows, these are none. For tapes a person can
+/// read: throws ERR_LIMIT past a million values, ERR_SHAPE for lists of wrong lengths, and what a
+/// run throws.
 std::vector<TraceRow> traceTable(const TapePtr& tape,
                                  const std::vector<std::vector<double>>& inputs,
                                  const std::vector<std::vector<double>>& seeds);
