@@ -73,6 +73,7 @@ function tally(counts, name) {
 }
 const shown = (counts) =>
   Object.entries(counts)
+    .sort()
     .map(([name, count]) => `${count} ${name}`)
     .join(", ");
 
