@@ -37,14 +37,6 @@ std::string runMessage(const RunStatus& status, const std::string& operation, bo
     case ErrorCode::Memory:
       text += ": out of memory";
       break;
-    case ErrorCode::Limit:
-      // Of a loop: by its condition or by its number of steps.
-      if (status.value == static_cast<double>(status.limit))
-        return text + ": it goes on after " + std::to_string(status.limit) + " steps";
-      return text + ": the number of steps is " + formatNumber(status.value) +
-             " and has to be a whole number from 0 to " + std::to_string(status.limit);
-    case ErrorCode::Data:
-      return text + ": files of checkpoints can not be made in their directory";
     default:
       text += " failed";
   }
