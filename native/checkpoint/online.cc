@@ -63,7 +63,8 @@ Action Online::next() {
     if (!isFull()) {
       states_[depth_] = current_;
       const Slot slot = slots_[depth_++];
-      findDrop();
+      // Before, all states are stored: parts are single steps, and nothing is dropped.
+      if (isFull()) findDrop();
       return {ActionKind::Store, slot, current_, 0};
     }
     if (pays(current_)) return drop();

@@ -23,10 +23,11 @@ namespace adjoint::checkpoint {
 ///
 /// Forward steps are at most 15/14 times those of revolve for all lengths up to 100,000 with 10 to
 /// 100 slots (with 13 steps and 10 slots), and 11/8 times with 2 (6 steps).
-/// next() takes time proportional to slots when it stores; nothing is allocated but by finish().
-/// (Compare Q. Wang, P. Moin, G. Iaccarino, Minimal repetition dynamic checkpointing algorithm for
-/// unsteady adjoint calculation, SIAM J. Sci. Comput. 31(4), 2009; P. Stumm, A. Walther, New
-/// algorithms for optimal online checkpointing, SIAM J. Sci. Comput. 32(2), 2010.)
+/// next() takes time proportional to slots when it stores and none is free; nothing is allocated
+/// but by finish(). (Compare Q. Wang, P. Moin, G. Iaccarino, Minimal repetition dynamic
+/// checkpointing algorithm for unsteady adjoint calculation, SIAM J. Sci. Comput. 31(4), 2009; P.
+/// Stumm, A. Walther, New algorithms for optimal online checkpointing, SIAM J. Sci. Comput. 32(2),
+/// 2010.)
 class Online final : public Schedule {
  public:
   /// Throws Argument for slots < 1.
