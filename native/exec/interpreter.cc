@@ -257,9 +257,8 @@ class Interpreter final : public Executable {
                                  : step.replay ? &*step.replay->loop->kept
                                                : nullptr;
     const bool isSweep = kept != nullptr && kept->checkpoints.policy != CheckpointPolicy::All;
-    const auto sweep =
-        static_cast<std::size_t>(std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) -
-                                 sweeps_.begin());
+    const auto sweep = static_cast<std::size_t>(
+        std::ranges::find(sweeps_, isSweep ? kept->buffer : kNoSweep) - sweeps_.begin());
     if (isSweep && sweep == sweeps_.size()) sweeps_.push_back(kept->buffer);
     stepLoops_.push_back(
         std::make_unique<LoopProgram>(*plan_, step, std::move(body), std::move(again), sweep));

@@ -77,12 +77,10 @@ void LoopBody::writeLast(const RunContext& context, const double* row) const {
     copyDoubles(context.at(port.place.base, port.place.offset), row + port.inside, port.elements);
 }
 
-bool LoopBody::step(const RunContext& context, double* memory, double* row,
-                    std::int64_t at) const {
+bool LoopBody::step(const RunContext& context, double* memory, double* row, std::int64_t at) const {
   for (const Port& port : streams_)
     copyDoubles(memory + port.inside,
-                context.at(port.place.base, port.place.offset) + at * port.elements,
-                port.elements);
+                context.at(port.place.base, port.place.offset) + at * port.elements, port.elements);
   if (step_->index >= 0) memory[step_->index] = static_cast<double>(at);
   RunStatus status;
   if (isLong_) {

@@ -33,7 +33,8 @@ class LoopBody {
   /// The carries the loop begins with, into a row; and those it ends with, from one.
   void readInitial(const RunContext& context, double* row) const;
   void writeLast(const RunContext& context, const double* row) const;
-  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says why.
+  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says
+  /// why.
   bool step(const RunContext& context, double* memory, double* row, std::int64_t at) const;
 
  private:

@@ -8,12 +8,11 @@ namespace adjoint::exec {
 
 using checkpoint::Action;
 
-
 Sweep::Sweep(const LoopStep& loop, std::int64_t steps) : row_(loop.row), steps_(steps) {
   const LoopStep::Kept& kept = *loop.kept;
   if (loop.trips == LoopTrips::While) {
-    auto online = std::make_unique<checkpoint::Online>(
-        static_cast<std::int32_t>(kept.checkpoints.slots));
+    auto online =
+        std::make_unique<checkpoint::Online>(static_cast<std::int32_t>(kept.checkpoints.slots));
     online_ = online.get();
     schedule_ = std::move(online);
   } else {

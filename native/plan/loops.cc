@@ -53,8 +53,7 @@ void LoopPairs::find(const Tape& t, NodeId later, const std::vector<std::uint32_
     if (opOf(t.node(earlier)) != Op::Loop) continue;
     if (pair.earlier != kNoNode ? pair.earlier != earlier : isEarlier_[earlier]) continue;
     const LoopAttributes first = LoopAttributes::read(t, t.node(earlier));
-    if (first.reverse == second.reverse ||
-        !takesAsManySteps(t, earlier, first, later, second))
+    if (first.reverse == second.reverse || !takesAsManySteps(t, earlier, first, later, second))
       continue;
     const Tape& step = *t.rule(first.rule).primal;
     const auto output = static_cast<std::size_t>(t.attrs(item)[0]);
@@ -120,7 +119,8 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
                               std::int64_t row) {
   Checkpoints chosen = asked;
   if (asked.policy == CheckpointPolicy::Auto) {
-    const std::int64_t fit = std::max<std::int64_t>(1, asked.bytes / std::max<std::int64_t>(8, row * 8));
+    const std::int64_t fit =
+        std::max<std::int64_t>(1, asked.bytes / std::max<std::int64_t>(8, row * 8));
     if (length < fit) {
       chosen.policy = CheckpointPolicy::All;
     } else {
@@ -134,7 +134,8 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
     while (chosen.slots * chosen.slots < length) ++chosen.slots;
   }
   if (trips == LoopTrips::While && chosen.policy != CheckpointPolicy::All) {
-    if (chosen.policy == CheckpointPolicy::Every) chosen.slots = length / chosen.slots + chosen.slots;
+    if (chosen.policy == CheckpointPolicy::Every)
+      chosen.slots = length / chosen.slots + chosen.slots;
     chosen.slots = std::max<std::int64_t>(1, chosen.slots + chosen.diskSlots);
     chosen.policy = CheckpointPolicy::Online;
   }
@@ -144,14 +145,14 @@ Checkpoints chooseCheckpoints(const Checkpoints& asked, LoopTrips trips, std::in
 std::unique_ptr<checkpoint::Schedule> scheduleOf(const Checkpoints& checkpoints,
                                                  std::int64_t steps) {
   const auto most = std::max<std::int64_t>(1, steps);
-  const auto slots = static_cast<std::int32_t>(std::clamp<std::int64_t>(checkpoints.slots, 0, most));
+  const auto slots =
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(checkpoints.slots, 0, most));
   switch (checkpoints.policy) {
     case CheckpointPolicy::Every:
       return checkpoint::everyKth(steps, std::min(checkpoints.slots, most));
     case CheckpointPolicy::Multistage:
       return checkpoint::multistage(
-          steps, slots,
-          static_cast<std::int32_t>(std::min(checkpoints.diskSlots, most)));
+          steps, slots, static_cast<std::int32_t>(std::min(checkpoints.diskSlots, most)));
     default:
       return checkpoint::revolve(steps, std::max(1, slots));
   }

@@ -129,7 +129,8 @@ struct LaneStep {
 
 /// A loop over steps in time (ops/loop.h), each a run of a plan of its own. That plan's io is two
 /// rows of carries, the step's and the next one's, so that a run on moving memory takes step after
-/// step without copies; its other inputs and outputs stand at the beginning of its temporary memory.
+/// step without copies; its other inputs and outputs stand at the beginning of its temporary
+/// memory.
 struct LoopStep {
   /// A value here, and its place in the body's memory: elements from the start of a row of carries
   /// where it is one, from the start of the temporary memory otherwise.
@@ -163,9 +164,9 @@ struct LoopStep {
   std::int64_t row = 0;  ///< doubles of a row of carries
   std::vector<Port> constants, initial, streams;
   std::vector<Port> last, results;
-  std::int64_t index = -1;    ///< where the body has its index; -1: nowhere
-  BufferId count = kNone;     ///< Counted: the number of steps
-  BufferId counted = kNone;   ///< While: where it goes
+  std::int64_t index = -1;   ///< where the body has its index; -1: nowhere
+  BufferId count = kNone;    ///< Counted: the number of steps
+  BufferId counted = kNone;  ///< While: where it goes
   std::optional<Kept> kept;
   std::optional<Replay> replay;
   NodeId node = kNoNode;

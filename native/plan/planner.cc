@@ -419,7 +419,8 @@ class Planner : public BufferTable {
         const std::int64_t row = tape_.count(operands[i]) / std::max<std::int64_t>(1, step.length);
         const double value = Tape::constantValue(tape_.node(operands[i]));
         ports.emplace_back();
-        ports.back().buffer = addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
+        ports.back().buffer =
+            addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
         ports.back().isUniform = true;
       } else {
         ports.emplace_back();

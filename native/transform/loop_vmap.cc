@@ -29,8 +29,7 @@ class LoopBatcher {
     if (isCounted && operands_.back().batched) return runCounted(steps);
     std::vector<NodeId> operands = ownOperands();
     if (isCounted) operands.push_back(operands_.back().value.id);
-    const auto items =
-        appendLoop(builder_, stepRule(rule_, each_.tape), attributes_, operands);
+    const auto items = appendLoop(builder_, stepRule(rule_, each_.tape), attributes_, operands);
     BatchedLoop result;
     for (std::size_t i = 0; i < each_.outputs.size(); ++i) addItem(result, items[i], i);
     if (isWhile) result.items.push_back({{&builder_, items.back()}, false});

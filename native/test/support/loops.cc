@@ -197,7 +197,9 @@ std::vector<Expr> loop(LoopAttributes attributes, const std::vector<Expr>& opera
   std::vector<Port> ports;
   for (const Expr& output : step(inputs))
     ports.push_back({"y" + std::to_string(ports.size()), output.id});
-  const auto rule = stepRule("step", inner.finish(std::move(ports)));
+  const auto rule = std::make_shared<CustomRule>();
+  rule->name = "step";
+  rule->primal = inner.finish(std::move(ports));
   std::vector<Expr> items;
   for (const NodeId item : appendLoop(builder, rule, attributes, ids))
     items.push_back({&builder, item});
