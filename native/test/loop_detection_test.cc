@@ -70,7 +70,7 @@ Entries checkedHessian(const TapePtr& t, const Positions& wrt, const Arrays& inp
 /// Element i - 1 of a vector, 0 before the first.
 Expr before(Expr x) {
   const std::int64_t n = x.shape()[0];
-  return place(sliceAxis(x, 0, {0, n - 1, 1}), {{1, n - 1, 1}});
+  return place(sliceAxis(x, 0, {0, n - 1, 1}), {{1, n, 1}});
 }
 /// Elements around a ring.
 Expr around(Expr x, std::int64_t distance) {
@@ -125,7 +125,7 @@ TEST(LoopDetection, RowsOfStreamsReachLaterRows) {
   }
 }
 
-/// As many shifts along a line as `n` says.
+/// As many turns of a ring as `n` says, and what they begin with.
 TapePtr counted(std::int64_t cells, bool reverse) {
   Builder builder;
   const Expr x{&builder, builder.input("x", {cells})};
@@ -134,29 +134,42 @@ TapePtr counted(std::int64_t cells, bool reverse) {
   LoopAttributes attributes = loopOf(3, 0, 1, 1);
   attributes.trips = LoopTrips::Counted;
   attributes.reverse = reverse;
-  const auto items = loop(attributes, {x, u, n},
-                          [](const StepInputs& in) { return StepOutputs{before(in[0]) * in[1]}; });
-  return builder.finish({{"y", items[0].id}});
+  const auto items = loop(attributes, {x, u, n}, [](const StepInputs& in) {
+    return StepOutputs{around(in[0], 1) * in[1], in[0]};
+  });
+  return builder.finish({{"y", items[0].id}, {"rows", items[1].id}});
 }
 
 TEST(LoopDetection, UnknownNumbersOfStepsCanBeAll) {
-  constexpr std::int64_t kCells = 6;
+  constexpr std::int64_t kCells = 8;
   for (const bool reverse : {false, true}) {
     const TapePtr t = counted(kCells, reverse);
-    const Entries all = checkedJacobian(t, {0, 1}, {someValues(kCells), someValues(3), {2}});
-    Entries expected =
-        squareEntries(kCells, [](std::int64_t i, std::int64_t j) { return j <= i && i <= j + 3; });
-    for (std::int64_t row = 1; row < kCells; ++row) {
-      for (std::int64_t k = 0; k < 3; ++k) {
-        // Forwards, row k is read by step k at the earliest; backwards k others follow. The step moves
-        // zeros in.
-        if (reverse || row >= k + 1) expected.emplace(row, kCells + k);
+    Entries expected;
+    const auto turned = [&](std::int64_t row, std::int64_t i, std::int64_t least,
+                            std::int64_t most) {
+      for (std::int64_t d = least; d <= most; ++d) expected.emplace(row, (i + d) % kCells);
+    };
+    for (std::int64_t i = 0; i < kCells; ++i) {
+      turned(i, i, 0, 3);
+      for (std::int64_t k = 0; k < 3; ++k) expected.emplace(i, kCells + k);
+      for (std::int64_t row = 0; row < 3; ++row) {
+        const std::int64_t at = (1 + row) * kCells + i;
+        // Forwards as many steps went before as rows; backwards the first can be any of the later.
+        turned(at, i, reverse ? 0 : row, reverse ? 2 - row : row);
+        for (std::int64_t k = 0; k < 3; ++k) {
+          if (reverse ? k > row : k < row) expected.emplace(at, kCells + k);
+        }
       }
     }
-    EXPECT_EQ(all, expected) << reverse;
+    EXPECT_EQ(entries(t, {0, 1}, {}), expected) << reverse;
+    EXPECT_EQ(entries(t, {0, 1}, kUnited), expected) << reverse;
+    expectWithin(expected, entries(t, {0, 1}, kClosed), "closed");
+    const std::size_t last[] = {0};
+    const TapePtr y = selectOutputs(t, last);
     for (const double n : {0.0, 1.0, 2.0, 3.0}) {
       const Arrays inputs = {someValues(kCells), someValues(3), {n}};
-      EXPECT_EQ(localEntries(t, {0, 1}, inputs), nonzerosOf(t, {0, 1}, inputs)) << n;
+      checkedJacobian(y, {0, 1}, inputs);
+      EXPECT_EQ(localEntries(y, {0, 1}, inputs), nonzerosOf(y, {0, 1}, inputs)) << n;
     }
   }
 }
@@ -296,7 +309,7 @@ TapePtr randomLoop(std::uint32_t seed, bool isScalar, Arrays& inputs) {
           break;
         case 5: {
           const Expr half = sliceAxis(a, 0, {0, n / 2, 1});
-          values.push_back(place(half, {{n - n / 2, n / 2, 1}}));
+          values.push_back(place(half, {{n - n / 2, n, 1}}));
           break;
         }
         default:
