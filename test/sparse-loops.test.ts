@@ -25,7 +25,8 @@ type Vector = Value<[number]>;
 type VectorFunction = AdjointFunction<[{ x: Vector }], Vector>;
 
 const range = (n: number) => [...new Array(n).keys()];
-const numbers = (n: number) => Float64Array.from({ length: n }, (_, i) => 1.5 + Math.sin(3 * i + 1));
+const numbers = (n: number) =>
+  Float64Array.from({ length: n }, (_, i) => 1.5 + Math.sin(3 * i + 1));
 
 const around = (x: Vector, distance: number): Vector => {
   const n = x.shape[0] as number;
@@ -36,13 +37,13 @@ const around = (x: Vector, distance: number): Vector => {
 /** Steps of Burgers' equation on a ring of cells. */
 const burgers = (cells: number, steps: number): VectorFunction =>
   fn({ x: vector(cells) }, ({ x }) => {
-    const step = (u: Vector) => {
+    const step = (u: Vector): Vector => {
       const left = around(u, -1);
       const right = around(u, 1);
       const flux = u.mul(right.sub(left)).mul(0.01);
-      return [u.sub(flux).add(right.sub(u.mul(2)).add(left).mul(0.1))] as const;
+      return u.sub(flux).add(right.sub(u.mul(2)).add(left).mul(0.1)) as Vector;
     };
-    return scan(step as never, x, undefined, { length: steps })[0] as Vector;
+    return scan((u: Vector) => [step(u)], x as Vector, undefined, { length: steps })[0];
   }) as VectorFunction;
 
 /** The whole Jacobian; its zeros have one sign. */
@@ -50,10 +51,17 @@ const denseOf = (f: VectorFunction, x: Float64Array, mode: "forward" | "reverse"
   (jacobian(f, { mode })({ x }) as { x: Float64Array }).x.map((v) => v + 0);
 
 /** Rows of a pattern as text, one character an element. */
-function pictureOf(pattern: { rows: number; columns: number; toDense(values: Float64Array): Float64Array; nonzeros: number }) {
+function pictureOf(pattern: {
+  rows: number;
+  columns: number;
+  toDense(values: Float64Array): Float64Array;
+  nonzeros: number;
+}) {
   const dense = pattern.toDense(new Float64Array(pattern.nonzeros).fill(1));
   return range(pattern.rows).map((row) =>
-    Array.from(dense.slice(row * pattern.columns, (row + 1) * pattern.columns), (v) => (v ? "x" : ".")).join(""),
+    Array.from(dense.slice(row * pattern.columns, (row + 1) * pattern.columns), (v) =>
+      v ? "x" : ".",
+    ).join(""),
   );
 }
 
@@ -85,7 +93,10 @@ describe("functions with loops", () => {
   });
 
   test("a loop of a scalar is differentiated as a whole", () => {
-    const f = fn({ x: scalar() }, ({ x }) => scan((y) => [y.sin()], x, undefined, { length: 3 })[0]);
+    const f = fn(
+      { x: scalar() },
+      ({ x }) => scan((y) => [y.sin()], x, undefined, { length: 3 })[0],
+    );
     const { x } = jacobian(f)({ x: 1 }) as { x: number };
     expect(Array.from(sparseJacobian(f)({ x: 1 }))).toEqual([x]);
     expect(Array.from(sparseJacobian(f, { method: "instances" })({ x: 1 }))).toEqual([x]);
@@ -99,13 +110,15 @@ describe("functions with loops", () => {
   });
 
   test("a while loop along a chain", () => {
-    const f = fn({ x: vector(12) }, ({ x }) =>
-      whileLoop(
-        ({ y }) => y.sum().less(100),
-        ({ y }) => ({ y: y.add(around(y as Vector, -1).square()) }),
-        { y: x },
-        { maxSteps: 3 },
-      ).y,
+    const f = fn(
+      { x: vector(12) },
+      ({ x }) =>
+        whileLoop(
+          ({ y }) => y.sum().less(100),
+          ({ y }) => ({ y: y.add(around(y as Vector, -1).square()) }),
+          { y: x },
+          { maxSteps: 3 },
+        ).y,
     ) as unknown as VectorFunction;
     const x = numbers(12).map((v) => v / 2);
     expect(pictureOf(sparsity(f))[5]).toBe("..xxxx......");
@@ -117,7 +130,15 @@ describe("functions with loops", () => {
 
   test("branches, one an element", () => {
     const f = fn({ x: vector(9) }, ({ x }) =>
-      map((v: Value<[]>) => cond(v.greater(1.5), () => v.square(), () => v.sin()), x),
+      map(
+        (v: Value<[]>) =>
+          cond(
+            v.greater(1.5),
+            () => v.square(),
+            () => v.sin(),
+          ),
+        x,
+      ),
     ) as unknown as VectorFunction;
     const x = numbers(9);
     expect(sparsity(f).nonzeros).toBe(9);
@@ -142,8 +163,7 @@ describe("functions with loops", () => {
 
   test("Hessians of sums over scans", () => {
     const f = fn({ x: scalar(), u: vector(30) }, ({ x, u }) => {
-      const step = (s: Value<[]>, v: Value<[]>) => [s.mul(0.5).add(v), v.square().mul(v).add(s)] as const;
-      return scan(step as never, x, u)[1] as unknown as Vector;
+      return scan((s, v) => [s.mul(0.5).add(v), v.square().mul(v).add(s)], x, u)[1];
     });
     const cost = fn({ x: scalar(), u: vector(30) }, (given) => (f(given) as Vector).sum());
     const point = { x: 0.5, u: numbers(30) };
