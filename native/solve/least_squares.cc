@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "sparsity/block_jacobian.h"
+#include "sparsity/sparse_derivative.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -96,7 +96,7 @@ class LeastSquares::Problem final : public ResidualProblem {
     TapePtr derivative;
     const bool isSmall = sizes_.variables <= kFew && options.jacobian == JacobianKind::Auto;
     if (options.jacobian != JacobianKind::Dense && !isSmall) {
-      BlockJacobian found = blockJacobian(data_.residuals, data_.wrt);
+      SparseDerivative found = sparseDerivative(data_.residuals, data_.wrt);
       const double all =
           static_cast<double>(sizes_.residuals) * static_cast<double>(sizes_.variables);
       const auto entries = static_cast<double>(found.pattern.columnIndex.size());

@@ -1,6 +1,7 @@
 #include "sparsity/choices.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "ops/op.h"
@@ -42,6 +43,21 @@ const std::vector<std::int64_t>* Choices::indices(NodeId id) {
     decidedIndices_.push_back(static_cast<std::int64_t>(x));
   }
   return &decidedIndices_;
+}
+
+std::optional<std::int64_t> Choices::steps(NodeId loop) {
+  const Tape& t = *expanded_.tape;
+  const LoopAttributes attributes = LoopAttributes::read(t, t.node(loop));
+  if (attributes.trips == LoopTrips::Fixed) return attributes.length;
+  const std::size_t operand = stepsOperand(attributes);
+  const std::vector<double>* found = weights(loop, operand);
+  if (found == nullptr && attributes.trips == LoopTrips::Counted)
+    found = constants_.of(t.operands(t.node(loop))[operand]);
+  if (found == nullptr) return {};
+  const double steps = found->front();
+  const bool fits =
+      steps >= 0 && steps <= static_cast<double>(attributes.length) && steps == std::floor(steps);
+  return fits ? std::optional(static_cast<std::int64_t>(steps)) : std::nullopt;
 }
 
 }  // namespace adjoint

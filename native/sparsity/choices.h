@@ -32,6 +32,8 @@ class Choices {
   const std::vector<double>* condition(NodeId id);
   /// The indices of a gather or a sum of scattered values, or null; good until the next call.
   const std::vector<std::int64_t>* indices(NodeId id);
+  /// How many steps a loop takes, where that is known.
+  std::optional<std::int64_t> steps(NodeId loop);
   /// Where indices are not known, what they can be at all.
   std::optional<std::vector<IndexRange>> ranges(NodeId indices) {
     return indexRanges(*expanded_.tape, indices, constants_);

@@ -13,6 +13,11 @@ bool isKnown(const Tape& t, const Node& node, Constants& constants) {
   switch (opOf(node)) {
     case Op::Where:
       return constants.of(node.operand[0]) != nullptr;
+    case Op::Loop: {
+      const LoopAttributes loop = LoopAttributes::read(t, node);
+      if (loop.trips == LoopTrips::While) return false;
+      return loop.trips == LoopTrips::Fixed || constants.of(t.operands(node).back()) != nullptr;
+    }
     case Op::Gather: {
       const Shape& from = t.shape(node.operand[0]);
       const auto axis = static_cast<std::size_t>(t.attrs(node)[0]);
@@ -23,7 +28,18 @@ bool isKnown(const Tape& t, const Node& node, Constants& constants) {
   }
 }
 
+/// The number of steps that a loop on the builder's tape takes.
+NodeId stepsOf(Builder& builder, const RuleSite& site, const LoopAttributes& loop) {
+  if (loop.trips == LoopTrips::Counted) return site.x[stepsOperand(loop)].id;
+  const auto position = static_cast<std::int64_t>(itemCount(site.tape, site.node)) - 1;
+  return builder.append(code(Op::Item), DType::F64, {}, {&site.y.id, 1}, {&position, 1});
+}
+
 }  // namespace
+
+std::size_t stepsOperand(const LoopAttributes& loop) {
+  return loop.trips == LoopTrips::While ? loop.constants : loop.inputs();
+}
 
 std::vector<Decision> decisionsOf(const Tape& t, const std::vector<bool>& active,
                                   Constants& constants) {
@@ -38,6 +54,10 @@ std::vector<Decision> decisionsOf(const Tape& t, const std::vector<bool>& active
         break;
       case Op::Gather:
         if (!isKnown(t, node, constants)) result.push_back({id, 1});
+        break;
+      case Op::Loop:
+        if (!isKnown(t, node, constants))
+          result.push_back({id, stepsOperand(LoopAttributes::read(t, node))});
         break;
       case Op::ReduceMax:
       case Op::ReduceMin:
@@ -75,10 +95,12 @@ TapePtr decisionTape(const TapePtr& t, std::span<const std::size_t> wrt) {
       for (const NodeId operand : t->operands(node)) x.push_back({&builder, map[operand]});
       const RuleSite site{*t, node, builder, x, {&builder, map[id]}};
       const bool isExtreme = opOf(node) == Op::ReduceMax || opOf(node) == Op::ReduceMin;
-      const Expr decision = isExtreme ? extremesOf(site).chosen
-                            : rowOf(node).family == Family::Elementwise
-                                ? partialsOf(site)[next->operand]
-                                : x[next->operand];
+      const Expr decision =
+          isExtreme ? extremesOf(site).chosen
+          : opOf(node) == Op::Loop
+              ? Expr{&builder, stepsOf(builder, site, LoopAttributes::read(*t, node))}
+          : rowOf(node).family == Family::Elementwise ? partialsOf(site)[next->operand]
+                                                      : x[next->operand];
       ports.push_back({"decision", decision.id});
     }
   }

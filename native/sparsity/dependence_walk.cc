@@ -18,6 +18,8 @@ constexpr std::size_t kMostInteractingLayers = 6;
 
 /// Whether a node multiplies what it depends on by what an operand depends on, or bends it.
 bool interacts(const Tape& t, const Node& node, NodeId operand) {
+  // Steps are not looked into.
+  if (opOf(node) == Op::Loop) return true;
   switch (rowOf(node).family) {
     case Family::Elementwise: {
       const RowStructure& structure = structureOf(opOf(node));
@@ -54,7 +56,8 @@ bool isZero(double x) { return x == 0; }
 }  // namespace
 
 DependenceWalk::DependenceWalk(const ExpandedTape& expanded, IndexSets& sets,
-                               const DecisionValues* decided, Interactions* interactions)
+                               const DecisionValues* decided, Interactions* interactions,
+                               std::int64_t& loopBudget)
     : tape_(*expanded.tape),
       sets_(sets),
       dependences_(sets),
@@ -62,7 +65,8 @@ DependenceWalk::DependenceWalk(const ExpandedTape& expanded, IndexSets& sets,
       interactions_(interactions),
       found_(tape_.size()),
       isVisited_(tape_.size(), false),
-      uses_(tape_.size(), 0) {
+      uses_(tape_.size(), 0),
+      loopBudget_(loopBudget) {
   plan();
   if (interactions != nullptr) live_.emplace(tape_, choices_, nonlinearNodes(tape_));
 }
@@ -91,7 +95,9 @@ void DependenceWalk::plan() {
 }
 
 void DependenceWalk::release(NodeId id) {
-  if (uses_[id] > 0 && --uses_[id] == 0) found_[id] = {};
+  if (left_[id] == 0 || --left_[id] > 0) return;
+  found_[id] = {};
+  items_.erase(id);
 }
 
 Dependence DependenceWalk::liveOf(const Dependence& from, const LiveElements& live) {
@@ -113,6 +119,7 @@ Dependence DependenceWalk::liveOf(const Dependence& from, const LiveElements& li
 }
 
 Dependence DependenceWalk::ofNode(NodeId id, const Node& node) {
+  if (opOf(node) == Op::Item) return item(node);
   const auto operands = differentiableOperands(tape_, node);
   if (std::ranges::all_of(operands, [&](NodeId o) { return found_[o].isEmpty(); })) return {};
   switch (opOf(node)) {
@@ -143,6 +150,9 @@ Dependence DependenceWalk::ofNode(NodeId id, const Node& node) {
       return recurrence(id, node);
     case Op::BatchMatMul:
       return product(id, node);
+    case Op::Loop:
+      items_[id] = loop(id, node);
+      return {};
     default:
       if (rowOf(node).family == Family::Elementwise) return elementwise(id, node);
       throw Error(ErrorCode::Native, std::string(rowOf(node).name) + " has no rule of dependence");
@@ -169,7 +179,8 @@ Dependence DependenceWalk::elementwise(NodeId id, const Node& node) {
             dependences_.masked(operand, n, [&](std::size_t i) { return !isZero((*partial)[i]); });
     }
     for (std::size_t j = 0; interacts && j <= k; ++j) {
-      if (structure.interacts[j][k]) interactions_->add(liveOf(own[j], live_->of(id)), own[k], id);
+      if (structure.interacts[j][k])
+        interactions_->add(liveOf(own[j], live_->of(id)), own[k], maker(id));
     }
     dependences_.join(result, own[k], n);
   }
@@ -321,7 +332,8 @@ Dependence DependenceWalk::recurrence(NodeId id, const Node& node) {
   dependences_.join(all, found_[node.operand[1]], n);
   Dependence result = dependences_.running(all, shape, axis, reverse);
   if (interactions_ != nullptr)
-    interactions_->add(liveOf(factors, live_->behind(id)), dependences_.taken(result, before), id);
+    interactions_->add(liveOf(factors, live_->behind(id)), dependences_.taken(result, before),
+                       maker(id));
   return result;
 }
 
@@ -346,9 +358,26 @@ Dependence DependenceWalk::product(NodeId id, const Node& node) {
     dependences_.join(result, spreadOver(reduced(b, rowAxis), {batches, rows, columns}), count(id));
   if (interactions_ != nullptr && !found_[a].isEmpty() && !found_[b].isEmpty()) {
     interactions_->add(Dependences::of(reduced(a, rowAxis)),
-                       Dependences::of(reduced(b, columnAxis)), id);
+                       Dependences::of(reduced(b, columnAxis)), maker(id));
   }
   return result;
+}
+
+std::vector<Dependence> DependenceWalk::loop(NodeId id, const Node& node) {
+  std::vector<Dependence> operands;
+  for (const NodeId operand : differentiableOperands(tape_, node))
+    operands.push_back(found_[operand]);
+  std::unique_ptr<LoopDependence>& known = loops_[id];
+  if (!known || !known->fits(operands))
+    known =
+        std::make_unique<LoopDependence>(tape_, id, operands, sets_, interactions_, loopBudget_);
+  return known->items(operands, choices_.steps(id), maker(id));
+}
+
+Dependence DependenceWalk::item(const Node& node) const {
+  const auto found = items_.find(node.operand[0]);
+  if (found == items_.end()) return {};
+  return found->second[static_cast<std::size_t>(tape_.attrs(node)[0])];
 }
 
 }  // namespace adjoint

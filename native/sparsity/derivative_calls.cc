@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "sparsity/choices.h"
+#include "sparsity/unrolled_loops.h"
 #include "transform/copy.h"
 #include "transform/rules.h"
 #include "transform/transform.h"
@@ -11,12 +13,22 @@ namespace adjoint {
 
 namespace {
 
+/// Whether there are calls, or loops that the budget is enough for.
+bool isExpandable(const Tape& t, std::int64_t budget) {
+  return std::ranges::any_of(t.nodes(), [&](const Node& node) {
+    return opOf(node) == Op::Custom || (opOf(node) == Op::Loop && unrolledCost(t, node) <= budget);
+  });
+}
+
 class Expander {
  public:
-  Expander(const ExpandedTape& from, std::span<const std::size_t> wrt, bool withCoefficients)
+  Expander(const ExpandedTape& from, std::span<const std::size_t> wrt, bool withCoefficients,
+           const DecisionValues* decided, std::int64_t& budget)
       : from_(from),
         tape_(*from.tape),
+        choices_(from, decided),
         withCoefficients_(withCoefficients),
+        budget_(budget),
         active_(activeNodes(tape_, wrt)),
         map_(tape_.size(), kNoNode),
         results_(tape_.size()) {}
@@ -30,7 +42,9 @@ class Expander {
         map_[id] = builder_.input(tape_.inputs()[node.attr].name, tape_.shape(node), node.dtype);
       } else if (opOf(node) == Op::Custom) {
         call(id, node);
-      } else if (opOf(node) == Op::Item) {
+      } else if (opOf(node) == Op::Loop && unrolledCost(tape_, node) <= budget_) {
+        loop(id, node);
+      } else if (opOf(node) == Op::Item && !results_[node.operand[0]].empty()) {
         map_[id] = results_[node.operand[0]][static_cast<std::size_t>(tape_.attrs(node)[0])];
       } else {
         map_[id] = copier.copyMapped(node, map_);
@@ -56,6 +70,13 @@ class Expander {
     const DType type = node.dtype;
     const Shape shape = builder_.shape(id);
     return builder_.append(code(Op::StopGradient), type, shape, {&id, 1});
+  }
+
+  void loop(NodeId id, const Node& node) {
+    budget_ -= unrolledCost(tape_, node);
+    std::vector<NodeId> operands;
+    for (const NodeId operand : tape_.operands(node)) operands.push_back(map_[operand]);
+    results_[id] = unrollLoop(builder_, tape_, node, operands, choices_.steps(id));
   }
 
   void call(NodeId id, const Node& node) {
@@ -91,23 +112,23 @@ class Expander {
 
   const ExpandedTape& from_;
   const Tape& tape_;
+  Choices choices_;
   bool withCoefficients_;
+  std::int64_t& budget_;
   std::vector<bool> active_;
   Builder builder_;
   std::vector<NodeId> map_;
-  std::vector<std::vector<NodeId>> results_;  ///< of calls
+  std::vector<std::vector<NodeId>> results_;  ///< of calls and loops
 };
 
 }  // namespace
 
 ExpandedTape expandDerivatives(const TapePtr& t, std::span<const std::size_t> wrt,
-                               bool withCoefficients) {
+                               bool withCoefficients, const DecisionValues* decided,
+                               std::int64_t unrolled) {
   ExpandedTape result{t, {}};
-  const auto hasCalls = [](const Tape& tape) {
-    return std::ranges::any_of(tape.nodes(),
-                               [](const Node& node) { return opOf(node) == Op::Custom; });
-  };
-  while (hasCalls(*result.tape)) result = Expander(result, wrt, withCoefficients).run();
+  while (isExpandable(*result.tape, unrolled))
+    result = Expander(result, wrt, withCoefficients, decided, unrolled).run();
   return result;
 }
 

@@ -7,7 +7,10 @@
 
 namespace adjoint {
 
-/// A function without calls of custom functions, for finding dependences: its values may be others.
+struct DecisionValues;
+
+/// A function without calls of custom functions and without short loops, for finding dependences:
+/// its values may be others.
 struct ExpandedTape {
   TapePtr tape;
   /// By node, the function's that it is a copy of, kNoNode for one of a custom function; empty
@@ -17,10 +20,13 @@ struct ExpandedTape {
   NodeId sourceOf(NodeId id) const { return source.empty() ? id : source[id]; }
 };
 
-/// Replaces calls of custom functions by what their derivative rules make of tangents that are the
-/// operands themselves: results then depend, differentiably, on what the rules say. With
-/// `withCoefficients` also on what the coefficients of the tangents depend on.
+/// Writes out the steps of loops, as long as these are not too many, and replaces calls of custom
+/// functions by what their derivative rules make of tangents that are the operands themselves:
+/// results then depend, differentiably, on what the rules say. With `withCoefficients` also on what
+/// the coefficients of the tangents depend on. `decided`: numbers of steps at one point, or null.
+/// `unrolled`: what loops that are written out may take, all together (unrolled_loops.h).
 ExpandedTape expandDerivatives(const TapePtr& t, std::span<const std::size_t> wrt,
-                               bool withCoefficients);
+                               bool withCoefficients, const DecisionValues* decided,
+                               std::int64_t unrolled);
 
 }  // namespace adjoint

@@ -59,11 +59,10 @@ class DenseLinesFound {
 class Detection {
  public:
   Detection(const TapePtr& t, std::span<const std::size_t> wrt, const DetectionOptions& options)
-      : tape_(*t),
-        wrt_(wrt),
-        options_(options),
-        expanded_(expandDerivatives(t, wrt, options.of == PatternOf::Hessian)) {
+      : tape_(*t), wrt_(wrt), options_(options) {
     if (options.decisions != nullptr) readDecisions();
+    const bool isHessian = options.of == PatternOf::Hessian;
+    expanded_ = expandDerivatives(t, wrt, isHessian, decided(), options.loops.nodes);
     for (const std::size_t i : wrt) {
       const Port& port = tape_.inputs()[i];
       if (tape_.node(port.node).dtype == DType::Bool)
@@ -77,7 +76,8 @@ class Detection {
     IndexSets sets(columns_);
     Interactions interactions;
     const bool isHessian = options_.of == PatternOf::Hessian;
-    DependenceWalk walk(expanded_, sets, decided(), isHessian ? &interactions : nullptr);
+    std::int64_t budget = options_.loops.sets;
+    DependenceWalk walk(expanded_, sets, decided(), isHessian ? &interactions : nullptr, budget);
     walk.run(inputs(), [](NodeId, const Dependence&) {});
     if (isHessian) {
       hessianRows(sets, interactions);
@@ -217,7 +217,8 @@ class Detection {
     }
     NodeId result = kNoNode;
     std::int64_t most = 0;
-    DependenceWalk walk(expanded_, one, decided(), nullptr);
+    std::int64_t budget = options_.loops.sets;
+    DependenceWalk walk(expanded_, one, decided(), nullptr, budget);
     walk.run(seeds, [&](NodeId id, const Dependence& found) {
       if (most >= least) return;
       std::int64_t reached = 0;

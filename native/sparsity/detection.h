@@ -29,11 +29,21 @@ struct DetectedPattern {
   std::vector<DenseLines> dense;  ///< the first ones
 };
 
+/// How much is done for loops, in all loops of a function together.
+struct LoopEffort {
+  /// Nodes of steps that are written out (unrolled_loops.h): all that is known about one step is
+  /// known about each.
+  std::int64_t nodes = std::int64_t{1} << 17;
+  /// Sets that are looked at, step after step, in other loops (loop_dependence.h).
+  std::int64_t sets = std::int64_t{1} << 24;
+};
+
 struct DetectionOptions {
   PatternOf of = PatternOf::Jacobian;
   std::int64_t maxNonzeros = std::int64_t{1} << 27;
   /// The pattern at one point: values of the outputs of `decisionTape` there; null: at all points.
   const std::vector<std::vector<double>>* decisions = nullptr;
+  LoopEffort loops = {};
 };
 
 /// Which elements of the outputs depend on which elements of the inputs `wrt`, by the operations

@@ -80,6 +80,7 @@ std::vector<LaneFunction::Source> LaneFunction::operandsOf(const Source& s) {
     case Op::ScatterSum:
       return scatterOperands(s);
     case Op::Item:
+      if (opOf(tape_.node(operands[0])) != Op::Custom) throw Mixed{s.node};
       return callOperands(s);
     default:
       throw Mixed{s.node};

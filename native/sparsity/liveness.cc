@@ -93,6 +93,8 @@ void Liveness::pass(NodeId id, const Node& node, std::size_t k) {
     case Op::LinearRecurrence:
       return add(operand, behind(id));
     case Op::BatchMatMul:
+    case Op::Loop:
+    case Op::Item:
       return add(operand, LiveElements{});
     default: {
       const std::vector<double>* partial = choices_.weights(id, k);
