@@ -121,6 +121,7 @@ export const Op = {
   Item: 221,
   Lanes: 222,
   Interleave: 223,
+  Loop: 224,
   At: 300,
   Stack: 301,
   Pad: 302,

@@ -58,7 +58,8 @@ void LoopPairs::find(const Tape& t, NodeId later, const std::vector<std::uint32_
     const Node& item = t.node(stream);
     if (opOf(item) != Op::Item || uses[stream] != 1) continue;
     const NodeId earlier = item.operand[0];
-    if (opOf(t.node(earlier)) != Op::Loop) continue;
+    // One that itself reads kept carries could not be run again from one of its own.
+    if (opOf(t.node(earlier)) != Op::Loop || pairs_.contains(earlier)) continue;
     if (pair.earlier != kNoNode ? pair.earlier != earlier : isEarlier_[earlier]) continue;
     const LoopAttributes first = LoopAttributes::read(t, t.node(earlier));
     if (first.reverse == second.reverse || !takesAsManySteps(t, earlier, first, later, second))

@@ -12,7 +12,7 @@ namespace adjoint {
 
 /// Finds loops that read backwards, as streams, the carries that an earlier loop gives row by row,
 /// where nothing else reads these. The earlier loop then keeps them as its checkpoints say, and the
-/// values of the streams never exist.
+/// values of the streams never exist. A loop that reads kept carries keeps none.
 class LoopPairs {
  public:
   explicit LoopPairs(const Tape& t);
