@@ -69,6 +69,7 @@ describe("the exported operations", () => {
         "fn scalar vector matrix tensor constant custom ex parse formulaFunctions checkGrads",
         "grad valueAndGrad jvp vjp jacobian sparseJacobian hessian sparseHessian hvp vmap colorPattern fit htmlReport",
         "leastSquares sparsity checkPattern sparseMatrix parseMatrixMarket spyHtml",
+        "scan forLoop whileLoop cond map checkpoint ode odeStats",
       ].flatMap((line) => line.split(" ")),
     );
     const exported = Object.keys(adjoint).filter(
