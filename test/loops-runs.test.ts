@@ -266,7 +266,9 @@ describe("an end before the end", () => {
     const before = { files: files(), bytes: process.memoryUsage().rss };
     for (let i = 0; i < 300; i++) await run();
     expect(files()).toBe(before.files);
-    expect(process.memoryUsage().rss - before.bytes).toBeLessThan(32e6);
+    // Sanitizers keep what is freed for a while, and look for leaks themselves.
+    if (process.env.ADJOINT_SANITIZED === undefined)
+      expect(process.memoryUsage().rss - before.bytes).toBeLessThan(32e6);
     expect(readdirSync(directory)).toEqual([]);
     session.dispose();
   }, 60_000);
