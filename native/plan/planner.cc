@@ -14,6 +14,7 @@
 #include "plan/join.h"
 #include "plan/lanes.h"
 #include "plan/loops.h"
+#include "plan/pieces_apart.h"
 #include "plan/recompute.h"
 #include "plan/scalarize.h"
 #include "plan/shifts.h"
@@ -469,6 +470,7 @@ class Planner : public BufferTable {
   PlanOptions bodyOptions(const Tape& body) const {
     PlanOptions result = options_;
     result.scalars = options_.scalars && !fillsVectors(body);
+    result.pieces = options_.shifts;
     return result;
   }
 
@@ -647,6 +649,7 @@ std::shared_ptr<const Plan> makePlan(TapePtr tape, const PlanOptions& options) {
   TapePtr final = contractMultiplyAdds(simplifyLoops(expandCalls(tape)));
   if (options.signs) final = carrySigns(final);
   if (options.scalars && isSmall(*final)) return Planner(scalarize(*final), options).run();
+  if (options.pieces) final = computePiecesApart(final);
   if (options.shifts) final = shareShifts(final);
   if (options.byRow) final = computeByRow(final);
   if (options.lanes) final = formLanes(final);
