@@ -22,8 +22,13 @@ constexpr std::int64_t kMostTimes = 2;
 class Divider {
  public:
   explicit Divider(const Tape& t)
-      : tape_(t), copier_(builder_, t), cuts_(t.size()), kinds_(t.size(), Kind::Whole),
-        demands_(t.size()), pieces_(t.size()), whole_(t.size(), kNoNode) {}
+      : tape_(t),
+        copier_(builder_, t),
+        cuts_(t.size()),
+        kinds_(t.size(), Kind::Whole),
+        demands_(t.size()),
+        pieces_(t.size()),
+        whole_(t.size(), kNoNode) {}
 
   /// Whether an elementwise operation has operands that were put together.
   bool findCuts() {
@@ -209,7 +214,8 @@ class Divider {
   Expr read(NodeId id, const Range& range) {
     const Node& node = tape_.node(id);
     if (kinds_[id] == Kind::Constant)
-      return {&builder_, builder_.constant(Tape::constantValue(node), {range.hi - range.lo}, node.dtype)};
+      return {&builder_,
+              builder_.constant(Tape::constantValue(node), {range.hi - range.lo}, node.dtype)};
     if (kinds_[id] == Kind::Whole || kinds_[id] == Kind::Stored) {
       const Expr whole{&builder_, whole_[id]};
       if (range == Range{0, tape_.count(id)}) return whole;
