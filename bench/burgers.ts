@@ -43,20 +43,13 @@ function gradient(steps: number, policy: CheckpointPolicy): Contender {
   });
 }
 
-/**
- * The fewest forward steps with which `slots` states, the first one among them, reverse `steps` steps (Griewank & Walther,
- * Algorithm 799, 2000); the steps that are part of reverse ones do not count.
- */
-function fewestForwardSteps(steps: number, slots: number): number {
-  /** binomial(s + r, s) */
-  const beta = (s: number, r: number): number => {
-    let value = 1;
-    for (let i = 1; i <= r; i++) value = (value * (s + i)) / i;
-    return value;
-  };
-  let r = 0;
-  while (beta(slots, r) < steps) r++;
-  return r * steps - (r === 0 ? 0 : beta(slots + 1, r - 1));
+/** Steps that the gradient runs forward, those of the loop itself included; not those that are part of reverse ones. */
+function forwardSteps(steps: number, policy: CheckpointPolicy): number {
+  const f = valueAndGrad(burgers(steps, policy), { wrt: ["start"] });
+  const planned = f.explain().loops.find(({ checkpoints }) => checkpoints !== undefined);
+  f.dispose();
+  if (planned?.forwardSteps === undefined) throw new Error("explain() tells of no checkpoints");
+  return planned.forwardSteps;
 }
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -134,7 +127,7 @@ const [objective, everything, long] = (await secondsOf([
 ])) as [number, number, number];
 const forwardStep = objective / short;
 const reverseStep = (everything - objective) / short;
-const planned = fewestForwardSteps(steps, slots) + 1;
+const planned = forwardSteps(steps, { revolve: slots });
 const expectedSeconds = planned * forwardStep + steps * reverseStep;
 console.log(`
 a forward step ${duration(forwardStep)}, a reverse step ${duration(reverseStep)}
@@ -144,7 +137,7 @@ ${(long / expectedSeconds).toFixed(2)} times what these and the reverse steps ta
 
 const longest = 1_000_000;
 const few = 32;
-const plannedLongest = fewestForwardSteps(longest, few) + 1;
+const plannedLongest = forwardSteps(longest, { revolve: few });
 const [million] = (await secondsOf([gradient(longest, { revolve: few })])) as [number];
 const expectedMillion = plannedLongest * forwardStep + longest * reverseStep;
 console.log(
