@@ -22,10 +22,16 @@ class Sweep {
   /// The number of steps shows.
   void finish(std::int64_t steps);
 
-  /// Does a Store from a row of carries, or a Restore to one; `slots` are the rows in memory.
+  /// The row of a slot in memory, `slots` being the first; null for one on disk.
+  double* slotOf(const checkpoint::Action& action, double* slots) const {
+    if (action.slot.place != checkpoint::Place::Memory) return nullptr;
+    return slots + action.slot.index * row_;
+  }
+  /// Does a Store from a row of carries, which may be that of the slot.
   void store(const checkpoint::Action& action, const double* row, double* slots);
-  /// False: the state is not there any more, and next() leads to it in another way.
-  bool restore(const checkpoint::Action& action, double* row, const double* slots);
+  /// Does a Restore from disk. Where the state is not there any more, next() leads to it in another
+  /// way.
+  void restore(const checkpoint::Action& action, double* row);
   void free(const checkpoint::Action& action);
 
   std::int64_t steps() const { return steps_; }
