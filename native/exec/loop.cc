@@ -169,6 +169,15 @@ bool LoopProgram::replayAll(const RunContext& context, Walk& walk) const {
 }
 
 bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
+  Sweep& sweep = *context.sweeps[sweep_];
+  if (checkpoint::Reversal* const reversal = sweep.reversal())
+    return replayBy(*reversal, sweep, context, walk);
+  return replayBy(sweep, sweep, context, walk);
+}
+
+template <class Schedule>
+bool LoopProgram::replayBy(Schedule& schedule, Sweep& sweep, const RunContext& context,
+                           Walk& walk) const {
   using checkpoint::ActionKind;
   const std::int64_t row = again_->row();
   double* slots = storage(context);
@@ -178,12 +187,11 @@ bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
       *again_,    context.scratch + againMemory_, spare,         slots + (storageRows_ - 1) * row,
       walk.steps, step_.replay->loop->reverse,    walk.isPlanned};
   again_->begin(context, again.memory);
-  Sweep& sweep = *context.sweeps[sweep_];
   // The last step of an Advance waits for the next action: it may go where that stores its state.
   constexpr std::int64_t kNone = -1;
   std::int64_t waiting = kNone;
   for (;;) {
-    const checkpoint::Action action = sweep.next();
+    const checkpoint::Action action = schedule.next();
     if (action.slot.place == checkpoint::Place::Disk && stopped(context)) return false;
     if (waiting != kNone) {
       double* to = action.kind == ActionKind::Store ? sweep.slotOf(action, slots) : nullptr;

@@ -63,6 +63,8 @@ class LoopProgram {
   /// Backwards over carries that are all kept; and by a schedule.
   bool replayAll(const RunContext& context, Walk& walk) const;
   bool replay(const RunContext& context, Walk& walk) const;
+  template <class Schedule>
+  bool replayBy(Schedule& schedule, Sweep& sweep, const RunContext& context, Walk& walk) const;
   /// The step of this loop that belongs to state `i` of the earlier one, whose row it is.
   bool reverseStep(const RunContext& context, Walk& walk, std::int64_t i, double* row) const;
   /// The steps of the earlier loop that this one does again.

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "exec/straight.h"
-
 namespace adjoint::exec {
 namespace {
 
@@ -51,6 +49,7 @@ LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const
   for (const auto& port : step.streams) add(port.isUniform ? constants_ : streams_, port);
   for (const auto& port : step.last) add(last_, port);
   for (const auto& port : step.results) add(results_, port);
+  isBare_ = code_ != nullptr && streams_.empty() && results_.empty() && step.index < 0;
   const double seconds = std::max(1e-9, secondsOf(*body_));
   pollEvery_ =
       static_cast<std::int64_t>(std::clamp(kSecondsBetweenPolls / seconds, 1.0, kMostSteps));
@@ -73,8 +72,8 @@ void LoopBody::writeLast(const RunContext& context, const double* row) const {
     copyDoubles(context.at(port.place.base, port.place.offset), row + port.inside, port.elements);
 }
 
-bool LoopBody::step(const RunContext& context, double* memory, const StepRows& rows,
-                    std::int64_t at) const {
+bool LoopBody::stepWithPorts(const RunContext& context, double* memory, const StepRows& rows,
+                             std::int64_t at) const {
   for (const Port& port : streams_)
     copyDoubles(memory + port.inside,
                 context.at(port.place.base, port.place.offset) + at * port.elements, port.elements);

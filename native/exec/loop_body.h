@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exec/block.h"
+#include "exec/straight.h"
 #include "plan/plan.h"
 
 namespace adjoint::exec {
@@ -32,9 +33,16 @@ class LoopBody {
   void readInitial(const RunContext& context, double* row) const;
   void writeLast(const RunContext& context, const double* row) const;
   /// One step, with the streams' rows `at`. False: status says why.
-  bool step(const RunContext& context, double* memory, const StepRows& rows, std::int64_t at) const;
+  bool step(const RunContext& context, double* memory, const StepRows& rows,
+            std::int64_t at) const {
+    if (!isBare_) return stepWithPorts(context, memory, rows, at);
+    code_->run(rows, memory);
+    return true;
+  }
 
  private:
+  bool stepWithPorts(const RunContext& context, double* memory, const StepRows& rows,
+                     std::int64_t at) const;
   bool runBody(const RunContext& context, double* memory, const StepRows& rows,
                std::int64_t at) const;
   /// Makes the status of a step's run that of the loop.
@@ -48,6 +56,7 @@ class LoopBody {
   const LoopStep* step_;
   std::shared_ptr<const Executable> body_;
   const StraightCode* code_;  ///< where the body is that
+  bool isBare_ = false;       ///< it is, and has no streams, results and index
   std::vector<Port> constants_, initial_, streams_, last_, results_;
   std::int64_t pollEvery_ = 1;
   bool isLong_ = false;  ///< a step should itself ask whether it should go on

@@ -18,7 +18,10 @@ Sweep::Sweep(const LoopStep& loop, std::int64_t steps) : row_(loop.row), steps_(
   } else {
     schedule_ = scheduleOf(kept.checkpoints, steps);
   }
-  if (schedule_->diskSlots() == 0) return;
+  if (schedule_->diskSlots() == 0) {
+    reversal_ = dynamic_cast<checkpoint::Reversal*>(schedule_.get());
+    return;
+  }
   disk_.emplace(kept.directory, row_ * static_cast<std::int64_t>(sizeof(double)));
   recovery_.emplace(*schedule_);
 }

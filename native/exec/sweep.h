@@ -6,6 +6,7 @@
 #include "checkpoint/disk_store.h"
 #include "checkpoint/online.h"
 #include "checkpoint/recovery.h"
+#include "checkpoint/reversal.h"
 #include "exec/block.h"
 #include "plan/plan.h"
 
@@ -19,6 +20,8 @@ class Sweep {
   Sweep(const LoopStep& loop, std::int64_t steps);
 
   checkpoint::Action next() { return schedule().next(); }
+  /// What next() asks, where that is one with all slots in memory.
+  checkpoint::Reversal* reversal() const { return reversal_; }
   /// The number of steps shows.
   void finish(std::int64_t steps);
 
@@ -46,6 +49,7 @@ class Sweep {
   std::int64_t stepsAgain_ = 0;
   std::unique_ptr<checkpoint::Schedule> schedule_;
   checkpoint::Online* online_ = nullptr;
+  checkpoint::Reversal* reversal_ = nullptr;
   std::optional<checkpoint::Recovery> recovery_;
   std::optional<checkpoint::DiskStore> disk_;
 };
