@@ -1,7 +1,5 @@
 #include "exec/direct.h"
 
-#include <algorithm>
-
 #include "exec/alias.h"
 #include "exec/schedule.h"
 
@@ -11,8 +9,6 @@ namespace {
 /// Longer kernels are worth blocks, and threads.
 constexpr std::int64_t kMostPoints = 2048;
 constexpr std::size_t kMostOperations = 1000;
-/// Of fewer, all stores across lines take no longer than another call.
-constexpr std::int64_t kFewPoints = 256;
 constexpr std::uint32_t kScratchSlot = kBases;  ///< after the memories by Base
 
 /// Whether the one loop walks the access element by element, or not at all where that is allowed.
@@ -88,37 +84,25 @@ bool write(const Plan& plan, const Kernel& kernel, std::int64_t first, Code& cod
 
 }  // namespace
 
-/// The first element from which on most stores are of whole lines of the cache.
-std::int64_t DirectKernel::firstAligned(const Plan& plan, const Kernel& kernel) const {
-  std::vector<std::int64_t> stores(static_cast<std::size_t>(lanes_), 0);
-  for (const Instr& instr : kernel.body) {
-    if (instr.kind != InstrKind::Store) continue;
-    const Place place = placeOf(plan, kernel.accesses[static_cast<std::size_t>(instr.extra)]);
-    ++stores[static_cast<std::size_t>((lanes_ - place.offset % lanes_) % lanes_)];
-  }
-  return std::ranges::max_element(stores) - stores.begin();
-}
-
 bool DirectKernel::compile(const Plan& plan, const Kernel& kernel, JitBuilder& jit) {
   lanes_ = lanesOf(jit.instructionSet());
   const std::int64_t points = kernel.points();
   if (points < lanes_ || !isDirect(plan, kernel)) return false;
   const Kernel ordered = scheduled(kernel);
-  const std::int64_t first = points < kFewPoints ? 0 : firstAligned(plan, kernel);
-  const std::int64_t whole = (points - first) / lanes_ * lanes_;
-  const auto add = [&](std::int64_t from, std::int64_t count) {
-    Code code;
-    if (!write(plan, ordered, from, code)) return false;
-    scratch_ = code.spillDoubles(lanes_);
-    calls_.push_back({jit.add(std::move(code)), nullptr, count});
-    return true;
-  };
-  return (first == 0 || add(0, lanes_)) && add(first, whole) &&
-         (first + whole == points || add(points - lanes_, lanes_));
+  Code body, tail;
+  if (!write(plan, ordered, 0, body)) return false;
+  whole_ = points - points % lanes_;
+  hasTail_ = whole_ != points;
+  if (hasTail_ && !write(plan, ordered, points - lanes_, tail)) return false;
+  scratch_ = body.spillDoubles(lanes_);
+  bodyNumber_ = jit.add(std::move(body));
+  if (hasTail_) tailNumber_ = jit.add(std::move(tail));
+  return true;
 }
 
 void DirectKernel::link(const JitModule& module) {
-  for (Call& call : calls_) call.function = module.function(call.number);
+  body_ = module.function(bodyNumber_);
+  if (hasTail_) tail_ = module.function(tailNumber_);
 }
 
 }  // namespace adjoint::exec

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "exec/code.h"
 #include "exec/jit.h"
@@ -12,7 +11,7 @@ namespace adjoint::exec {
 /// A short kernel over consecutive elements as one loop of machine code on the memories themselves:
 /// for steps of loops, where what a block program sets up would take longer than its work. The last
 /// elements that do not fill a vector are computed by a vector that ends with them, together with
-/// some that are done already; and likewise the first ones, where that makes stores aligned.
+/// some that are done already.
 class DirectKernel {
  public:
   /// False: the kernel is none of these.
@@ -25,23 +24,18 @@ class DirectKernel {
   void run(double* const* slots) const {
     visitCalls([&](CodeFunction function, std::int64_t points) { function(slots, points); });
   }
-  /// Calls visit(function, points) for all that `run` calls.
-  template <class Visit>
-  void visitCalls(Visit visit) const {
-    for (const Call& call : calls_) visit(call.function, call.points);
+  /// Calls add(function, points) for all that `run` calls.
+  template <class Add>
+  void visitCalls(Add add) const {
+    add(body_, whole_);
+    if (tail_ != nullptr) add(tail_, lanes_);
   }
 
  private:
-  struct Call {
-    std::uint32_t number;  ///< in the module
-    CodeFunction function;
-    std::int64_t points;
-  };
-
-  std::int64_t firstAligned(const Plan& plan, const Kernel& kernel) const;
-
-  std::int64_t lanes_ = 0, scratch_ = 0;
-  std::vector<Call> calls_;
+  std::int64_t whole_ = 0, lanes_ = 0, scratch_ = 0;
+  std::uint32_t bodyNumber_ = 0, tailNumber_ = 0;
+  bool hasTail_ = false;
+  CodeFunction body_ = nullptr, tail_ = nullptr;
 };
 
 }  // namespace adjoint::exec
