@@ -7,8 +7,8 @@ namespace adjoint {
 namespace {
 
 using testing::Aligned;
-using testing::allocations;
 using testing::KernelMaker;
+using testing::ownAllocations;
 using testing::PlanMaker;
 using testing::sameBits;
 
@@ -62,9 +62,9 @@ void compare(PlanMaker& maker, const Kernel& kernel) {
   for (std::size_t i = 0; i < ioSize; ++i) io[i] = expected[i] = 0.1 * static_cast<double>(i + 1);
   for (std::size_t i = 0; i < tempSize; ++i) work[i] = temp[i] = 1.5 - static_cast<double>(i);
   const RunStatus want = testing::referenceKernel(plan, kernel, expected.data(), temp.data());
-  const long before = allocations();
+  const long before = ownAllocations();
   const RunStatus got = executable->run(io.data(), work.data(), nullptr);
-  EXPECT_EQ(allocations(), before);
+  EXPECT_EQ(ownAllocations(), before);
   ASSERT_EQ(got.ok, want.ok);
   if (!want.ok) {
     EXPECT_EQ(got.code, want.code);

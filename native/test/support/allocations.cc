@@ -8,9 +8,11 @@
 namespace {
 
 std::atomic<long> count{0};
+thread_local long own = 0;
 
 void* allocate(std::size_t n, std::size_t alignment = alignof(std::max_align_t)) noexcept {
   count.fetch_add(1, std::memory_order_relaxed);
+  ++own;
   return std::aligned_alloc(alignment, (n + alignment) / alignment * alignment);
 }
 void* allocateOrThrow(std::size_t n, std::size_t alignment = alignof(std::max_align_t)) {
@@ -43,5 +45,6 @@ void* allocateOrThrow(std::size_t n, std::size_t alignment = alignof(std::max_al
 namespace adjoint::testing {
 
 long allocations() { return count.load(std::memory_order_relaxed); }
+long ownAllocations() { return own; }
 
 }  // namespace adjoint::testing
