@@ -101,6 +101,40 @@ TEST(Interleave, RunsBetweenSingleElements) {
   EXPECT_GT(found, 40);
 }
 
+/// Rows of neighbors, and in between elements from far away: what a row waits for is computed at
+/// different times.
+TEST(Interleave, RowsOfWhatIsComputedInPieces) {
+  std::mt19937 random(5);
+  const auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % n); };
+  for (int round = 0; round < 12; ++round) {
+    const std::int64_t n = 3000 + below(4000), width = 2 + below(6);
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n})};
+    std::vector<Expr> columns;
+    for (std::int64_t k = 0; k < width; ++k) {
+      columns.push_back(k % 2 == 1 && round % 3 == 0 ? Expr{&builder, builder.constant(7.5, {n})}
+                                                     : x * x + static_cast<double>(k));
+    }
+    std::vector<std::int64_t> shifts;
+    for (std::int64_t k = 0; k < width; ++k) shifts.push_back(round % 2 == 0 ? 0 : below(1500));
+    std::vector<double> positions;
+    for (std::int64_t i = 0; i < n - 1500; ++i) {
+      for (std::int64_t k = 0; k < width; ++k) {
+        const bool isElsewhere = i % 101 > 98 && k == 0;
+        positions.push_back(static_cast<double>(
+            k * n + (isElsewhere ? below(n) : i + shifts[static_cast<std::size_t>(k)])));
+      }
+    }
+    const auto count = static_cast<std::int64_t>(positions.size());
+    const TapePtr t = builder.finish(
+        {{"y", gather(concat(columns, 0), {&builder, builder.data(positions, {count})}, 0).id}});
+    EXPECT_TRUE(interleaves(t)) << round;
+    Evaluator evaluator(t);
+    evaluator({numbers(n)});
+    evaluator({special(n)});
+  }
+}
+
 /// Not where the order has no pattern, the join is read elsewhere, or positions are not known.
 TEST(Interleave, OtherGathersStayAsTheyAre) {
   const std::int64_t n = 1000;
