@@ -3,6 +3,7 @@
 // Linear in the length of the code.
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "exec/target.h"
 #include "exec/uses.h"
@@ -138,13 +139,21 @@ class Assigner {
     owner_[static_cast<std::size_t>(r)] = kNever;
   }
 
-  /// Values that are wanted soon take turns in a few slots with short addresses.
+  /// Values that are wanted soon take turns in a few slots with short addresses. Others take free
+  /// slots by ascending address, once around, then those that have become free meanwhile if there
+  /// are enough.
   std::uint32_t takeSpill(std::uint32_t wanted) {
-    const bool isNear = wanted - at_ < kNearUse;
-    auto& free = isNear && !freeNear_.empty() ? freeNear_ : freeFar_;
-    if (free.empty()) return kNearSpills + farSpills_++;
-    const std::uint32_t slot = free.back();
-    free.pop_back();
+    if (wanted - at_ < kNearUse && !freeNear_.empty()) return takeLast(freeNear_);
+    if (freeFar_.empty() && givenFar_.size() > farSpills_ / Code::kFreeSpills) {
+      freeFar_.swap(givenFar_);
+      std::sort(freeFar_.begin(), freeFar_.end(), std::greater<>());
+    }
+    return freeFar_.empty() ? kNearSpills + farSpills_++ : takeLast(freeFar_);
+  }
+
+  static std::uint32_t takeLast(std::vector<std::uint32_t>& slots) {
+    const std::uint32_t slot = slots.back();
+    slots.pop_back();
     return slot;
   }
 
@@ -200,7 +209,7 @@ class Assigner {
   /// Spill slots of values that were wanted for the last time may be used from here on.
   void reuseSpills() {
     for (const std::uint32_t slot : given_)
-      (slot < kNearSpills ? freeNear_ : freeFar_).push_back(slot);
+      (slot < kNearSpills ? freeNear_ : givenFar_).push_back(slot);
     given_.clear();
   }
 
@@ -297,11 +306,13 @@ class Assigner {
   Target& target_;
   const std::size_t size_;
   const Uses uses_;
-  std::vector<std::uint32_t> owner_;  ///< value by register
-  BigVector<std::uint32_t> nextUse_;  ///< by value, seen from the current instruction
-  BigVector<std::int16_t> register_;  ///< by value; -1: none
-  BigVector<std::uint32_t> spill_;    ///< by value
-  std::vector<std::uint32_t> freeNear_, freeFar_, given_;  ///< spill slots
+  std::vector<std::uint32_t> owner_;               ///< value by register
+  BigVector<std::uint32_t> nextUse_;               ///< by value, seen from the current instruction
+  BigVector<std::int16_t> register_;               ///< by value; -1: none
+  BigVector<std::uint32_t> spill_;                 ///< by value
+  std::vector<std::uint32_t> freeNear_, freeFar_;  ///< spill slots, the next one last
+  std::vector<std::uint32_t> givenFar_;            ///< that have become free
+  std::vector<std::uint32_t> given_;               ///< by the current instruction
   std::uint32_t farSpills_ = 0;
   std::uint32_t at_ = 0;  ///< the current instruction
   std::uint32_t pinned_ = 0;

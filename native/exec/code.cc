@@ -96,7 +96,8 @@ std::int64_t Code::spillDoubles(std::int64_t lanes) const {
     }
     most = std::max(most, alive);
   }
-  return kCallDoubles + kSavedDoubles + (kNearSpills + most) * lanes;
+  const std::int64_t far = most * kFreeSpills / (kFreeSpills - 1) + 1;
+  return kCallDoubles + kSavedDoubles + (kNearSpills + far) * lanes;
 }
 
 std::uint32_t CodeWriter::constant(double x) {

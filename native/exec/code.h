@@ -112,6 +112,8 @@ struct Code {
   static constexpr std::int64_t kSavedDoubles = 32 * 8;
   /// The first spill slots, which hold values for a short time.
   static constexpr std::uint32_t kNearSpills = 32;
+  /// Of the others, one in so many may be free when another one is added.
+  static constexpr std::uint32_t kFreeSpills = 8;
 
   /// All that decides the machine code, as text.
   std::string key() const;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
@@ -11,23 +12,48 @@
 namespace adjoint::exec {
 namespace {
 
-std::size_t roundToPages(std::size_t bytes) {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
+struct Pages {
+  void* begin = nullptr;  ///< null where the system refuses them
+  std::size_t bytes = 0;
+};
+
+std::size_t roundUp(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
 }
 
-/// Pages with this code, written before they become executable; null where that is refused.
-void* makeExecutable(const std::string& code) {
-  const std::size_t bytes = roundToPages(code.size());
-  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pages == MAP_FAILED) return nullptr;
-  std::memcpy(pages, code.data(), code.size());
-  if (mprotect(pages, bytes, PROT_READ | PROT_EXEC) != 0) {
-    munmap(pages, bytes);
-    return nullptr;
+/// Memory to write to. Code of that size is run through once, so the processor looks up each of its
+/// small pages anew in every run; large ones are the system's to give.
+Pages mapPages(std::size_t bytes) {
+  constexpr std::size_t kLargePage = std::size_t{1} << 21;
+  const bool isLarge = bytes > kLargePage / 2;
+  bytes = roundUp(bytes, isLarge ? kLargePage : static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+  const std::size_t slack = isLarge ? kLargePage : 0;
+  void* mapped =
+      mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return {};
+  if (!isLarge) return {mapped, bytes};
+  char* const first = static_cast<char*>(mapped);
+  const std::size_t before = (kLargePage - reinterpret_cast<std::uintptr_t>(first)) % kLargePage;
+  if (before > 0) munmap(first, before);
+  if (before < slack) munmap(first + before + bytes, slack - before);
+#ifdef MADV_HUGEPAGE
+  madvise(first + before, bytes, MADV_HUGEPAGE);
+#endif
+  return {first + before, bytes};
+}
+
+/// Pages with this code, written before they become executable.
+Pages makeExecutable(const std::string& code) {
+  const Pages pages = mapPages(code.size());
+  if (pages.begin == nullptr) return {};
+  std::memcpy(pages.begin, code.data(), code.size());
+  if (mprotect(pages.begin, pages.bytes, PROT_READ | PROT_EXEC) != 0) {
+    munmap(pages.begin, pages.bytes);
+    return {};
   }
   // Where caches of instructions do not follow memory, as those of ARM.
-  __builtin___clear_cache(static_cast<char*>(pages), static_cast<char*>(pages) + code.size());
+  char* const begin = static_cast<char*>(pages.begin);
+  __builtin___clear_cache(begin, begin + code.size());
   return pages;
 }
 
@@ -60,9 +86,9 @@ JitModule::~JitModule() { munmap(pages_, bytes_); }
 const char* JitBuilder::obstacle() {
   if (instructionSets().empty()) return "this build has no code generator for this processor";
   static const char* const never = []() -> const char* {
-    void* pages = makeExecutable(std::string(1, '\0'));
-    if (pages == nullptr) return "the system lets no memory be made executable";
-    munmap(pages, roundToPages(1));
+    const Pages pages = makeExecutable(std::string(1, '\0'));
+    if (pages.begin == nullptr) return "the system lets no memory be made executable";
+    munmap(pages.begin, pages.bytes);
     return nullptr;
   }();
   if (never != nullptr) return never;
@@ -93,10 +119,9 @@ std::shared_ptr<const JitModule> JitBuilder::finish() {
     entries.push_back(code.size());
     code += bytes;
   }
-  void* pages = makeExecutable(code);
-  if (pages == nullptr) return nullptr;
-  auto module =
-      std::make_shared<const JitModule>(pages, roundToPages(code.size()), std::move(entries));
+  const Pages pages = makeExecutable(code);
+  if (pages.begin == nullptr) return nullptr;
+  auto module = std::make_shared<const JitModule>(pages.begin, pages.bytes, std::move(entries));
   const std::lock_guard lock(cache().mutex);
   cache().sweep();
   cache().modules[std::move(key)] = module;

@@ -16,6 +16,9 @@ constexpr std::int64_t kSpillBias = kSpillStart + 128;
 /// Instructions of scalar code from which it prefetches itself.
 constexpr std::size_t kLongCode = 16384;
 
+/// Points to spilled values that are far from the others.
+const x86::Gp kWindow = x86::rbp;
+
 int slotOffset(std::uint32_t slot) { return static_cast<int>(slot * sizeof(double*)); }
 
 }  // namespace
@@ -37,6 +40,10 @@ void X86Target::begin() {
   for (std::size_t i = 0; i < pointers_.size(); ++i)
     as_.mov(pointers_[i].reg, x86::ptr(x86::rdi, slotOffset(pointers_[i].slot)));
   as_.add(pointerOf(code_.spillSlot), static_cast<int>(kSpillBias));
+  if (hasWindow_) {
+    as_.mov(kWindow, pointerOf(code_.spillSlot));
+    windowAt_ = kSpillBias;
+  }
 }
 
 void X86Target::beginLoop() {
@@ -66,7 +73,10 @@ std::string X86Target::end() {
   return bytesOf(holder_, failure_);
 }
 
-void X86Target::store(const Source& to, int a) { as_.emit(kind_.move, memory(to), vec(a)); }
+void X86Target::store(const Source& to, int a) {
+  if (isFar(to)) moveWindow(spillOffset(to.index));
+  as_.emit(kind_.move, memory(to), vec(a));
+}
 
 void X86Target::call(const KernelCall& call) {
   const x86::Gp area = x86::r11;
@@ -99,12 +109,14 @@ void X86Target::choosePointers() {
   const x86::Gp all[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15,
                          x86::rdx, x86::r8,  x86::r9,  x86::r10, x86::r11};
   const std::size_t usable = code_.isScalar ? 6 : std::size(all);
+  hasWindow_ = isLong_ && slots.size() < usable;
   for (std::size_t i = 0; i < std::min(usable, slots.size()); ++i) {
     // Code without calls takes those first that need not be saved.
-    const std::size_t r = code_.isScalar ? i : (i + 6) % std::size(all);
+    const std::size_t r = code_.isScalar ? i + (hasWindow_ && i > 0) : (i + 6) % std::size(all);
     pointers_.push_back({slots[i], all[r]});
     if (r < 6) saved_.push_back(all[r]);
   }
+  if (hasWindow_) saved_.push_back(kWindow);
 }
 
 x86::Gp X86Target::pointerOf(std::uint32_t slot) {
@@ -116,13 +128,38 @@ x86::Gp X86Target::pointerOf(std::uint32_t slot) {
   return x86::rax;
 }
 
+bool X86Target::isFar(const Source& s) const {
+  return hasWindow_ && s.kind == Source::Kind::Spill && s.index >= Code::kNearSpills;
+}
+
+std::int64_t X86Target::spillOffset(std::uint32_t index) const {
+  return kSpillStart + static_cast<std::int64_t>(index) * lanes_ * kDouble;
+}
+
+/// Slots far from others are written in the order of their addresses (assign.cc), so a pointer that
+/// goes with them makes most offsets a byte.
+void X86Target::moveWindow(std::int64_t offset) {
+  constexpr std::int64_t kReach = 128;
+  ++storesSinceMove_;
+  const std::int64_t from = offset - windowAt_;
+  if ((from >= -kReach && from < kReach) || storesSinceMove_ < 3) return;
+  const std::int64_t step = from >= kReach && from < 2 * kReach ? kReach : from + kReach;
+  // -128 takes a byte where 128 takes four.
+  if (step == kReach)
+    as_.sub(kWindow, static_cast<int>(-kReach));
+  else
+    as_.add(kWindow, static_cast<int>(step));
+  windowAt_ += step;
+  storesSinceMove_ = 0;
+}
+
 /// Straight-line code that is longer than the caches near the processor is fetched a line at a
 /// time, as fast as the next cache answers; asked for in time, it is there. Lines come in pairs.
 void X86Target::prefetchCode() {
-  constexpr int kAhead = 8192;
+  constexpr int kAhead = 32768;
   constexpr std::size_t kLines = 128;
   if (!isLong_ || as_.offset() < nextPrefetch_) return;
-  as_.prefetcht1(x86::ptr(x86::rip, kAhead));
+  as_.prefetcht0(x86::ptr(x86::rip, kAhead));
   nextPrefetch_ = as_.offset() + kLines;
 }
 
@@ -146,9 +183,9 @@ x86::Mem X86Target::address(const Source& from) {
     case Source::Kind::Constant:
       return x86::Mem(pool_, static_cast<int>(from.index * kind_.poolStride), size);
     case Source::Kind::Spill: {
-      const std::int64_t offset =
-          kSpillStart + static_cast<std::int64_t>(from.index) * lanes_ * kDouble - kSpillBias;
-      return x86::Mem(pointerOf(code_.spillSlot), static_cast<int>(offset), size);
+      const std::int64_t offset = spillOffset(from.index);
+      if (isFar(from)) return x86::Mem(kWindow, static_cast<int>(offset - windowAt_), size);
+      return x86::Mem(pointerOf(code_.spillSlot), static_cast<int>(offset - kSpillBias), size);
     }
     default: {
       const MemoryOperand& m = code_.memory[from.index];

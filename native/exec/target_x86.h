@@ -66,6 +66,10 @@ class X86Target : public Target {
 
   void choosePointers();
   void prefetchCode();
+  bool isFar(const Source& s) const;
+  /// From the beginning of the spilled values' memory, in bytes.
+  std::int64_t spillOffset(std::uint32_t index) const;
+  void moveWindow(std::int64_t offset);
   asmjit::x86::Mem address(const Source& from);
   void shortenOffset(const asmjit::x86::Mem& m);
   asmjit::x86::Gp pointerOf(std::uint32_t slot);
@@ -74,6 +78,9 @@ class X86Target : public Target {
   const Kind kind_;
   const bool isLong_;
   std::size_t nextPrefetch_ = 0;  ///< offset in the code
+  bool hasWindow_ = false;        ///< a pointer that goes along with what is spilled
+  std::int64_t windowAt_ = 0;     ///< where it points, from the beginning of that memory
+  int storesSinceMove_ = 0;
   asmjit::CodeHolder holder_;
   asmjit::Label pool_, loop_;
   std::vector<Pointer> pointers_;

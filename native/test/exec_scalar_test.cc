@@ -85,6 +85,16 @@ TEST(ExecScalar, RandomPrograms) {
   }
 }
 
+/// Code that prefetches itself, whose spilled values have a pointer of their own.
+TEST(ExecScalar, LongRandomPrograms) {
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    for (const int reach : {30, 1000, 1000000}) {
+      PlanMaker maker;
+      compare(maker, randomProgram(maker, 60000, 100 + seed, reach));
+    }
+  }
+}
+
 TEST(ExecScalar, InlinedOperationsHaveTheBitsOfTheirKernels) {
   const double inf = std::numeric_limits<double>::infinity();
   const double values[] = {0.0, -0.0, 1, -1, inf, -inf, std::nan(""), 5e-324, -1e-310, 1e308, 0.1};

@@ -22,36 +22,48 @@ bool interleaves(const TapePtr& t) {
 }
 
 /// Grid points with `width` values each, of which the last point's of each line come in another
-/// order.
-TEST(Interleave, LinesOfAGrid) {
-  for (const std::int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 11, 64}) {
-    for (const std::int64_t line : {5, 16, 63, 64, 65, 200}) {
-      const std::int64_t points = 7 * line;
-      Builder builder;
-      const Expr x{&builder, builder.input("x", {points})};
-      std::vector<Expr> columns;
+/// order. The values whose number isUniform says so are the same everywhere.
+template <class IsUniform>
+void compareLines(std::int64_t width, IsUniform isUniform) {
+  for (const std::int64_t line : {5, 8, 9, 16, 17, 63, 64, 65, 200}) {
+    const std::int64_t points = 7 * line;
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {points})};
+    std::vector<Expr> columns;
+    for (std::int64_t k = 0; k < width; ++k) {
+      columns.push_back(
+          isUniform(k) ? Expr{&builder, builder.constant(0.25 * static_cast<double>(k), {points})}
+                       : x * static_cast<double>(k + 2));
+    }
+    std::vector<double> positions;
+    for (std::int64_t p = 0; p < points; ++p) {
+      const bool isLast = p % line == line - 1;
       for (std::int64_t k = 0; k < width; ++k) {
-        const bool isUniform = k % 3 == 1;
-        columns.push_back(
-            isUniform ? Expr{&builder, builder.constant(0.25 * static_cast<double>(k), {points})}
-                      : x * static_cast<double>(k + 2));
+        const std::int64_t column = isLast ? width - 1 - k : k;
+        positions.push_back(static_cast<double>(column * points + p));
       }
-      std::vector<double> positions;
-      for (std::int64_t p = 0; p < points; ++p) {
-        const bool isLast = p % line == line - 1;
-        for (std::int64_t k = 0; k < width; ++k) {
-          const std::int64_t column = isLast ? width - 1 - k : k;
-          positions.push_back(static_cast<double>(column * points + p));
-        }
-      }
-      const auto count = static_cast<std::int64_t>(positions.size());
-      const Expr all = columns.size() == 1 ? reshape(columns[0], {points}) : concat(columns, 0);
-      const TapePtr t =
-          builder.finish({{"y", gather(all, {&builder, builder.data(positions, {count})}, 0).id}});
-      EXPECT_EQ(interleaves(t), width > 1 && count >= 256) << width << " " << line;
-      Evaluator evaluator(t);
-      evaluator({numbers(points)});
-      evaluator({special(points)});
+    }
+    const auto count = static_cast<std::int64_t>(positions.size());
+    const Expr all = columns.size() == 1 ? reshape(columns[0], {points}) : concat(columns, 0);
+    const TapePtr t =
+        builder.finish({{"y", gather(all, {&builder, builder.data(positions, {count})}, 0).id}});
+    EXPECT_EQ(interleaves(t), width > 1 && count >= 256) << width << " " << line;
+    Evaluator evaluator(t);
+    evaluator({numbers(points)});
+    evaluator({special(points)});
+  }
+}
+
+TEST(Interleave, LinesOfAGrid) {
+  for (const std::int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 11, 64})
+    compareLines(width, [](std::int64_t k) { return k % 3 == 1; });
+}
+
+TEST(Interleave, RowsThatAreAlikeButForAFewElements) {
+  for (std::int64_t width = 2; width <= 9; ++width) {
+    for (const std::int64_t varying : {1, 2, 3, 4}) {
+      compareLines(width, [&](std::int64_t k) { return k < width - varying; });
+      compareLines(width, [&](std::int64_t k) { return k % width * 5 % width >= varying; });
     }
   }
 }
