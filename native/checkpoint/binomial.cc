@@ -109,6 +109,8 @@ std::int64_t Splits::repetitionsOf(std::int64_t length, std::int64_t slots) cons
 }
 
 std::int64_t Splits::at(std::int64_t length, std::int64_t slots) const {
+  // All states have a slot.
+  if (length <= slots + 1) return 1;
   const std::int64_t s = std::min(slots, length - 1);
   if (s == 1) return length - 1;
   // All splits from max(beta(s, r - 2), length - beta(s - 1, r)) to min(beta(s, r - 1),

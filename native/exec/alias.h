@@ -21,7 +21,7 @@ class Intervals {
   struct Interval {
     std::int64_t from, to;  ///< half open; after close(), `to` is the largest so far
   };
-  std::vector<Interval> lists_[3];
+  std::vector<Interval> lists_[kBases];
 };
 
 }  // namespace adjoint::exec

@@ -19,7 +19,7 @@ class Sweep;
 
 /// What a run hands to every step.
 struct RunContext {
-  double* base[3] = {};             ///< by Base; constants are only read
+  double* base[kBases] = {};        ///< by Base; constants are only read
   double* scratch = nullptr;        ///< 64-byte aligned, as many doubles as the step asked for
   double* threadScratch = nullptr;  ///< of the threads beside the first
   Sweep** sweeps = nullptr;         ///< reversals under way, by the number of their loops
@@ -203,8 +203,8 @@ struct BlockProgram {
   std::uint32_t spillSlot() const { return slots; }
   std::uint32_t cellSlot() const { return slots + 1; }
   std::uint32_t numberSlot(Base base) const { return slots + 2 + static_cast<std::uint32_t>(base); }
-  std::uint32_t laneSlot(Base base) const { return slots + 5 + static_cast<std::uint32_t>(base); }
-  std::uint32_t allSlots() const { return slots + 8; }
+  std::uint32_t laneSlot(Base base) const { return numberSlot(base) + kBases; }
+  std::uint32_t allSlots() const { return slots + 2 + 2 * kBases; }
 
   std::size_t bytes() const;
 };

@@ -215,7 +215,10 @@ class Compiler {
   std::int64_t doublesOf(Base base) const {
     switch (base) {
       case Base::Io:
+      case Base::Next:
         return plan_.ioDoubles;
+      case Base::Kept:
+        return plan_.keptDoubles;
       case Base::Temp:
         return plan_.tempDoubles;
       case Base::Constant:

@@ -31,8 +31,8 @@ class Runner {
       slots_[r] = context_.scratch + p.registerFile + r * p.padded;
     slots_[p.spillSlot()] = context_.scratch + p.spills;
     slots_[p.cellSlot()] = context_.scratch + p.cellFile;
-    for (const Base base : {Base::Io, Base::Temp, Base::Constant})
-      slots_[p.numberSlot(base)] = context_.at(base, 0);
+    for (int base = 0; base < kBases; ++base)
+      slots_[p.numberSlot(Base{}) + static_cast<std::uint32_t>(base)] = context_.base[base];
     double** const numberSlots = slots_ + p.slots - p.numbers.size();
     for (const std::uint32_t i : p.pointed)
       numberSlots[i] = context_.at(p.numbers[i].place.base, p.numbers[i].place.offset);
@@ -162,8 +162,9 @@ class Runner {
     if ((++blocks_ & 63) == 0 && stopped(context_)) return false;
     p_ = p;
     n_ = n;
-    for (const Base base : {Base::Io, Base::Temp, Base::Constant})
-      slots_[program_.laneSlot(base)] = context_.at(base, p);
+    for (int base = 0; base < kBases; ++base)
+      slots_[program_.laneSlot(Base{}) + static_cast<std::uint32_t>(base)] =
+          context_.base[base] + p;
     for (const auto& stream : program_.streams)
       slots_[stream.slot] = context_.at(stream.place.base, stream.place.offset + p);
     for (const auto& periodic : program_.periodics)

@@ -9,7 +9,7 @@ namespace {
 /// Longer kernels are worth blocks, and threads.
 constexpr std::int64_t kMostPoints = 2048;
 constexpr std::size_t kMostOperations = 1000;
-constexpr std::uint32_t kScratchSlot = 3;  ///< after the memories by Base
+constexpr std::uint32_t kScratchSlot = kBases;  ///< after the memories by Base
 
 /// Whether the one loop walks the access element by element, or not at all where that is allowed.
 bool isPlain(const Kernel& kernel, const Access& access, bool mayStand) {

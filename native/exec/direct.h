@@ -25,6 +25,12 @@ class DirectKernel {
     body_(slots, whole_);
     if (tail_ != nullptr) tail_(slots, lanes_);
   }
+  /// Calls add(function, points) for all that `run` calls.
+  template <class Add>
+  void visitCalls(Add add) const {
+    add(body_, whole_);
+    if (tail_ != nullptr) add(tail_, lanes_);
+  }
 
  private:
   std::int64_t whole_ = 0, lanes_ = 0, scratch_ = 0;

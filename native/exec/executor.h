@@ -41,6 +41,18 @@ struct RunControl {
   RunControl* outer = nullptr;
 };
 
+/// Memories of a loop's step beside its workspace (LoopStep): Base::Io, Next and Kept. The first
+/// and the last are only read.
+struct StepRows {
+  double* row = nullptr;
+  double* next = nullptr;
+  double* kept = nullptr;
+};
+
+namespace exec {
+class StraightCode;
+}
+
 /// A plan prepared for an executor: registers assigned, kernels looked up. Immutable, shared
 /// between threads.
 class Executable {
@@ -54,6 +66,11 @@ class Executable {
   /// aligned, and neither is used by another run at the same time. Allocates nothing. `control` may
   /// be null.
   virtual RunStatus run(double* io, double* workspace, RunControl* control) const noexcept = 0;
+  /// Likewise for the plan of a loop's step.
+  virtual RunStatus runStep(const StepRows& rows, double* workspace,
+                            RunControl* control) const noexcept = 0;
+  /// The same as code that cannot fail, which is not to be interrupted; null where it is more.
+  virtual const exec::StraightCode* straight() const { return nullptr; }
 
   virtual const Plan& plan() const = 0;
   /// Runs of operations that are machine code.

@@ -1,3 +1,5 @@
+#include <array>
+#include <optional>
 #include <variant>
 
 #include "exec/block.h"
@@ -7,6 +9,7 @@
 #include "exec/loop.h"
 #include "exec/scalar.h"
 #include "exec/stopwatch.h"
+#include "exec/straight.h"
 
 namespace adjoint::exec {
 namespace {
@@ -74,6 +77,7 @@ class Interpreter final : public Executable {
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
+    findStraightCode();
     sweepsAt_ = scratchAt_ + roundUp(scratch, 8);
     workspace_ = sweepsAt_ + roundUp(static_cast<std::int64_t>(sweeps_.size()), 8) + 8;
     planned_ = static_cast<std::int64_t>(steps_.size());
@@ -110,8 +114,13 @@ class Interpreter final : public Executable {
   }
 
   RunStatus run(double* io, double* workspace, RunControl* control) const noexcept override {
+    return runStep({io, io, io}, workspace, control);
+  }
+
+  RunStatus runStep(const StepRows& rows, double* workspace,
+                    RunControl* control) const noexcept override {
     RunStatus status;
-    const RunContext context = contextOf(io, workspace, control, status);
+    const RunContext context = contextOf(rows, workspace, control, status);
     const SweepScope sweeps(context.sweeps, sweeps_.size());
     if (control != nullptr) control->stepsPlanned.fetch_add(planned_, std::memory_order_relaxed);
     for (const Prepared& step : steps_) {
@@ -123,6 +132,8 @@ class Interpreter final : public Executable {
     }
     return status;
   }
+
+  const StraightCode* straight() const override { return straight_ ? &*straight_ : nullptr; }
 
   const char* obstacle() const override {
     for (const Executable* body : bodies()) {
@@ -147,7 +158,7 @@ class Interpreter final : public Executable {
 
   RunStatus measure(double* io, double* workspace, std::vector<double>& seconds) const override {
     RunStatus status;
-    const RunContext context = contextOf(io, workspace, nullptr, status);
+    const RunContext context = contextOf({io, io, io}, workspace, nullptr, status);
     Stopwatch stopwatch(steps_.size());
     do {
       {
@@ -177,18 +188,38 @@ class Interpreter final : public Executable {
     return result;
   }
 
-  RunContext contextOf(double* io, double* workspace, RunControl* control,
+  double* constants() const { return const_cast<double*>(plan_->constants.data()); }
+
+  RunContext contextOf(const StepRows& rows, double* workspace, RunControl* control,
                        RunStatus& status) const {
     RunContext context;
-    context.base[static_cast<int>(Base::Io)] = io;
+    context.base[static_cast<int>(Base::Io)] = rows.row;
     context.base[static_cast<int>(Base::Temp)] = workspace;
-    context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan_->constants.data());
+    context.base[static_cast<int>(Base::Constant)] = constants();
+    context.base[static_cast<int>(Base::Next)] = rows.next;
+    context.base[static_cast<int>(Base::Kept)] = rows.kept;
     context.scratch = workspace + scratchAt_;
     context.threadScratch = workspace + workspace_;
     context.sweeps = reinterpret_cast<Sweep**>(workspace + sweepsAt_);
     context.control = control;
     context.status = &status;
     return context;
+  }
+
+  void findStraightCode() {
+    StraightCode code(constants(), scratchAt_);
+    for (const Prepared& prepared : steps_) {
+      if (prepared.kind == Prepared::Kind::Code) {
+        code.add(static_cast<const ScalarCode*>(prepared.step)->function, 1);
+      } else if (prepared.kind == Prepared::Kind::Direct) {
+        static_cast<const DirectKernel*>(prepared.step)->visitCalls([&](auto function, auto n) {
+          code.add(function, n);
+        });
+      } else {
+        return;
+      }
+    }
+    straight_ = std::move(code);
   }
 
   static StepCost::By whoComputes(const Prepared& prepared) {
@@ -289,21 +320,23 @@ class Interpreter final : public Executable {
     return std::make_shared<Interpreter>(plan, obstacle_);
   }
 
+  /// As machine code takes them: the memories by Base, then the scratch memory.
+  static std::array<double*, kBases + 1> slotsOf(const RunContext& context) {
+    std::array<double*, kBases + 1> slots;
+    std::ranges::copy(context.base, slots.begin());
+    slots.back() = context.scratch;
+    return slots;
+  }
+
   bool runOne(const Prepared& prepared, const RunContext& context) const noexcept {
     const void* step = prepared.step;
     switch (prepared.kind) {
-      case Prepared::Kind::Code: {
-        double* const slots[] = {context.base[0], context.base[1], context.base[2],
-                                 context.scratch};
-        static_cast<const ScalarCode*>(step)->function(slots, 1);
+      case Prepared::Kind::Code:
+        static_cast<const ScalarCode*>(step)->function(slotsOf(context).data(), 1);
         return true;
-      }
-      case Prepared::Kind::Direct: {
-        double* const slots[] = {context.base[0], context.base[1], context.base[2],
-                                 context.scratch};
-        static_cast<const DirectKernel*>(step)->run(slots);
+      case Prepared::Kind::Direct:
+        static_cast<const DirectKernel*>(step)->run(slotsOf(context).data());
         return true;
-      }
       case Prepared::Kind::Scalar:
         return runScalar(*static_cast<const ScalarProgram*>(step), context);
       case Prepared::Kind::Block:
@@ -339,6 +372,7 @@ class Interpreter final : public Executable {
   const char* const obstacle_;
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
+  std::optional<StraightCode> straight_;
   std::int64_t scratchAt_ = 0;
   std::int64_t sweepsAt_ = 0;
   std::int64_t workspace_ = 0;

@@ -18,11 +18,11 @@ LoopProgram::LoopProgram(const Plan& plan, const LoopStep& step,
   };
   count_ = placeOf(plan, step.count);
   counted_ = placeOf(plan, step.counted);
-  ring_ = take(body_.ringRows() * body_.row());
+  rows_ = take(2 * body_.row());
   memory_ = take(body_.memoryDoubles());
   if (step.replay) {
     again_.emplace(plan, *step.replay->loop, std::move(again));
-    againRing_ = take(again_->ringRows() * again_->row());
+    againRows_ = take(2 * again_->row());
     againMemory_ = take(again_->memoryDoubles());
   }
   if (step.kept || step.replay) {
@@ -52,9 +52,11 @@ std::int64_t LoopProgram::stepsOf(const RunContext& context) const {
   return -1;
 }
 
-bool LoopProgram::Walk::step(const RunContext& context, std::int64_t i) {
-  if (!body.step(context, memory, rows.at, reverse ? steps - 1 - i : i)) return false;
-  rows.next();
+bool LoopProgram::Walk::step(const RunContext& context, std::int64_t i, double* to, double* kept) {
+  // A body without a kept row has an address in its place all the same.
+  const StepRows rows{at, to, kept == nullptr ? at : kept};
+  if (!body.step(context, memory, rows, reverse ? steps - 1 - i : i)) return false;
+  at = to;
   if (--untilPoll > 0) return true;
   report(context);
   return !stopped(context);
@@ -81,39 +83,36 @@ std::int64_t LoopProgram::stepsAgainOf(const RunContext& context, std::int64_t s
 }
 
 LoopProgram::Walk LoopProgram::walkOf(const RunContext& context, std::int64_t steps) const {
-  Walk walk{body_,
-            context.scratch + memory_,
-            Rows(context.scratch + ring_, body_.ringRows(), body_.row()),
-            steps,
-            step_.reverse,
-            step_.trips != LoopTrips::While};
-  // Where all carries are kept, their storage is the ring, and its end is never reached.
-  if (step_.kept && checkpoints().policy == CheckpointPolicy::All)
-    walk.rows = Rows(storage(context), steps + 2, body_.row());
-  body_.readInitial(context, walk.rows.at);
+  double* const spare = context.scratch + rows_;
+  Walk walk{body_,         context.scratch + memory_,      spare, spare, steps,
+            step_.reverse, step_.trips != LoopTrips::While};
+  if (keepsAll()) walk.at = storage(context);
+  body_.readInitial(context, walk.at);
   if (steps > 0) body_.begin(context, walk.memory);
   return walk;
 }
 
 bool LoopProgram::runForward(const RunContext& context, std::int64_t steps) const {
   Walk walk = walkOf(context, steps);
-  if (step_.kept && checkpoints().policy != CheckpointPolicy::All) {
+  if (step_.kept && !keepsAll()) {
     if (!keep(context, walk)) return false;
   } else {
-    const bool isWhile = step_.trips == LoopTrips::While;
+    const bool isWhile = step_.trips == LoopTrips::While, isAll = keepsAll();
     std::int64_t taken = 0;
-    for (; taken < steps && (!isWhile || *walk.rows.at != 0); ++taken)
-      if (!walk.step(context, taken)) return false;
+    for (; taken < steps && (!isWhile || *walk.at != 0); ++taken) {
+      double* const to = isAll ? walk.at + body_.row() : walk.spareRow();
+      if (!walk.step(context, taken, to, nullptr)) return false;
+    }
     if (!endAfter(context, walk, taken)) return false;
   }
   walk.report(context);
-  body_.writeLast(context, walk.rows.at);
+  body_.writeLast(context, walk.at);
   return true;
 }
 
 bool LoopProgram::endAfter(const RunContext& context, const Walk& walk, std::int64_t taken) const {
   if (step_.trips != LoopTrips::While) return true;
-  if (*walk.rows.at != 0) return refuse(context, static_cast<double>(taken));
+  if (*walk.at != 0) return refuse(context, static_cast<double>(taken));
   if (step_.counted != LoopStep::kNone)
     *context.at(counted_.base, counted_.offset) = static_cast<double>(taken);
   return true;
@@ -126,8 +125,9 @@ bool LoopProgram::keep(const RunContext& context, Walk& walk) const {
   Sweep*& sweep = context.sweeps[sweep_];
   sweep = new Sweep(step_, walk.steps);
   std::int64_t taken = 0;
+  const double* before = nullptr;
   for (bool isDone = false; !isDone;) {
-    if (isWhile && (*walk.rows.at == 0 || taken == walk.steps)) {
+    if (isWhile && (*walk.at == 0 || taken == walk.steps)) {
       if (!endAfter(context, walk, taken)) return false;
       sweep->finish(taken);
     }
@@ -136,76 +136,95 @@ bool LoopProgram::keep(const RunContext& context, Walk& walk) const {
     if (action.slot.place == checkpoint::Place::Disk && stopped(context)) return false;
     switch (action.kind) {
       case ActionKind::Store:
-        sweep->store(action, walk.rows.at, slots);
+        sweep->store(action, walk.at, slots);
         break;
       case ActionKind::Free:
         sweep->free(action);
         break;
       case ActionKind::Advance:
-        for (; taken < std::min(action.to, walk.steps) && (!isWhile || *walk.rows.at != 0); ++taken)
+        for (; taken < std::min(action.to, walk.steps) && (!isWhile || *walk.at != 0); ++taken) {
+          before = walk.at;
           if (!walk.step(context, taken)) return false;
+        }
         break;
       default:
         isDone = true;
     }
   }
   // The reversal begins with the last step, at the carries it began with.
-  if (taken > 0)
-    std::copy_n(walk.rows.previous, body_.row(), slots + (storageRows_ - 1) * body_.row());
+  if (taken > 0) std::copy_n(before, body_.row(), slots + (storageRows_ - 1) * body_.row());
   return true;
 }
 
 bool LoopProgram::reverseStep(const RunContext& context, Walk& walk, std::int64_t i,
-                              const double* row) const {
-  for (const LoopStep::Replay::Carry& carry : step_.replay->carries)
-    copyDoubles(walk.memory + carry.inside, row + carry.from, carry.elements);
-  return walk.step(context, walk.steps - 1 - i);
+                              double* row) const {
+  return walk.step(context, walk.steps - 1 - i, walk.spareRow(), row);
 }
 
 bool LoopProgram::replayAll(const RunContext& context, Walk& walk) const {
-  const double* rows = storage(context);
+  double* rows = storage(context);
   for (std::int64_t i = walk.steps; i-- > 0;)
     if (!reverseStep(context, walk, i, rows + i * again_->row())) return false;
   return true;
 }
 
 bool LoopProgram::replay(const RunContext& context, Walk& walk) const {
+  Sweep& sweep = *context.sweeps[sweep_];
+  if (checkpoint::Reversal* const reversal = sweep.reversal())
+    return replayBy(*reversal, sweep, context, walk);
+  return replayBy(sweep, sweep, context, walk);
+}
+
+template <class Schedule>
+bool LoopProgram::replayBy(Schedule& schedule, Sweep& sweep, const RunContext& context,
+                           Walk& walk) const {
   using checkpoint::ActionKind;
   const std::int64_t row = again_->row();
   double* slots = storage(context);
-  Walk again{*again_,
-             context.scratch + againMemory_,
-             Rows(context.scratch + againRing_, again_->ringRows(), row),
-             walk.steps,
-             step_.replay->loop->reverse,
-             walk.isPlanned};
+  double* const spare = context.scratch + againRows_;
+  // States are read where they are: the last step's behind the slots, others in these.
+  Walk again{
+      *again_,    context.scratch + againMemory_, spare,         slots + (storageRows_ - 1) * row,
+      walk.steps, step_.replay->loop->reverse,    walk.isPlanned};
   again_->begin(context, again.memory);
-  std::copy_n(slots + (storageRows_ - 1) * row, row, again.rows.at);
-  Sweep& sweep = *context.sweeps[sweep_];
+  // The last step of an Advance waits for the next action: it may go where that stores its state.
+  constexpr std::int64_t kNone = -1;
+  std::int64_t waiting = kNone;
   for (;;) {
-    const checkpoint::Action action = sweep.next();
+    const checkpoint::Action action = schedule.next();
     if (action.slot.place == checkpoint::Place::Disk && stopped(context)) return false;
+    if (waiting != kNone) {
+      double* to = action.kind == ActionKind::Store ? sweep.slotOf(action, slots) : nullptr;
+      if (to == nullptr || to == again.at) to = again.spareRow();
+      if (!again.step(context, waiting, to, nullptr)) return false;
+      waiting = kNone;
+    }
     switch (action.kind) {
       case ActionKind::Restore:
-        again.rows.restart();
+        if (action.slot.place == checkpoint::Place::Memory) {
+          again.at = sweep.slotOf(action, slots);
+          break;
+        }
+        again.at = spare;
         if (action.slot.place == checkpoint::Place::Start) {
-          again_->readInitial(context, again.rows.at);
+          again_->readInitial(context, again.at);
         } else {
-          sweep.restore(action, again.rows.at, slots);
+          sweep.restore(action, again.at);
         }
         break;
       case ActionKind::Store:
-        sweep.store(action, again.rows.at, slots);
+        sweep.store(action, again.at, slots);
         break;
       case ActionKind::Free:
         sweep.free(action);
         break;
       case ActionKind::Advance:
-        for (std::int64_t i = action.from; i < action.to; ++i)
+        for (std::int64_t i = action.from; i + 1 < action.to; ++i)
           if (!again.step(context, i)) return false;
+        if (action.from < action.to) waiting = action.to - 1;
         break;
       case ActionKind::Reverse:
-        if (!reverseStep(context, walk, action.from, again.rows.at)) return false;
+        if (!reverseStep(context, walk, action.from, again.at)) return false;
         break;
       case ActionKind::Turn:
         break;
@@ -230,7 +249,7 @@ bool LoopProgram::run(const RunContext& context) const noexcept {
       if (!(isAll ? replayAll(context, walk) : replay(context, walk))) return false;
       walk.report(context);
     }
-    body_.writeLast(context, walk.rows.at);
+    body_.writeLast(context, walk.at);
     return true;
   } catch (const checkpoint::DiskError& error) {
     context.status->code = error.code();

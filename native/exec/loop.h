@@ -28,36 +28,24 @@ class LoopProgram {
   bool run(const RunContext& context) const noexcept;
 
  private:
-  /// Rows of carries, one behind the other; after the last comes the first.
-  struct Rows {
-    double* first;
-    std::int64_t rows, row;
-    double* at;
-    const double* previous = nullptr;  ///< the row before, as long as there was one
-
-    Rows(double* memory, std::int64_t count, std::int64_t doubles)
-        : first(memory), rows(count), row(doubles), at(memory) {}
-    void restart() { at = first; }
-    void next() {
-      previous = at;
-      at += row;
-      if (at != first + (rows - 1) * row) return;
-      std::copy_n(at, row, first);
-      at = first;
-    }
-  };
   /// A loop's body at work: where its carries are and what it works in.
   struct Walk {
     const LoopBody& body;
     double* memory;
-    Rows rows;
+    double* spare;       ///< two rows that take turns
+    double* at;          ///< the row of carries, one of the two or anywhere else
     std::int64_t steps;  ///< of the whole loop
     bool reverse;
     bool isPlanned = true;                  ///< the control knows of the steps to come
     std::int64_t untilPoll = 1, batch = 1;  ///< steps to the next poll, and from the last one
 
-    /// Step number `i`, counted in the order they are taken. False: status says why.
-    bool step(const RunContext& context, std::int64_t i);
+    double* spareRow() const { return at == spare ? spare + body.row() : spare; }
+    /// Step number `i`, counted in the order they are taken, to a row that is not the one it reads.
+    /// False: status says why.
+    bool step(const RunContext& context, std::int64_t i, double* to, double* kept);
+    bool step(const RunContext& context, std::int64_t i) {
+      return step(context, i, spareRow(), nullptr);
+    }
     /// Tells the control of the steps since it was told last.
     void report(const RunContext& context);
   };
@@ -75,13 +63,16 @@ class LoopProgram {
   /// Backwards over carries that are all kept; and by a schedule.
   bool replayAll(const RunContext& context, Walk& walk) const;
   bool replay(const RunContext& context, Walk& walk) const;
+  template <class Schedule>
+  bool replayBy(Schedule& schedule, Sweep& sweep, const RunContext& context, Walk& walk) const;
   /// The step of this loop that belongs to state `i` of the earlier one, whose row it is.
-  bool reverseStep(const RunContext& context, Walk& walk, std::int64_t i, const double* row) const;
+  bool reverseStep(const RunContext& context, Walk& walk, std::int64_t i, double* row) const;
   /// The steps of the earlier loop that this one does again.
   std::int64_t stepsAgainOf(const RunContext& context, std::int64_t steps) const;
   const Checkpoints& checkpoints() const {
     return (step_.replay ? *step_.replay->loop->kept : *step_.kept).checkpoints;
   }
+  bool keepsAll() const { return step_.kept && checkpoints().policy == CheckpointPolicy::All; }
   double* storage(const RunContext& context) const { return context.at(kept_.base, kept_.offset); }
 
   const LoopStep& step_;
@@ -91,7 +82,7 @@ class LoopProgram {
   std::int64_t storageRows_ = 0;
   std::size_t sweep_;
   // Scratch offsets.
-  std::int64_t ring_ = 0, memory_ = 0, againRing_ = 0, againMemory_ = 0;
+  std::int64_t rows_ = 0, memory_ = 0, againRows_ = 0, againMemory_ = 0;
   std::int64_t scratch_ = 0;
 };
 

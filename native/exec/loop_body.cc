@@ -6,8 +6,6 @@
 namespace adjoint::exec {
 namespace {
 
-constexpr std::int64_t kRingDoubles = 2048;
-constexpr std::int64_t kMinRing = 3, kMaxRing = 64;
 /// How often a loop asks whether it should go on.
 constexpr double kSecondsBetweenPolls = 50e-6;
 constexpr double kMostSteps = 1024;
@@ -41,7 +39,7 @@ Place placeOf(const Plan& plan, BufferId id) {
 }
 
 LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body)
-    : step_(&step), body_(std::move(body)) {
+    : step_(&step), body_(std::move(body)), code_(body_->straight()) {
   const auto add = [&](std::vector<Port>& ports, const LoopStep::Port& port) {
     if (port.buffer != LoopStep::kNone)
       ports.push_back({placeOf(plan, port.buffer), port.inside, port.elements});
@@ -51,14 +49,11 @@ LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const
   for (const auto& port : step.streams) add(port.isUniform ? constants_ : streams_, port);
   for (const auto& port : step.last) add(last_, port);
   for (const auto& port : step.results) add(results_, port);
+  isBare_ = code_ != nullptr && streams_.empty() && results_.empty() && step.index < 0;
   const double seconds = std::max(1e-9, secondsOf(*body_));
   pollEvery_ =
       static_cast<std::int64_t>(std::clamp(kSecondsBetweenPolls / seconds, 1.0, kMostSteps));
   isLong_ = seconds > kSecondsBetweenPolls || hasLoops(body_->plan());
-}
-
-std::int64_t LoopBody::ringRows() const {
-  return std::clamp(kRingDoubles / std::max<std::int64_t>(row(), 1), kMinRing, kMaxRing);
 }
 
 void LoopBody::begin(const RunContext& context, double* memory) const {
@@ -77,28 +72,37 @@ void LoopBody::writeLast(const RunContext& context, const double* row) const {
     copyDoubles(context.at(port.place.base, port.place.offset), row + port.inside, port.elements);
 }
 
-bool LoopBody::step(const RunContext& context, double* memory, double* row, std::int64_t at) const {
+bool LoopBody::stepWithPorts(const RunContext& context, double* memory, const StepRows& rows,
+                             std::int64_t at) const {
   for (const Port& port : streams_)
     copyDoubles(memory + port.inside,
                 context.at(port.place.base, port.place.offset) + at * port.elements, port.elements);
   if (step_->index >= 0) memory[step_->index] = static_cast<double>(at);
-  RunStatus status;
-  if (isLong_) {
-    RunControl control;
-    control.outer = context.control;
-    status = body_->run(row, memory, &control);
-  } else {
-    status = body_->run(row, memory, nullptr);
-  }
-  if (!status.ok) {
-    noteFailure(status, at);
-    *context.status = status;
+  if (code_ != nullptr) {
+    code_->run(rows, memory);
+  } else if (!runBody(context, memory, rows, at)) {
     return false;
   }
   for (const Port& port : results_)
     copyDoubles(context.at(port.place.base, port.place.offset) + at * port.elements,
                 memory + port.inside, port.elements);
   return true;
+}
+
+bool LoopBody::runBody(const RunContext& context, double* memory, const StepRows& rows,
+                       std::int64_t at) const {
+  RunStatus status;
+  if (isLong_) {
+    RunControl control;
+    control.outer = context.control;
+    status = body_->runStep(rows, memory, &control);
+  } else {
+    status = body_->runStep(rows, memory, nullptr);
+  }
+  if (status.ok) return true;
+  noteFailure(status, at);
+  *context.status = status;
+  return false;
 }
 
 void LoopBody::noteFailure(RunStatus& status, std::int64_t at) const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exec/block.h"
+#include "exec/straight.h"
 #include "plan/plan.h"
 
 namespace adjoint::exec {
@@ -13,7 +14,7 @@ void copyDoubles(double* to, const double* from, std::int64_t n);
 Place placeOf(const Plan& plan, BufferId id);
 
 /// The body of a loop over steps in time, with what it reads and writes outside. Rows of carries
-/// are the caller's: a step reads one and writes the next behind it.
+/// are the caller's.
 class LoopBody {
  public:
   LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body);
@@ -23,9 +24,6 @@ class LoopBody {
   std::int64_t row() const { return step_->row; }
   /// Doubles the body works in, kept from one step to the next.
   std::int64_t memoryDoubles() const { return body_->workspaceDoubles(1); }
-  /// Rows of a ring that stays in the first-level cache; three at least, so that the row before the
-  /// one that is copied to the beginning is another one.
-  std::int64_t ringRows() const;
   /// Steps after which to ask whether the loop should go on.
   std::int64_t pollEvery() const { return pollEvery_; }
 
@@ -34,11 +32,19 @@ class LoopBody {
   /// The carries the loop begins with, into a row; and those it ends with, from one.
   void readInitial(const RunContext& context, double* row) const;
   void writeLast(const RunContext& context, const double* row) const;
-  /// One step, from `row` to the one behind it, with the streams' rows `at`. False: status says
-  /// why.
-  bool step(const RunContext& context, double* memory, double* row, std::int64_t at) const;
+  /// One step, with the streams' rows `at`. False: status says why.
+  bool step(const RunContext& context, double* memory, const StepRows& rows,
+            std::int64_t at) const {
+    if (!isBare_) return stepWithPorts(context, memory, rows, at);
+    code_->run(rows, memory);
+    return true;
+  }
 
  private:
+  bool stepWithPorts(const RunContext& context, double* memory, const StepRows& rows,
+                     std::int64_t at) const;
+  bool runBody(const RunContext& context, double* memory, const StepRows& rows,
+               std::int64_t at) const;
   /// Makes the status of a step's run that of the loop.
   void noteFailure(RunStatus& status, std::int64_t at) const;
 
@@ -49,6 +55,8 @@ class LoopBody {
 
   const LoopStep* step_;
   std::shared_ptr<const Executable> body_;
+  const StraightCode* code_;  ///< where the body is that
+  bool isBare_ = false;       ///< it is, and has no streams, results and index
   std::vector<Port> constants_, initial_, streams_, last_, results_;
   std::int64_t pollEvery_ = 1;
   bool isLong_ = false;  ///< a step should itself ask whether it should go on

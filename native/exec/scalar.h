@@ -82,8 +82,11 @@ enum class ScalarOp : std::uint16_t {
   LoadIo,
   LoadTemp,
   LoadConstant,
+  LoadNext,
+  LoadKept,
   StoreIo,
   StoreTemp,
+  StoreNext,
   Gather,
   End,
 };

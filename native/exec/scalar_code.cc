@@ -8,7 +8,7 @@
 namespace adjoint::exec {
 namespace {
 
-constexpr std::uint32_t kScratchSlot = 3;  ///< after the memories by Base
+constexpr std::uint32_t kScratchSlot = kBases;  ///< after the memories by Base
 constexpr std::size_t kMostLanes = 8;
 constexpr std::size_t kWorthACall = 3;
 /// Calls are collected over so many instructions; more would keep too many values waiting.

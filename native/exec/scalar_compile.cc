@@ -225,10 +225,7 @@ class Compiler {
           appendConst(d, p.fill);
           break;
         }
-        const ScalarOp op = p.place.base == Base::Io     ? ScalarOp::LoadIo
-                            : p.place.base == Base::Temp ? ScalarOp::LoadTemp
-                                                         : ScalarOp::LoadConstant;
-        append(op, d, narrow(p.place.offset), 0);
+        append(loadFrom(p.place.base), d, narrow(p.place.offset), 0);
         break;
       }
       case InstrKind::Gather: {
@@ -256,9 +253,39 @@ class Compiler {
   }
 
   void emitStore(const Point& p, std::uint32_t value) {
-    if (!p.inside || p.place.base == Base::Constant) bug("a store where nothing may be written");
-    append(p.place.base == Base::Io ? ScalarOp::StoreIo : ScalarOp::StoreTemp,
-           narrow(p.place.offset), value, 0);
+    if (!p.inside) bug("a store where nothing may be written");
+    append(storeTo(p.place.base), narrow(p.place.offset), value, 0);
+  }
+
+  static ScalarOp loadFrom(Base base) {
+    switch (base) {
+      case Base::Io:
+        return ScalarOp::LoadIo;
+      case Base::Temp:
+        return ScalarOp::LoadTemp;
+      case Base::Next:
+        return ScalarOp::LoadNext;
+      case Base::Kept:
+        return ScalarOp::LoadKept;
+      case Base::Constant:
+        break;
+    }
+    return ScalarOp::LoadConstant;
+  }
+
+  static ScalarOp storeTo(Base base) {
+    switch (base) {
+      case Base::Io:
+        return ScalarOp::StoreIo;
+      case Base::Temp:
+        return ScalarOp::StoreTemp;
+      case Base::Next:
+        return ScalarOp::StoreNext;
+      case Base::Kept:
+      case Base::Constant:
+        break;
+    }
+    bug("a store where nothing may be written");
   }
 
   static constexpr std::size_t kWindow = 1024;

@@ -50,8 +50,11 @@ bool runScalar(const ScalarProgram& program, const RunContext& context) noexcept
       &&labelLoadIo,
       &&labelLoadTemp,
       &&labelLoadConstant,
+      &&labelLoadNext,
+      &&labelLoadKept,
       &&labelStoreIo,
       &&labelStoreTemp,
+      &&labelStoreNext,
       &&labelGather,
       &&labelEnd,
   };
@@ -59,6 +62,8 @@ bool runScalar(const ScalarProgram& program, const RunContext& context) noexcept
   double* const io = context.base[static_cast<int>(Base::Io)];
   double* const temp = context.base[static_cast<int>(Base::Temp)];
   const double* const constants = context.base[static_cast<int>(Base::Constant)];
+  double* const next = context.base[static_cast<int>(Base::Next)];
+  const double* const kept = context.base[static_cast<int>(Base::Kept)];
   const ScalarInstr* in = program.code.data();
 
 #define NEXT(slots)        \
@@ -107,11 +112,20 @@ labelLoadTemp:
 labelLoadConstant:
   r[in->d] = constants[in->a];
   NEXT(1);
+labelLoadNext:
+  r[in->d] = next[in->a];
+  NEXT(1);
+labelLoadKept:
+  r[in->d] = kept[in->a];
+  NEXT(1);
 labelStoreIo:
   io[in->d] = r[in->a];
   NEXT(1);
 labelStoreTemp:
   temp[in->d] = r[in->a];
+  NEXT(1);
+labelStoreNext:
+  next[in->d] = r[in->a];
   NEXT(1);
 labelGather:
   if (!gather(program.gathers[in->b], context, r[in->a], r[in->d])) return false;

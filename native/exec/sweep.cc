@@ -18,7 +18,10 @@ Sweep::Sweep(const LoopStep& loop, std::int64_t steps) : row_(loop.row), steps_(
   } else {
     schedule_ = scheduleOf(kept.checkpoints, steps);
   }
-  if (schedule_->diskSlots() == 0) return;
+  if (schedule_->diskSlots() == 0) {
+    reversal_ = dynamic_cast<checkpoint::Reversal*>(schedule_.get());
+    return;
+  }
   disk_.emplace(kept.directory, row_ * static_cast<std::int64_t>(sizeof(double)));
   recovery_.emplace(*schedule_);
 }
@@ -32,8 +35,8 @@ void Sweep::finish(std::int64_t steps) {
 }
 
 void Sweep::store(const Action& action, const double* row, double* slots) {
-  if (action.slot.place == checkpoint::Place::Memory) {
-    std::copy_n(row, row_, slots + action.slot.index * row_);
+  if (double* const slot = slotOf(action, slots)) {
+    if (slot != row) std::copy_n(row, row_, slot);
     return;
   }
   const auto data = std::as_bytes(std::span(row, static_cast<std::size_t>(row_)));
@@ -41,16 +44,10 @@ void Sweep::store(const Action& action, const double* row, double* slots) {
   if (result.status != checkpoint::WriteStatus::Ok) recovery_->failed();
 }
 
-bool Sweep::restore(const Action& action, double* row, const double* slots) {
-  if (action.slot.place == checkpoint::Place::Memory) {
-    std::copy_n(slots + action.slot.index * row_, row_, row);
-    return true;
-  }
+void Sweep::restore(const Action& action, double* row) {
   const auto data = std::as_writable_bytes(std::span(row, static_cast<std::size_t>(row_)));
   const checkpoint::ReadResult result = disk_->read(action.slot.index, action.from, data);
-  if (result.status == checkpoint::ReadStatus::Ok) return true;
-  recovery_->failed();
-  return false;
+  if (result.status != checkpoint::ReadStatus::Ok) recovery_->failed();
 }
 
 void Sweep::free(const Action& action) {

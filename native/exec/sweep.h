@@ -6,6 +6,7 @@
 #include "checkpoint/disk_store.h"
 #include "checkpoint/online.h"
 #include "checkpoint/recovery.h"
+#include "checkpoint/reversal.h"
 #include "exec/block.h"
 #include "plan/plan.h"
 
@@ -19,13 +20,21 @@ class Sweep {
   Sweep(const LoopStep& loop, std::int64_t steps);
 
   checkpoint::Action next() { return schedule().next(); }
+  /// What next() asks, where that is one with all slots in memory.
+  checkpoint::Reversal* reversal() const { return reversal_; }
   /// The number of steps shows.
   void finish(std::int64_t steps);
 
-  /// Does a Store from a row of carries, or a Restore to one; `slots` are the rows in memory.
+  /// The row of a slot in memory, `slots` being the first; null for one on disk.
+  double* slotOf(const checkpoint::Action& action, double* slots) const {
+    if (action.slot.place != checkpoint::Place::Memory) return nullptr;
+    return slots + action.slot.index * row_;
+  }
+  /// Does a Store from a row of carries, which may be that of the slot.
   void store(const checkpoint::Action& action, const double* row, double* slots);
-  /// False: the state is not there any more, and next() leads to it in another way.
-  bool restore(const checkpoint::Action& action, double* row, const double* slots);
+  /// Does a Restore from disk. Where the state is not there any more, next() leads to it in another
+  /// way.
+  void restore(const checkpoint::Action& action, double* row);
   void free(const checkpoint::Action& action);
 
   std::int64_t steps() const { return steps_; }
@@ -40,6 +49,7 @@ class Sweep {
   std::int64_t stepsAgain_ = 0;
   std::unique_ptr<checkpoint::Schedule> schedule_;
   checkpoint::Online* online_ = nullptr;
+  checkpoint::Reversal* reversal_ = nullptr;
   std::optional<checkpoint::Recovery> recovery_;
   std::optional<checkpoint::DiskStore> disk_;
 };

@@ -99,6 +99,11 @@ void placeBody(LoopStep& loop, const Plan& plan) {
                             std::int64_t& end) {
     for (LoopStep::Port& port : ports) {
       const BufferId id = (at++)->buffer;
+      if (&ports == &loop.streams && port.buffer == LoopStep::kNone) {
+        body->buffers[id].base = Base::Kept;
+        body->buffers[id].offset = port.inside;
+        continue;
+      }
       port.inside = place(id, base, end);
       port.elements = body->buffers[id].elements;
     }
@@ -108,9 +113,8 @@ void placeBody(LoopStep& loop, const Plan& plan) {
   placeAll(loop.streams, input, Base::Temp, temporary);
   if (input != plan.inputs.end()) loop.index = place((input++)->buffer, Base::Temp, temporary);
   loop.row = row;
-  // The next row, as the carries stand in this one.
-  placeAll(loop.last, output, Base::Io, row);
-  for (LoopStep::Port& port : loop.last) port.inside -= loop.row;
+  std::int64_t next = 0;
+  placeAll(loop.last, output, Base::Next, next);
   placeAll(loop.results, output, Base::Temp, temporary);
 
   std::vector<bool> isPort(plan.buffers.size(), false);
@@ -119,7 +123,8 @@ void placeBody(LoopStep& loop, const Plan& plan) {
   for (BufferId id = 0; id < body->buffers.size(); ++id) {
     if (body->buffers[id].base == Base::Temp && !isPort[id]) body->buffers[id].offset += temporary;
   }
-  body->ioDoubles = 2 * loop.row;
+  body->ioDoubles = loop.row;
+  if (loop.replay) body->keptDoubles = loop.replay->loop->row;
   body->tempDoubles += temporary;
   loop.body = body;
 }

@@ -40,7 +40,7 @@ class LoopPairs {
 
 /// A plan of a loop's step as LoopStep asks for: `plan`, whose inputs and outputs are those of the
 /// step, with these in their places. Fills in `body`, `row`, `index` and the places of the ports,
-/// which have their number already.
+/// which have their number already; streams without a buffer have their place in the kept row.
 void placeBody(LoopStep& loop, const Plan& plan);
 
 /// What `Auto` and `Sqrt` stand for, for rows of so many doubles; and `Online`, whatever was asked

@@ -16,8 +16,10 @@ using namespace ex;
 
 /// More pieces of one value are not worth a kernel each.
 constexpr std::size_t kMostCuts = 8;
-/// Elements computed for one of a cheap value's, its neighbors' parts included; of others, one.
-constexpr std::int64_t kMostTimes = 2;
+/// Elements computed for one of a cheap value's, its neighbors' parts included; of others, one. A
+/// value that is stored costs another pass over memory, and a read for each neighbor, which takes
+/// as long as two cheap operations.
+constexpr std::int64_t kMostTimes = 5;
 
 class Divider {
  public:
@@ -42,6 +44,7 @@ class Divider {
       }
       isDivided = isDivided || (kinds_[id] == Kind::Elementwise && !cuts_[id].empty());
     }
+    if (isDivided) joinCuts();
     return isDivided;
   }
 
@@ -153,6 +156,26 @@ class Divider {
       });
     }
     return {found.begin(), found.end()};
+  }
+
+  /// Outputs of one length that nothing else reads get the same pieces, so that one loop computes
+  /// them together.
+  void joinCuts() {
+    std::vector<bool> isRead(tape_.size(), false);
+    for (const Node& node : tape_.nodes())
+      for (const NodeId operand : tape_.operands(node)) isRead[operand] = true;
+    std::map<std::int64_t, std::vector<NodeId>> ends;
+    for (const Port& port : tape_.outputs()) {
+      const NodeId id = port.node;
+      if (isLine(id) && kinds_[id] != Kind::Whole && !isRead[id])
+        ends[tape_.count(id)].push_back(id);
+    }
+    for (const auto& [count, ids] : ends) {
+      std::set<std::int64_t> joined;
+      for (const NodeId id : ids) joined.insert(cuts_[id].begin(), cuts_[id].end());
+      if (joined.size() > kMostCuts) continue;
+      for (const NodeId id : ids) cuts_[id].assign(joined.begin(), joined.end());
+    }
   }
 
   /// The parts of a range between cuts.

@@ -127,13 +127,15 @@ struct LaneStep {
   std::vector<Port> inputs, outputs;
 };
 
-/// A loop over steps in time (ops/loop.h), each a run of a plan of its own. That plan's io is two
-/// rows of carries, the step's and the next one's, so that a run on moving memory takes step after
-/// step without copies; its other inputs and outputs stand at the beginning of its temporary
+/// A loop over steps in time (ops/loop.h), each a run of a plan of its own. That plan's memories
+/// are a row of carries that the step reads (Base::Io), one that it writes (Base::Next) and the row
+/// that another loop has kept for it (Base::Kept), each wherever the loop has it, so that nothing
+/// is copied between steps. Its other inputs and outputs stand at the beginning of its temporary
 /// memory.
 struct LoopStep {
   /// A value here, and its place in the body's memory: elements from the start of a row of carries
-  /// where it is one, from the start of the temporary memory otherwise.
+  /// where it is one of the loop's or of the loop that kept it, and from the start of the temporary
+  /// memory otherwise.
   struct Port {
     BufferId buffer = kNone;  ///< kNone: nobody reads the result
     std::int64_t inside = 0;
@@ -146,15 +148,9 @@ struct LoopStep {
     Checkpoints checkpoints;  ///< the policy is not Auto
     std::string directory;    ///< of files
   };
-  /// Carries read that another loop has kept.
+  /// Carries are read that another loop has kept.
   struct Replay {
-    struct Carry {
-      std::int64_t from = 0;  ///< in a row of that loop's carries
-      std::int64_t inside = 0;
-      std::int64_t elements = 0;
-    };
     std::shared_ptr<const LoopStep> loop;  ///< gives nothing but carries
-    std::vector<Carry> carries;
   };
 
   std::shared_ptr<const Plan> body;
@@ -205,7 +201,10 @@ enum class Base : std::uint8_t {
   Io,        ///< the caller's arena: inputs, then outputs
   Temp,      ///< the workspace
   Constant,  ///< owned by the plan, read-only
+  Next,      ///< in the step of a loop: the next row of carries, placed like the one in Io
+  Kept,      ///< likewise: a row of carries that another loop has kept, read-only
 };
+constexpr int kBases = 5;
 
 struct Buffer {
   Base base = Base::Temp;
@@ -243,6 +242,7 @@ struct Plan {
   std::vector<IoPort> outputs;
   std::int64_t ioDoubles = 0;
   std::int64_t tempDoubles = 0;
+  std::int64_t keptDoubles = 0;
   /// Content of Base::Constant, padding included (8 doubles past the end).
   std::vector<double, LineAllocator<double>> constants;
   TapePtr tape;  ///< the final tape, for messages

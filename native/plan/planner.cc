@@ -430,7 +430,7 @@ class Planner : public BufferTable {
                     : i < attributes.constants + attributes.carries ? step.initial
                                                                     : step.streams;
       if (&ports == &step.streams && isReplayed[stream]) {
-        ports.emplace_back();
+        ports.emplace_back();  // until the body is placed
       } else if (&ports == &step.streams && tape_.node(operands[i]).op == tapeop::kConstant) {
         const std::int64_t row = tape_.count(operands[i]) / std::max<std::int64_t>(1, step.length);
         const double value = Tape::constantValue(tape_.node(operands[i]));
@@ -460,10 +460,12 @@ class Planner : public BufferTable {
     }
     if (attributes.trips == LoopTrips::While && items.back() != kNoNode)
       step.counted = bufferOf(items.back());
+    if (pair != nullptr) replay(step, *pair);
     const TapePtr body = selectOutputs(own, kept);
     placeBody(step, *makePlan(body, bodyOptions(*body)));
+    std::erase_if(step.streams,
+                  [](const LoopStep::Port& port) { return port.buffer == LoopStep::kNone; });
     if (pairs_.isKept(id)) keepCarries(step, own, attributes);
-    if (pair != nullptr) replay(step, *pair);
     return step;
   }
 
@@ -492,16 +494,11 @@ class Planner : public BufferTable {
     keptLoops_[step.node] = std::move(again);
   }
 
+  /// Streams that are carries of another loop stand where that has them.
   void replay(LoopStep& step, const LoopPairs::Pair& pair) {
-    LoopStep::Replay replay{keptLoops_.at(pair.earlier), {}};
-    for (const LoopPairs::Carry& carry : pair.carries) {
-      const LoopStep::Port& port = step.streams[carry.stream];
-      replay.carries.push_back(
-          {replay.loop->initial[carry.carry].inside, port.inside, port.elements});
-    }
-    std::erase_if(step.streams,
-                  [](const LoopStep::Port& port) { return port.buffer == LoopStep::kNone; });
-    step.replay = std::move(replay);
+    step.replay = LoopStep::Replay{keptLoops_.at(pair.earlier)};
+    for (const LoopPairs::Carry& carry : pair.carries)
+      step.streams[carry.stream].inside = step.replay->loop->initial[carry.carry].inside;
   }
 
   const Structure& structure() {

@@ -164,7 +164,7 @@ std::string Kernel::toString() const {
 }
 
 std::string Plan::toString() const {
-  static const char* const bases[] = {"io", "temp", "constant"};
+  static const char* const bases[] = {"io", "temp", "constant", "next", "kept"};
   std::string text;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = buffers[i];

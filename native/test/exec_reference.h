@@ -157,7 +157,7 @@ inline double referenceReduce(ReduceOp op, const std::vector<double>& x) {
 /// Runs a kernel point by point. Memory is indexed by base.
 inline RunStatus referenceKernel(const Plan& plan, const Kernel& k, double* io, double* temp) {
   RunStatus status;
-  double* const base[3] = {io, temp, const_cast<double*>(plan.constants.data())};
+  double* const base[kBases] = {io, temp, const_cast<double*>(plan.constants.data()), io, io};
   const std::int64_t points = k.points();
   const std::size_t rank = k.extents.size();
   std::vector<double> v(k.body.size());

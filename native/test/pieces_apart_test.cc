@@ -59,6 +59,43 @@ TEST(PiecesApart, NothingIsDoneWithoutPieces) {
   EXPECT_EQ(computePiecesApart(t), t);
 }
 
+/// Outputs whose pieces meet at different places are computed in one loop all the same.
+TEST(PiecesApart, OutputsHaveTheSamePieces) {
+  Builder b;
+  const Expr x{&b, b.input("x", {100})}, u{&b, b.input("u", {100})};
+  const Expr right = x * moved(u, 1, true), left = x * moved(u, 2, false);
+  const TapePtr t = b.finish({{"v", (u + right).id}, {"w", (left - u * 0.5).id}, {"x", x.id}});
+  const TapePtr apart = computePiecesApart(t);
+  const std::vector<std::int64_t> counts = {1, 97, 2};
+  for (const Node& node : apart->nodes()) {
+    if (opOf(node) != Op::Concat) continue;
+    std::vector<std::int64_t> found;
+    for (const NodeId piece : apart->operands(node)) found.push_back(apart->count(piece));
+    EXPECT_EQ(found, counts);
+  }
+  const Arrays inputs = {special(100), numbers(100)};
+  EXPECT_TRUE(identical(evaluate(t, inputs), evaluate(apart, inputs)));
+}
+
+/// Neighbors of cheap values are computed again rather than read: stages of a method for
+/// differential equations need no memory between them.
+TEST(PiecesApart, CheapStagesAreOneLoop) {
+  Builder b;
+  const Expr x{&b, b.input("x", {100})}, y{&b, b.input("y", {100})};
+  const auto slope = [&](Expr u) { return x * moved(u, 1, true); };
+  Expr u = y, total = y;
+  for (int stage = 0; stage < 4; ++stage) {
+    const Expr k = slope(u);
+    u = y + k * 0.5;
+    total = total + k * 0.25;
+  }
+  const TapePtr t = b.finish({{"y", total.id}});
+  const TapePtr apart = computePiecesApart(contractMultiplyAdds(t));
+  int concats = 0;
+  for (const Node& node : apart->nodes()) concats += opOf(node) == Op::Concat ? 1 : 0;
+  EXPECT_EQ(concats, 1);
+}
+
 /// A dear function of neighbors is computed once for all.
 TEST(PiecesApart, DearValuesAreComputedOnce) {
   Builder b;

@@ -537,8 +537,12 @@ class Counted final : public Executable {
     return inner_->workspaceDoubles(threads);
   }
   RunStatus run(double* io, double* workspace, RunControl* control) const noexcept override {
-    ++runs;
     return inner_->run(io, workspace, control);
+  }
+  RunStatus runStep(const StepRows& rows, double* workspace,
+                    RunControl* control) const noexcept override {
+    ++runs;
+    return inner_->runStep(rows, workspace, control);
   }
   const Plan& plan() const override { return inner_->plan(); }
   std::size_t segments() const override { return inner_->segments(); }
@@ -573,6 +577,7 @@ std::pair<std::int64_t, std::int64_t> stepsOf(const Plan& plan) {
   exec::Sweep* sweep = nullptr;
   RunStatus status;
   exec::RunContext context;
+  std::ranges::fill(context.base, io.data());
   context.base[static_cast<int>(Base::Io)] = io.data();
   context.base[static_cast<int>(Base::Temp)] = memory.data();
   context.base[static_cast<int>(Base::Constant)] = const_cast<double*>(plan.constants.data());

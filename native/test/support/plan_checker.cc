@@ -139,8 +139,9 @@ std::string checkMemory(const Plan& plan) {
       last[use.buffer] = s;
     }
     for (const Use& use : uses) {
-      if (use.writes && plan.buffers[use.buffer].base == Base::Constant)
-        return "a constant is written";
+      const Base base = plan.buffers[use.buffer].base;
+      if (use.writes && (base == Base::Constant || base == Base::Kept))
+        return "what is only read is written";
       if (use.writes) written[use.buffer] = true;
     }
     if (const auto* kernel = std::get_if<Kernel>(&plan.steps[s])) {
@@ -159,10 +160,10 @@ std::string checkMemory(const Plan& plan) {
     if (buffer.base == Base::Temp && first[id] == steps) continue;
     if (buffer.offset % 8 != 0 || buffer.offset < 0)
       return "b" + std::to_string(id) + " is not aligned";
-    const std::int64_t limit = buffer.base == Base::Io ? plan.ioDoubles
-                               : buffer.base == Base::Temp
-                                   ? plan.tempDoubles
-                                   : static_cast<std::int64_t>(plan.constants.size());
+    const std::int64_t limits[kBases] = {plan.ioDoubles, plan.tempDoubles,
+                                         static_cast<std::int64_t>(plan.constants.size()),
+                                         plan.ioDoubles, plan.keptDoubles};
+    const std::int64_t limit = limits[static_cast<int>(buffer.base)];
     if (end > limit) return "b" + std::to_string(id) + " leaves its base";
     live.push_back(id);
   }
@@ -177,7 +178,7 @@ std::string checkMemory(const Plan& plan) {
     for (std::size_t j = i + 1; j < live.size(); ++j) {
       const Buffer& b = plan.buffers[live[j]];
       if (a.base != b.base || b.offset >= a.offset + (a.elements + 7) / 8 * 8) break;
-      const bool together = a.base == Base::Io ||
+      const bool together = a.base != Base::Temp ||
                             (first[live[i]] <= last[live[j]] && first[live[j]] <= last[live[i]]);
       if (together && a.elements > 0 && b.elements > 0) {
         return "b" + std::to_string(live[i]) + " and b" + std::to_string(live[j]) +
