@@ -1,5 +1,6 @@
 #include "exec/direct.h"
 
+#include "exec/abreast.h"
 #include "exec/alias.h"
 #include "exec/schedule.h"
 
@@ -91,6 +92,14 @@ bool DirectKernel::compile(const Plan& plan, const Kernel& kernel, JitBuilder& j
   const Kernel ordered = scheduled(kernel);
   Code body, tail;
   if (!write(plan, ordered, 0, body)) return false;
+  // Two vectors are one straight line.
+  if (points > lanes_ && points <= 2 * lanes_) {
+    body = twoAbreast(body, (points - lanes_) * static_cast<std::int64_t>(sizeof(double)));
+    whole_ = lanes_;
+    scratch_ = body.spillDoubles(lanes_);
+    bodyNumber_ = jit.add(std::move(body));
+    return true;
+  }
   whole_ = points - points % lanes_;
   hasTail_ = whole_ != points;
   if (hasTail_ && !write(plan, ordered, points - lanes_, tail)) return false;
