@@ -22,8 +22,7 @@ class DirectKernel {
 
   /// `slots`: the memories by Base, then the scratch memory.
   void run(double* const* slots) const {
-    body_(slots, whole_);
-    if (tail_ != nullptr) tail_(slots, lanes_);
+    visitCalls([&](CodeFunction function, std::int64_t points) { function(slots, points); });
   }
   /// Calls add(function, points) for all that `run` calls.
   template <class Add>

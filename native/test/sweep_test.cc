@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -610,6 +611,55 @@ TEST_F(Sweeps, TakeTheStepsOfTheirSchedules) {
     EXPECT_EQ(forward, 5'498'058 + 1);
   }
   EXPECT_EQ(back, length);
+}
+
+/// Steps that are machine code and nothing else, in rows of carries that are read and written in
+/// their slots: the values and the derivatives of those that keep all.
+TEST_F(Sweeps, ShortStepsInPlace) {
+  constexpr std::int64_t kCells = 300;
+  const auto gradientOf = [&](std::int64_t length, const Checkpoints& checkpoints) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {kCells})};
+    LoopAttributes attributes = loopOf(length, 0, 2);
+    attributes.checkpoints = checkpoints;
+    const auto items = loop(
+        attributes, {x, full(x, 0.5)},
+        [&](const StepInputs& in) {
+          const auto part = [](Expr u, std::int64_t start, std::int64_t count) {
+            return slice(u, {{start, count, 1}});
+          };
+          const Expr u = in[0], v = in[1];
+          const Expr left = concat({part(u, kCells - 1, 1), part(u, 0, kCells - 1)}, 0);
+          const Expr right = place(part(v, 3, kCells - 3), {{0, kCells, 1}});
+          return StepOutputs{u * 0.75 + left * left * 0.125 - right * v, v * 0.5 + u * left * 0.25};
+        },
+        folder);
+    const std::vector<std::size_t> wrt = {0};
+    return valueAndGrad(builder.finish({{"y", sum(items[0] * items[1], {0}).id}}), wrt);
+  };
+  for (const std::int64_t length : {1, 2, 23}) {
+    const Arrays inputs = {numbers(kCells)};
+    const Arrays expected = evaluate(gradientOf(length, kAll), inputs);
+    for (const Checkpoints& checkpoints : policies()) {
+      EXPECT_TRUE(identical(evaluate(gradientOf(length, checkpoints), inputs), expected))
+          << nameOf(checkpoints) << ", length " << length;
+    }
+  }
+}
+
+/// The carries of the step at hand stand in their row; none is copied.
+TEST_F(Sweeps, KeptRowsAreReadInPlace) {
+  const auto plan = makePlan(pair({LoopTrips::Fixed, 30}, revolve(3), folder));
+  int replays = 0;
+  for (const Step& step : plan->steps) {
+    const auto* loop = std::get_if<LoopStep>(&step);
+    if (loop == nullptr || !loop->replay) continue;
+    ++replays;
+    EXPECT_EQ(loop->body->keptDoubles, loop->replay->loop->row);
+    EXPECT_TRUE(std::ranges::any_of(
+        loop->body->buffers, [](const Buffer& buffer) { return buffer.base == Base::Kept; }));
+  }
+  EXPECT_EQ(replays, 1);
 }
 
 TEST_F(Sweeps, CanBeMeasured) {
