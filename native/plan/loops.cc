@@ -123,8 +123,10 @@ void placeBody(LoopStep& loop, const Plan& plan) {
   for (BufferId id = 0; id < body->buffers.size(); ++id) {
     if (body->buffers[id].base == Base::Temp && !isPort[id]) body->buffers[id].offset += temporary;
   }
-  body->ioDoubles = loop.row;
-  if (loop.replay) body->keptDoubles = loop.replay->loop->row;
+  // Rows stand in workspaces, and these end with a vector that code may read past them.
+  constexpr std::int64_t kPastRows = 8;
+  body->ioDoubles = loop.row + kPastRows;
+  if (loop.replay) body->keptDoubles = loop.replay->loop->row + kPastRows;
   body->tempDoubles += temporary;
   loop.body = body;
 }

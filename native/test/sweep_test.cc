@@ -655,7 +655,7 @@ TEST_F(Sweeps, KeptRowsAreReadInPlace) {
     const auto* loop = std::get_if<LoopStep>(&step);
     if (loop == nullptr || !loop->replay) continue;
     ++replays;
-    EXPECT_EQ(loop->body->keptDoubles, loop->replay->loop->row);
+    EXPECT_GE(loop->body->keptDoubles, loop->replay->loop->row);
     EXPECT_TRUE(std::ranges::any_of(
         loop->body->buffers, [](const Buffer& buffer) { return buffer.base == Base::Kept; }));
   }
