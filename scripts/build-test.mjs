@@ -21,7 +21,8 @@ const variants = {
   },
   asan: {
     CMAKE_BUILD_TYPE: "RelWithDebInfo",
-    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O1 -g1",
+    // -O1 takes half as long again to compile.
+    CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-Og -g1",
     ADJOINT_SANITIZE: "address,undefined",
     // Its templates' maybe-uninitialized warnings are false under a sanitizer.
     ADJOINT_WERROR: "OFF",

@@ -1,6 +1,8 @@
 // Builds the addons that the package ships, with prebuildify and node-gyp, into prebuilds/.
 //   node scripts/prebuild.mjs [v2] [v3] [v4]    the x86-64 levels; all of them when none is named
 //   node scripts/prebuild.mjs --zig             with zig, for glibc 2.28 and later
+//   node scripts/prebuild.mjs --development v3  takes the development build as that level's, to try out the package
+//                                               on this machine
 //   node scripts/prebuild.mjs --check           builds nothing, and fails unless all levels are there, made of
 //                                               these sources, and run with the glibc that README.md promises
 //
@@ -47,6 +49,7 @@ const unknown = wanted.filter((level) => !levels.includes(level));
 if (unknown.length > 0) fail(`no such level: ${unknown.join(" ")} (there are ${levels.join(" ")})`);
 
 const zig = process.argv.includes("--zig");
+const development = process.argv.includes("--development");
 const target = `${process.platform}-${arch}`;
 const stage = at("build-prebuild");
 
@@ -86,6 +89,15 @@ function build(level) {
   rmSync(at("build", "stamps", stamp(level, !zig)), { force: true });
 }
 
+function takeDevelopmentBuild(level) {
+  const addon = at("build", "Release", "adjoint.node");
+  if (!existsSync(addon)) fail("there is no development build (npm run setup makes it)");
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(addon, at(made(level)));
+  for (const withZig of [true, false])
+    rmSync(at("build", "stamps", stamp(level, withZig)), { force: true });
+}
+
 const stamp = (level, withZig) => `prebuild-${level}${withZig ? "-zig" : ""}`;
 // What goes into an addon.
 const inputs = [...addonSources, "binding.gyp", "cmake", "scripts/print-sources.mjs"];
@@ -98,7 +110,8 @@ if (process.argv.includes("--check")) {
   check();
 } else {
   for (const level of wanted.length > 0 ? wanted : levels) {
-    whenStale(stamp(level, zig), inputs, [made(level)], () => build(level));
+    if (development) takeDevelopmentBuild(level);
+    else whenStale(stamp(level, zig), inputs, [made(level)], () => build(level));
   }
   // The addons link SLEEF's shared library, and look for it beside themselves.
   copyFileSync(sleef(), join(folder, "libsleef.so.3"));

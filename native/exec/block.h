@@ -216,5 +216,11 @@ std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kerne
 void linkBlock(BlockProgram& program, const JitModule& module);
 /// False: status says why.
 bool runBlock(const BlockProgram& program, const RunContext& context) noexcept;
+/// On one thread, pieces of so many points one after the other, `then(self, number)` after each.
+/// For programs without reductions, and pieces of whole blocks.
+bool runBlock(const BlockProgram& program, const RunContext& context, std::int64_t piece,
+              void (*then)(void* self, std::int64_t number), void* self) noexcept;
+/// That would share a run.
+unsigned threadsOf(const BlockProgram& program, const RunContext& context);
 
 }  // namespace adjoint::exec

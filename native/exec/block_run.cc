@@ -71,6 +71,22 @@ class Runner {
     execute(p.prologue, p.segments);
   }
 
+  /// Points from .. to of the flattened nest, a multiple of the block apart: what a thread may
+  /// take.
+  bool range(std::int64_t from, std::int64_t to) {
+    auto cut = program_.cuts.begin();
+    for (std::int64_t p = from; p < to;) {
+      std::int64_t end = std::min(p + program_.lanes, to);
+      // Sums in code stay within a chunk.
+      if (!program_.whole.empty()) end = std::min(end, p - p % kSumChunk + kSumChunk);
+      while (cut != program_.cuts.end() && *cut <= p) ++cut;
+      if (cut != program_.cuts.end()) end = std::min(end, *cut);
+      if (!block(p, end - p)) return false;
+      p = end;
+    }
+    return true;
+  }
+
   /// A chunk of what several threads share.
   bool chunk(std::int64_t number) {
     if (stopped(context_)) return false;
@@ -123,22 +139,6 @@ class Runner {
 
   ReduceState& stateOf(const BlockProgram::Reduction& reduction) {
     return *reinterpret_cast<ReduceState*>(context_.scratch + reduction.state);
-  }
-
-  /// Points from .. to of the flattened nest, a multiple of the block apart: what a thread may
-  /// take.
-  bool range(std::int64_t from, std::int64_t to) {
-    auto cut = program_.cuts.begin();
-    for (std::int64_t p = from; p < to;) {
-      std::int64_t end = std::min(p + program_.lanes, to);
-      // Sums in code stay within a chunk.
-      if (!program_.whole.empty()) end = std::min(end, p - p % kSumChunk + kSumChunk);
-      while (cut != program_.cuts.end() && *cut <= p) ++cut;
-      if (cut != program_.cuts.end()) end = std::min(end, *cut);
-      if (!block(p, end - p)) return false;
-      p = end;
-    }
-    return true;
   }
 
   /// Columns k0 .. k0 + width of every row, so that their accumulators stay in the first-level
@@ -389,9 +389,24 @@ bool runShared(const BlockProgram& program, const RunContext& context, unsigned 
 
 }  // namespace
 
-bool runBlock(const BlockProgram& program, const RunContext& context) noexcept {
+unsigned threadsOf(const BlockProgram& program, const RunContext& context) {
   const unsigned most = context.control == nullptr ? 1 : context.control->threads;
-  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, program.chunks()));
+  return static_cast<unsigned>(std::min<std::int64_t>(most, program.chunks()));
+}
+
+bool runBlock(const BlockProgram& program, const RunContext& context, std::int64_t piece,
+              void (*then)(void* self, std::int64_t number), void* self) noexcept {
+  Runner runner(program, context, context.scratch);
+  runner.prepare();
+  for (std::int64_t from = 0, number = 0; from < program.points; from += piece, ++number) {
+    if (!runner.range(from, std::min(from + piece, program.points))) return false;
+    then(self, number);
+  }
+  return true;
+}
+
+bool runBlock(const BlockProgram& program, const RunContext& context) noexcept {
+  const unsigned threads = threadsOf(program, context);
   if (threads > 1) return runShared(program, context, threads);
   return Runner(program, context, context.scratch).run();
 }

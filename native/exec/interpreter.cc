@@ -7,6 +7,7 @@
 #include "exec/lanes.h"
 #include "exec/library.h"
 #include "exec/loop.h"
+#include "exec/rows.h"
 #include "exec/scalar.h"
 #include "exec/stopwatch.h"
 #include "exec/straight.h"
@@ -26,6 +27,8 @@ struct Prepared {
     Index,
     ScatterAdd,
     Interleave,
+    Rows,  ///< together with the next step
+    Done,  ///< by the step before
     Lanes,
     Loop
   } kind;
@@ -216,6 +219,10 @@ class Interpreter final : public Executable {
     return context;
   }
 
+  static StepCost::By whoComputes(const BlockProgram& program) {
+    return program.segments.empty() ? StepCost::By::Interpreter : StepCost::By::MachineCode;
+  }
+
   void makeStraightCode(const RowPlaces& rows) {
     straight_.emplace(constants(), scratchAt_, rows.walks());
     for (const Prepared& prepared : steps_) {
@@ -237,9 +244,9 @@ class Interpreter final : public Executable {
       case Prepared::Kind::Scalar:
         return StepCost::By::Interpreter;
       case Prepared::Kind::Block:
-        return static_cast<const BlockProgram*>(prepared.step)->segments.empty()
-                   ? StepCost::By::Interpreter
-                   : StepCost::By::MachineCode;
+        return whoComputes(*static_cast<const BlockProgram*>(prepared.step));
+      case Prepared::Kind::Rows:
+        return whoComputes(static_cast<const RowsProgram*>(prepared.step)->program());
       case Prepared::Kind::Lanes:  // or as its body is
       case Prepared::Kind::Loop:
         return StepCost::By::Interpreter;
@@ -295,6 +302,15 @@ class Interpreter final : public Executable {
   }
 
   std::int64_t prepare(const InterleaveStep& step) {
+    if (!steps_.empty() && steps_.back().kind == Prepared::Kind::Block) {
+      const Kernel& kernel = std::get<Kernel>(plan_->steps[steps_.size() - 1]);
+      if (auto rows = RowsProgram::make(*plan_, kernel, *blocks_.back(), step)) {
+        rows_.push_back(std::move(rows));
+        steps_.back() = {Prepared::Kind::Rows, rows_.back().get()};
+        steps_.push_back({Prepared::Kind::Done, nullptr});
+        return 0;
+      }
+    }
     steps_.push_back({Prepared::Kind::Interleave, &step});
     return 0;
   }
@@ -362,6 +378,10 @@ class Interpreter final : public Executable {
         return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
       case Prepared::Kind::Interleave:
         return runInterleave(*plan_, *static_cast<const InterleaveStep*>(step), context);
+      case Prepared::Kind::Rows:
+        return static_cast<const RowsProgram*>(step)->run(context);
+      case Prepared::Kind::Done:
+        return true;
       case Prepared::Kind::Lanes:
         return static_cast<const LaneProgram*>(step)->run(context);
       case Prepared::Kind::Loop:
@@ -374,6 +394,7 @@ class Interpreter final : public Executable {
   std::vector<Prepared> steps_;
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
+  std::vector<std::unique_ptr<const RowsProgram>> rows_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<DirectKernel>> directs_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;

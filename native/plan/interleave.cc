@@ -1,6 +1,9 @@
 #include "plan/interleave.h"
 
 #include <algorithm>
+#include <bit>
+#include <map>
+#include <numeric>
 
 #include "ops/op.h"
 #include "plan/analysis.h"
@@ -16,53 +19,76 @@ constexpr std::int64_t kFewPoints = 256;
 constexpr std::size_t kMaxWidth = InterleaveStep::kMaxWidth;
 /// Rows from which a run is taken as such.
 constexpr std::size_t kMinRows = 4;
+/// So many rows one after the other may have elements from elsewhere, each not more than half.
+constexpr int kMostExceptional = 2;
+/// Elements of a line of the cache, where long runs begin if they can.
+constexpr std::size_t kLine = 8;
 /// Points that tell whether a gather has runs.
 constexpr std::size_t kSample = 8192;
 
 using Column = InterleaveStep::Column;
 using Run = InterleaveStep::Run;
 
+bool operator==(const Column& a, const Column& b) {
+  return a.part == b.part && a.element == b.element;
+}
+
 class RunFinder {
  public:
-  RunFinder(std::span<const double> positions, std::span<const std::int64_t> counts,
-            const std::vector<bool>& isUniform)
-      : isUniform_(isUniform) {
+  RunFinder(std::span<const double> positions, std::span<const JoinedPart> parts,
+            InterleaveStep& step)
+      : step_(step) {
     std::vector<std::int64_t> starts;
+    std::vector<std::uint32_t> sameAs;  // of several uniform parts the first
+    std::map<std::uint64_t, std::uint32_t> byBits;
     std::int64_t next = 0;
-    for (const std::int64_t count : counts) {
+    for (const JoinedPart& part : parts) {
+      const auto number = static_cast<std::uint32_t>(starts.size());
       starts.push_back(next);
-      next += count;
+      next += part.count;
+      isUniform_.push_back(part.uniform.has_value());
+      sameAs.push_back(
+          part.uniform
+              ? byBits.emplace(std::bit_cast<std::uint64_t>(*part.uniform), number).first->second
+              : number);
     }
     places_.reserve(positions.size());
     std::size_t part = 0;
     for (const double position : positions) {
       const auto at = static_cast<std::int64_t>(position);
-      if (at < starts[part] || at >= starts[part] + counts[part])
+      if (at < starts[part] || at >= starts[part] + parts[part].count)
         part = static_cast<std::size_t>(std::ranges::upper_bound(starts, at) - starts.begin()) - 1;
-      const std::int64_t element = isUniform[part] ? 0 : at - starts[part];
-      places_.push_back({static_cast<std::uint32_t>(part), static_cast<std::int32_t>(element)});
+      const std::int64_t element = isUniform_[part] ? 0 : at - starts[part];
+      places_.push_back({sameAs[part], static_cast<std::int32_t>(element)});
     }
   }
 
-  std::vector<Run> run(std::vector<Column>& columns) {
-    std::vector<Run> runs;
+  void run() {
     std::size_t single = 0;  // the first point that is in no run yet
     const auto flush = [&](std::size_t end) {
-      if (end > single) put(runs, columns, single, 1, end - single);
+      if (end > single) put(single, 1, end - single);
     };
     for (std::size_t p = 0; p < places_.size();) {
-      const auto [width, rows] = longest(p);
+      auto [width, rows] = longest(p);
       if (rows < kMinRows) {
         ++p;
         continue;
       }
+      // Where its rows come by lines of the cache.
+      const std::size_t unit = std::gcd(width, kLine), skipped = (unit - p % unit) % unit;
+      if (rows >= 2 * kLine && skipped > 0) {
+        const Extent later = extent(p + skipped, width);
+        if (later.rows + 1 >= rows) {
+          p += skipped;
+          rows = later.rows;
+        }
+      }
       flush(p);
-      put(runs, columns, p, rows, width);
+      put(p, rows, width);
       p += width * rows;
       single = p;
     }
     flush(places_.size());
-    return runs;
   }
 
  private:
@@ -70,15 +96,30 @@ class RunFinder {
     std::size_t width = 1, rows = 1;
   };
 
-  bool follows(std::size_t p, std::size_t q) const {
-    const std::int32_t step = isUniform_[places_[p].part] ? 0 : 1;
-    return places_[q].part == places_[p].part && places_[q].element == places_[p].element + step;
+  /// The place in the column of p so many rows on.
+  Column expected(std::size_t p, std::size_t rows) const {
+    const Column& first = places_[p];
+    if (isUniform_[first.part]) return first;
+    return {first.part, first.element + static_cast<std::int32_t>(rows)};
   }
+  bool follows(std::size_t p, std::size_t q) const { return places_[q] == expected(p, 1); }
 
+  /// Up to the last row that is all as the first one says.
   Extent extent(std::size_t p, std::size_t width) const {
-    std::size_t points = width;
-    while (p + points < places_.size() && follows(p + points - width, p + points)) ++points;
-    return {width, points / width};
+    Extent found{width, 1};
+    int exceptional = 0;
+    for (std::size_t row = 1; p + (row + 1) * width <= places_.size(); ++row) {
+      std::size_t others = 0;
+      for (std::size_t j = p; j < p + width; ++j)
+        others += places_[j + row * width] != expected(j, row);
+      if (others == 0) {
+        found.rows = row + 1;
+        exceptional = 0;
+      } else if (++exceptional > kMostExceptional || 2 * others > width) {
+        break;
+      }
+    }
+    return found;
   }
 
   /// The run that begins at p, of the width before if there is one.
@@ -99,15 +140,21 @@ class RunFinder {
     return {};
   }
 
-  void put(std::vector<Run>& runs, std::vector<Column>& columns, std::size_t start,
-           std::size_t rows, std::size_t width) const {
-    runs.push_back({static_cast<std::int64_t>(start), static_cast<std::int64_t>(rows),
-                    static_cast<std::int64_t>(width), static_cast<std::int64_t>(columns.size())});
-    columns.insert(columns.end(), places_.begin() + static_cast<std::ptrdiff_t>(start),
-                   places_.begin() + static_cast<std::ptrdiff_t>(start + width));
+  void put(std::size_t start, std::size_t rows, std::size_t width) {
+    step_.runs.push_back({static_cast<std::int64_t>(start), static_cast<std::int64_t>(rows),
+                          static_cast<std::int64_t>(width),
+                          static_cast<std::int64_t>(step_.columns.size())});
+    step_.columns.insert(step_.columns.end(), places_.begin() + static_cast<std::ptrdiff_t>(start),
+                         places_.begin() + static_cast<std::ptrdiff_t>(start + width));
+    for (std::size_t i = width; i < rows * width; ++i) {
+      const Column& from = places_[start + i];
+      if (from != expected(start + i % width, i / width))
+        step_.exceptions.push_back({static_cast<std::int64_t>(start + i), from});
+    }
   }
 
-  const std::vector<bool>& isUniform_;
+  InterleaveStep& step_;
+  std::vector<bool> isUniform_;
   std::vector<Column> places_;
   std::size_t width_ = 1;
 };
@@ -131,19 +178,19 @@ class PartFinder {
     if (!isFlat || uses_[join] != 1 || tape_.node(indices).op != tapeop::kData ||
         tape_.count(indices) < kFewPoints || canFail(tape_, node))
       return kNoNode;
-    std::vector<std::int64_t> counts;
-    std::vector<bool> isUniform;
+    std::vector<JoinedPart> parts;
     for (const NodeId part : tape_.operands(joined)) {
-      counts.push_back(tape_.count(part));
-      isUniform.push_back(tape_.node(unshaped(tape_, part)).op == tapeop::kConstant);
+      const Node& value = tape_.node(unshaped(tape_, part));
+      parts.push_back({tape_.count(part), std::nullopt});
+      if (value.op == tapeop::kConstant) parts.back().uniform = Tape::constantValue(value);
     }
     const std::vector<double>& positions = tape_.data(tape_.node(indices));
     const auto sample =
         std::span<const double>(positions).first(std::min(positions.size(), kSample));
-    std::vector<Column> columns;
-    std::int64_t inRows = 0;
-    for (const Run& run : interleavedRuns(sample, counts, isUniform, columns))
-      inRows += run.rows > 1 ? run.rows * run.width : 0;
+    InterleaveStep found;
+    findRuns(sample, parts, found);
+    std::int64_t inRows = -std::ssize(found.exceptions);
+    for (const Run& run : found.runs) inRows += run.rows > 1 ? run.rows * run.width : 0;
     return inRows * 2 > std::ssize(sample) ? join : kNoNode;
   }
 
@@ -154,10 +201,9 @@ class PartFinder {
 
 }  // namespace
 
-std::vector<Run> interleavedRuns(std::span<const double> positions,
-                                 std::span<const std::int64_t> counts,
-                                 const std::vector<bool>& isUniform, std::vector<Column>& columns) {
-  return RunFinder(positions, counts, isUniform).run(columns);
+void findRuns(std::span<const double> positions, std::span<const JoinedPart> parts,
+              InterleaveStep& step) {
+  RunFinder(positions, parts, step).run();
 }
 
 TapePtr interleaveParts(const TapePtr& t) {

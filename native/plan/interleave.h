@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -8,12 +9,17 @@
 
 namespace adjoint {
 
-/// Rows of a result that take an element each of the same parts, from one row to the next the next
-/// element: part j of a result with `width` columns is column j.
-std::vector<InterleaveStep::Run> interleavedRuns(std::span<const double> positions,
-                                                 std::span<const std::int64_t> counts,
-                                                 const std::vector<bool>& isUniform,
-                                                 std::vector<InterleaveStep::Column>& columns);
+/// A value that is joined with others.
+struct JoinedPart {
+  std::int64_t count = 0;
+  std::optional<double> uniform;  ///< all its elements
+};
+
+/// What is at `positions` of the joined parts as runs: rows of a result that take an element each
+/// of the same parts, from one row to the next the next element. Sets the step's runs, columns and
+/// exceptions; element 0 of one of several uniform parts with the same number stands for them all.
+void findRuns(std::span<const double> positions, std::span<const JoinedPart> parts,
+              InterleaveStep& step);
 
 /// Gathers by known positions from values that are joined for them alone read the parts themselves,
 /// where most of them are rows with a column of each part.

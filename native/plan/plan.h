@@ -89,9 +89,15 @@ struct InterleaveStep {
     std::int64_t start = 0, rows = 1, width = 1;
     std::int64_t first = 0;  ///< among the columns
   };
+  /// An element of a run that comes from elsewhere than its row says.
+  struct Exception {
+    std::int64_t place = 0;
+    Column from;
+  };
   std::vector<Source> sources;
   std::vector<Run> runs;
   std::vector<Column> columns;
+  std::vector<Exception> exceptions;
   BufferId out = 0;
 };
 

@@ -324,20 +324,19 @@ class Planner : public BufferTable {
   Step interleave(NodeId id) {
     const auto operands = tape_.operands(tape_.node(id));
     InterleaveStep step;
-    std::vector<std::int64_t> counts;
-    std::vector<bool> isUniform;
+    std::vector<JoinedPart> parts;
     for (const NodeId part : operands.subspan(1)) {
       const Node& node = tape_.node(part);
-      counts.push_back(tape_.count(part));
-      isUniform.push_back(node.op == tapeop::kConstant);
-      step.sources.push_back(
-          {isUniform.back() ? addConstants(std::vector<double>(InterleaveStep::kUniformElements,
-                                                               Tape::constantValue(node)))
-                            : contiguousBufferOf(part),
-           isUniform.back()});
+      parts.push_back({tape_.count(part), std::nullopt});
+      if (node.op == tapeop::kConstant) {
+        const double x = parts.back().uniform.emplace(Tape::constantValue(node));
+        const std::vector<double> all(InterleaveStep::kUniformElements, x);
+        step.sources.push_back({addConstants(all), true});
+      } else {
+        step.sources.push_back({contiguousBufferOf(part), false});
+      }
     }
-    step.runs =
-        interleavedRuns(tape_.data(tape_.node(operands[0])), counts, isUniform, step.columns);
+    findRuns(tape_.data(tape_.node(operands[0])), parts, step);
     step.out = bufferOf(id);
     return step;
   }

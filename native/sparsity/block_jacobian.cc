@@ -153,7 +153,7 @@ void Jacobian::join(LaneSet set) {
                                        std::numeric_limits<std::int64_t>::max());
   }
   LaneFunction& function = *region->function;
-  for (LaneOutput& output : set.outputs) {
+  for (LaneElements& output : set.outputs) {
     const MapId map = function.maps().list(std::move(output.elements));
     region->outputs.push_back({function.at(output.node, map), std::move(output.rows)});
   }

@@ -76,7 +76,7 @@ bool isUniform(const BigVector<SetId>& sets) {
 
 }  // namespace
 
-Terms termsOf(const Shape& shape, std::span<const std::int64_t> reduced) {
+CombinedElements combinedElements(const Shape& shape, std::span<const std::int64_t> reduced) {
   const std::vector<std::int64_t> strides = rowMajorStrides(shape);
   const auto positions = [&](bool ofReduced) {
     std::vector<std::int64_t> result = {0}, next;
@@ -188,7 +188,7 @@ Dependence Dependences::taken(const Dependence& from, std::span<const std::int64
   return result;
 }
 
-BigVector<SetId> Dependences::reduced(const Dependence& from, const Terms& terms) {
+BigVector<SetId> Dependences::reduced(const Dependence& from, const CombinedElements& terms) {
   BigVector<SetId> result(terms.first.size(), kEmptySet);
   if (terms.then.empty()) return result;
   for (std::size_t r = 0; r < result.size(); ++r) {
@@ -208,7 +208,7 @@ BigVector<SetId> Dependences::reduced(const Dependence& from, const Terms& terms
   return result;
 }
 
-Dependence Dependences::combined(const Dependence& from, const Terms& terms) {
+Dependence Dependences::combined(const Dependence& from, const CombinedElements& terms) {
   if (from.layers.empty()) return {terms.then.empty() ? kEmptySet : from.common, {}};
   return of(reduced(from, terms));
 }

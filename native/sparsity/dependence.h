@@ -31,12 +31,12 @@ struct Dependence {
 
 /// Positions of the elements that are combined to one: for every result the sum of an entry of
 /// `first` and one of `then`.
-struct Terms {
+struct CombinedElements {
   std::vector<std::int64_t> first;  ///< by result
   std::vector<std::int64_t> then;   ///< by term
 };
 /// Elements of a value along the `reduced` axes, for every place along the others.
-Terms termsOf(const Shape& shape, std::span<const std::int64_t> reduced);
+CombinedElements combinedElements(const Shape& shape, std::span<const std::int64_t> reduced);
 
 /// The ways in which operations combine dependences.
 class Dependences {
@@ -61,9 +61,9 @@ class Dependences {
     return taken(from, source);
   }
   /// Unions over terms: a set for every result.
-  BigVector<SetId> reduced(const Dependence& from, const Terms& terms);
+  BigVector<SetId> reduced(const Dependence& from, const CombinedElements& terms);
   /// The same as a dependence.
-  Dependence combined(const Dependence& from, const Terms& terms);
+  Dependence combined(const Dependence& from, const CombinedElements& terms);
   /// Unions of each element with all before it (after it, in reverse) along an axis.
   Dependence running(const Dependence& from, const Shape& shape, std::int64_t axis, bool reverse);
 

@@ -277,7 +277,7 @@ Dependence DependenceWalk::scatter(NodeId id, const Node& node) {
   if (known == nullptr) {
     const Shape flat = {a.outer, size, a.inner};
     const std::int64_t reduced[] = {1};
-    return spreadOver(dependences_.reduced(from, termsOf(flat, reduced)), a);
+    return spreadOver(dependences_.reduced(from, combinedElements(flat, reduced)), a);
   }
   // Positions of the updates of every place, one place after another.
   std::vector<std::int64_t> start(static_cast<std::size_t>(a.n) + 1, 0), updates(known->size());
@@ -307,7 +307,7 @@ Dependence DependenceWalk::scatter(NodeId id, const Node& node) {
 
 Dependence DependenceWalk::reduction(NodeId id, const Node& node, bool isExtreme) {
   const NodeId operand = node.operand[0];
-  const Terms terms = termsOf(tape_.shape(operand), tape_.attrs(node));
+  const CombinedElements terms = combinedElements(tape_.shape(operand), tape_.attrs(node));
   const std::vector<double>* chosen = isExtreme ? choices_.weights(id, 0) : nullptr;
   if (chosen == nullptr) return dependences_.combined(found_[operand], terms);
   return dependences_.combined(
@@ -349,7 +349,7 @@ Dependence DependenceWalk::product(NodeId id, const Node& node) {
   for (std::size_t k = 0; k + 2 < shape.size(); ++k) batches *= shape[k];
   if (count(id) == 0) return {};
   const auto reduced = [&](NodeId operand, std::span<const std::int64_t> axes) {
-    return dependences_.reduced(found_[operand], termsOf(tape_.shape(operand), axes));
+    return dependences_.reduced(found_[operand], combinedElements(tape_.shape(operand), axes));
   };
   Dependence result;
   if (!found_[a].isEmpty())

@@ -149,7 +149,7 @@ Liveness::Elements Liveness::scattered(NodeId id, const Node& node,
 Liveness::Elements Liveness::spread(NodeId id, const Node& node) const {
   const Elements own = elementsOf(id);
   Elements result = noneOf(node.operand[0]);
-  const Terms terms = termsOf(tape_.shape(node.operand[0]), tape_.attrs(node));
+  const CombinedElements terms = combinedElements(tape_.shape(node.operand[0]), tape_.attrs(node));
   for (std::size_t r = 0; r < own.size(); ++r) {
     for (const std::int64_t term : terms.then)
       result[static_cast<std::size_t>(terms.first[r] + term)] = own[r];

@@ -50,7 +50,7 @@ LaneSet lanesAlong(const Tape& t, const Piece& piece, std::optional<std::size_t>
   const std::int64_t inner = rowMajorStrides(shape)[*axis], extent = shape[*axis];
   const std::int64_t outputs = t.count(piece.node) / extent;
   for (std::int64_t k = 0; k < outputs; ++k) {
-    LaneOutput output{piece.node, {}, {}};
+    LaneElements output{piece.node, {}, {}};
     for (std::int64_t lane = 0; lane < extent; ++lane) {
       const std::int64_t element = (k / inner * extent + lane) * inner + k % inner;
       output.elements.push_back(element);
@@ -63,8 +63,8 @@ LaneSet lanesAlong(const Tape& t, const Piece& piece, std::optional<std::size_t>
 
 LaneSet subset(const LaneSet& set, const std::vector<std::int64_t>& lanes) {
   LaneSet result{{static_cast<std::int64_t>(lanes.size())}, {}};
-  for (const LaneOutput& output : set.outputs) {
-    LaneOutput part{output.node, {}, {}};
+  for (const LaneElements& output : set.outputs) {
+    LaneElements part{output.node, {}, {}};
     for (const std::int64_t lane : lanes) {
       part.elements.push_back(output.elements[static_cast<std::size_t>(lane)]);
       part.rows.push_back(output.rows[static_cast<std::size_t>(lane)]);
@@ -92,7 +92,7 @@ Trial tryLanes(const Tape& t, const std::vector<bool>& active, Movement& movemen
   LaneFunction function(t, active, movement, lanes, limitFor(lanes));
   try {
     std::vector<Port> ports;
-    for (const LaneOutput& output : trial.set.outputs)
+    for (const LaneElements& output : trial.set.outputs)
       ports.push_back({"y", function.at(output.node, function.maps().list(output.elements))});
     if (trial.set.outputs.size() == 1 && function.activeInputs() > kLongRow && function.isFull())
       trial.mixed = Mixed{function.longest()};

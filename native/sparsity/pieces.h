@@ -10,7 +10,7 @@
 namespace adjoint {
 
 /// Elements of a value that all lanes compute alike, and the rows of the Jacobian they are.
-struct LaneOutput {
+struct LaneElements {
   NodeId node;
   std::vector<std::int64_t> elements, rows;  ///< one a lane
 };
@@ -18,7 +18,7 @@ struct LaneOutput {
 /// Lanes and what each of them gives.
 struct LaneSet {
   Shape shape;  ///< of the lanes
-  std::vector<LaneOutput> outputs;
+  std::vector<LaneElements> outputs;
 };
 
 /// A value and the rows of its elements.
