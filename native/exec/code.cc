@@ -6,6 +6,7 @@
 
 #include "ops/math/exp_core.h"
 #include "ops/math/log_core.h"
+#include "ops/math/logistic_core.h"
 #include "ops/math/sincos_core.h"
 #include "ops/order.h"
 
@@ -170,6 +171,15 @@ Symbol mulAdd(Symbol a, Symbol b, Symbol c) {
   if constexpr (simd::kIsFused) return a.with(a.writer->add(Micro::Fma, a.id, b.id, c.id));
   return add(mul(a, b), c);
 }
+Symbol subMul(Symbol c, Symbol a, Symbol b) {
+  if constexpr (simd::kIsFused) return a.with(a.writer->add(Micro::Fnma, a.id, b.id, c.id));
+  return sub(c, mul(a, b));
+}
+Symbol mulSub(Symbol a, Symbol b, Symbol c) {
+  if constexpr (simd::kIsFused) return a.with(a.writer->add(Micro::Fms, a.id, b.id, c.id));
+  return sub(mul(a, b), c);
+}
+Symbol larger(Symbol a, Symbol b) { return binary(Micro::Max, a, b); }
 Symbol andBits(Symbol a, Symbol b) { return binary(Micro::And, a, b); }
 Symbol orBits(Symbol a, Symbol b) { return binary(Micro::Or, a, b); }
 Symbol xorBits(Symbol a, Symbol b) { return binary(Micro::Xor, a, b); }
@@ -189,6 +199,26 @@ Symbol chooseNegative(Symbol s, Symbol a, Symbol b) {
 
 }  // namespace
 
+/// By the argument. What nobody reads in the end takes no instructions.
+struct Lowering::Shared {
+  std::unordered_map<std::uint32_t, simd::SigmoidParts<Symbol>> sigmoids;
+  std::unordered_map<std::uint32_t, simd::TanhParts<Symbol>> tanhs;
+
+  const simd::SigmoidParts<Symbol>& sigmoid(Symbol x) {
+    const auto [entry, isNew] = sigmoids.try_emplace(x.id);
+    if (isNew) entry->second = simd::sigmoidParts(x);
+    return entry->second;
+  }
+  const simd::TanhParts<Symbol>& tanh(Symbol x) {
+    const auto [entry, isNew] = tanhs.try_emplace(x.id);
+    if (isNew) entry->second = simd::tanhParts(x);
+    return entry->second;
+  }
+};
+
+Lowering::Lowering(CodeWriter& writer) : writer_(writer), shared_(std::make_unique<Shared>()) {}
+Lowering::~Lowering() = default;
+
 /// The core of a function, and its kernel where the core is not the function.
 bool Lowering::lowerCore(Op op, Value& a, Value& result) {
   const Symbol x{&writer_, number(a)};
@@ -205,6 +235,18 @@ bool Lowering::lowerCore(Op op, Value& a, Value& result) {
       break;
     case Op::Cos:
       core = simd::cosCore(x);
+      break;
+    case Op::Sigmoid:
+      core = simd::sigmoidCore(x, shared_->sigmoid(x));
+      break;
+    case Op::SigmoidGrad:
+      core = simd::sigmoidGradCore(shared_->sigmoid(x));
+      break;
+    case Op::Tanh:
+      result.number = simd::tanhCore(x, shared_->tanh(x)).id;
+      return true;
+    case Op::Sech2:
+      core = simd::sech2Core(shared_->tanh(x));
       break;
     default:
       return false;
@@ -374,9 +416,20 @@ bool Lowering::lower(Op op, Value& a, Value& b, Value& c, Value& result) {
 }
 
 bool hasCore(Op op) {
-  // Without a fused multiply-add the kernels of sine and cosine have no core.
-  const bool isSine = op == Op::Sin || op == Op::Cos;
-  return op == Op::Exp || op == Op::Log || (isSine && simd::kIsFused);
+  switch (op) {
+    case Op::Exp:
+    case Op::Log:
+    case Op::Sigmoid:
+      return true;
+    case Op::Sin:
+    case Op::Cos:
+    case Op::Tanh:
+    case Op::Sech2:
+    case Op::SigmoidGrad:
+      return simd::kIsFused;
+    default:
+      return false;
+  }
 }
 
 bool canLower(Op op) {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -165,7 +166,10 @@ class CodeWriter {
 /// Translates operations of the table. Masks stay masks until somebody wants their number.
 class Lowering {
  public:
-  explicit Lowering(CodeWriter& writer) : writer_(writer) {}
+  explicit Lowering(CodeWriter& writer);
+  ~Lowering();
+  Lowering(const Lowering&) = delete;
+  Lowering& operator=(const Lowering&) = delete;
 
   /// A value as number (1 and 0 for masks), as mask, or as both.
   struct Value {
@@ -183,13 +187,17 @@ class Lowering {
   std::uint32_t mask(Value& v);
   std::uint32_t extreme(Op op, std::uint32_t a, std::uint32_t b);
 
+  /// What functions of the same argument share.
+  struct Shared;
+
   CodeWriter& writer_;
+  std::unique_ptr<Shared> shared_;
 };
 
 /// Whether Lowering knows the operation. The others are called: in vector code a block of lanes at
 /// a time, which costs less than saving a loop's registers around every call.
 bool canLower(Op op);
-/// Whether it is one of those of many instructions: exp, log, sin, cos.
+/// Whether it is one of those of many instructions, made of a core (ops/math): exp, log, tanh, ...
 bool hasCore(Op op);
 
 }  // namespace adjoint::exec

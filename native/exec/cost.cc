@@ -23,7 +23,7 @@ struct Price {
 constexpr Price kPrices[kClasses] = {
     {0.05, 0.15, 0.3, 1.6},  // sums, products, extremes, comparisons, choices
     {0.7, 0.7, 1.8, 3.0},    // divisions and square roots
-    {1.5, 1.8, 6.0, 20.0},   // exp, log, sin, cos
+    {1.5, 1.8, 6.0, 20.0},   // exp, log, sin, tanh and others with a core
     {6.0, 6.0, 25.0, 30.0},  // all others
 };
 constexpr double kVectorLanes = 4;
@@ -49,7 +49,7 @@ Class classOf(Op op) {
     case Op::Rsqrt:
       return Division;
     default:
-      if (op == Op::Exp || op == Op::Log || op == Op::Sin || op == Op::Cos) return Elementary;
+      if (hasCore(op)) return Elementary;
       return canLower(op) ? Arithmetic : Special;
   }
 }

@@ -1,5 +1,8 @@
 #include "exec/direct.h"
 
+#include <algorithm>
+
+#include "exec/abreast.h"
 #include "exec/alias.h"
 #include "exec/schedule.h"
 
@@ -9,6 +12,7 @@ namespace {
 /// Longer kernels are worth blocks, and threads.
 constexpr std::int64_t kMostPoints = 2048;
 constexpr std::size_t kMostOperations = 1000;
+constexpr std::int64_t kDoubleBytes = sizeof(double);
 constexpr std::uint32_t kScratchSlot = kBases;  ///< after the memories by Base
 
 /// Whether the one loop walks the access element by element, or not at all where that is allowed.
@@ -89,15 +93,21 @@ bool DirectKernel::compile(const Plan& plan, const Kernel& kernel, JitBuilder& j
   const std::int64_t points = kernel.points();
   if (points < lanes_ || !isDirect(plan, kernel)) return false;
   const Kernel ordered = scheduled(kernel);
-  Code body, tail;
-  if (!write(plan, ordered, 0, body)) return false;
-  whole_ = points - points % lanes_;
-  hasTail_ = whole_ != points;
-  if (hasTail_ && !write(plan, ordered, points - lanes_, tail)) return false;
-  scratch_ = body.spillDoubles(lanes_);
-  bodyNumber_ = jit.add(std::move(body));
-  if (hasTail_) tailNumber_ = jit.add(std::move(tail));
-  return true;
+  // Up to four vectors are straight lines of two of them; more are a loop and the last one.
+  const std::int64_t vectors = (points + lanes_ - 1) / lanes_, last = points - lanes_;
+  const bool isShort = vectors > 1 && vectors <= 4;
+  whole_ = isShort ? lanes_ : points - points % lanes_;
+  hasTail_ = isShort ? vectors > 2 : whole_ != points;
+  const auto add = [&](std::int64_t first, std::int64_t second, std::uint32_t& number) {
+    Code code;
+    if (!write(plan, ordered, first, code)) return false;
+    if (second > first) code = twoAbreast(code, (second - first) * kDoubleBytes);
+    scratch_ = std::max(scratch_, code.spillDoubles(lanes_));
+    number = jit.add(std::move(code));
+    return true;
+  };
+  if (!add(0, isShort ? std::min(lanes_, last) : 0, bodyNumber_)) return false;
+  return !hasTail_ || add(vectors == 4 ? 2 * lanes_ : last, last, tailNumber_);
 }
 
 void DirectKernel::link(const JitModule& module) {

@@ -11,7 +11,7 @@ namespace adjoint::exec {
 /// A short kernel over consecutive elements as one loop of machine code on the memories themselves:
 /// for steps of loops, where what a block program sets up would take longer than its work. The last
 /// elements that do not fill a vector are computed by a vector that ends with them, together with
-/// some that are done already.
+/// some that are done already. Few vectors are computed two by two, side by side.
 class DirectKernel {
  public:
   /// False: the kernel is none of these.

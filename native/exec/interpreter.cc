@@ -61,9 +61,14 @@ class SweepScope {
 /// Machine code cannot be made, although it could before.
 struct NoCode {};
 
+/// Machine code where that can be had; `rows` as for the Interpreter.
+std::shared_ptr<const Executable> codeOrInterpreter(std::shared_ptr<const Plan> plan,
+                                                    const RowPlaces& rows);
+
 class Interpreter final : public Executable {
  public:
-  Interpreter(std::shared_ptr<const Plan> plan, const char* obstacle)
+  /// `rows`: of the loop whose step this is, which it uses where they are if it is straight code.
+  Interpreter(std::shared_ptr<const Plan> plan, const char* obstacle, const RowPlaces& rows = {})
       : plan_(std::move(plan)), obstacle_(obstacle) {
     JitBuilder builder;
     if (obstacle_ == nullptr) jit_ = &builder;
@@ -72,6 +77,11 @@ class Interpreter final : public Executable {
       std::visit([&](const auto& s) { scratch = std::max(scratch, prepare(s)); }, step);
     }
     jit_ = nullptr;
+    const bool isStraight = std::ranges::all_of(steps_, [](const Prepared& step) {
+      return step.kind == Prepared::Kind::Code || step.kind == Prepared::Kind::Direct;
+    });
+    if (isStraight)
+      for (Code& code : builder.codes()) rows.apply(code);
     if (!builder.isEmpty()) {
       module_ = builder.finish();
       if (module_ == nullptr) throw NoCode{};
@@ -80,7 +90,7 @@ class Interpreter final : public Executable {
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
-    findStraightCode();
+    if (isStraight) makeStraightCode(rows);
     sweepsAt_ = scratchAt_ + roundUp(scratch, 8);
     workspace_ = sweepsAt_ + roundUp(static_cast<std::int64_t>(sweeps_.size()), 8) + 8;
     planned_ = static_cast<std::int64_t>(steps_.size());
@@ -213,20 +223,17 @@ class Interpreter final : public Executable {
     return program.segments.empty() ? StepCost::By::Interpreter : StepCost::By::MachineCode;
   }
 
-  void findStraightCode() {
-    StraightCode code(constants(), scratchAt_);
+  void makeStraightCode(const RowPlaces& rows) {
+    straight_.emplace(constants(), scratchAt_, rows.walks());
     for (const Prepared& prepared : steps_) {
       if (prepared.kind == Prepared::Kind::Code) {
-        code.add(static_cast<const ScalarCode*>(prepared.step)->function, 1);
-      } else if (prepared.kind == Prepared::Kind::Direct) {
-        static_cast<const DirectKernel*>(prepared.step)->visitCalls([&](auto function, auto n) {
-          code.add(function, n);
-        });
-      } else {
-        return;
+        straight_->add(static_cast<const ScalarCode*>(prepared.step)->function, 1);
+        continue;
       }
+      static_cast<const DirectKernel*>(prepared.step)->visitCalls([&](auto function, auto n) {
+        straight_->add(function, n);
+      });
     }
-    straight_ = std::move(code);
   }
 
   static StepCost::By whoComputes(const Prepared& prepared) {
@@ -315,8 +322,8 @@ class Interpreter final : public Executable {
   }
 
   std::int64_t prepare(const LoopStep& step) {
-    auto body = executableOf(step.body);
-    auto again = step.replay ? executableOf(step.replay->loop->body) : nullptr;
+    auto body = stepOf(step);
+    auto again = step.replay ? stepOf(*step.replay->loop) : nullptr;
     // A reversal has a number, which the loop that reads finds by the memory of the carries.
     const LoopStep::Kept* kept = step.kept     ? &*step.kept
                                  : step.replay ? &*step.replay->loop->kept
@@ -331,9 +338,13 @@ class Interpreter final : public Executable {
     return stepLoops_.back()->scratch();
   }
 
-  std::shared_ptr<const Executable> executableOf(const std::shared_ptr<const Plan>& plan) const {
-    if (obstacle_ == nullptr) return adjoint::makeExecutable(plan);
+  std::shared_ptr<const Executable> executableOf(const std::shared_ptr<const Plan>& plan,
+                                                 const RowPlaces& rows = {}) const {
+    if (obstacle_ == nullptr) return codeOrInterpreter(plan, rows);
     return std::make_shared<Interpreter>(plan, obstacle_);
+  }
+  std::shared_ptr<const Executable> stepOf(const LoopStep& step) const {
+    return executableOf(step.body, RowPlaces(*plan_, step));
   }
 
   /// As machine code takes them: the memories by Base, then the scratch memory.
@@ -402,6 +413,19 @@ class Interpreter final : public Executable {
   std::int64_t mostThreads_ = 1;  ///< that find something to do
 };
 
+std::shared_ptr<const Executable> codeOrInterpreter(std::shared_ptr<const Plan> plan,
+                                                    const RowPlaces& rows) {
+  const char* obstacle = JitBuilder::obstacle();
+  if (obstacle == nullptr) {
+    try {
+      return std::make_shared<Interpreter>(plan, nullptr, rows);
+    } catch (const NoCode&) {
+      obstacle = "machine code could not be made executable";
+    }
+  }
+  return std::make_shared<Interpreter>(std::move(plan), obstacle);
+}
+
 }  // namespace
 
 bool stopped(const RunContext& context) {
@@ -425,15 +449,7 @@ std::shared_ptr<const Executable> makeInterpreter(std::shared_ptr<const Plan> pl
 }
 
 std::shared_ptr<const Executable> makeExecutable(std::shared_ptr<const Plan> plan) {
-  const char* obstacle = exec::JitBuilder::obstacle();
-  if (obstacle == nullptr) {
-    try {
-      return std::make_shared<exec::Interpreter>(plan, nullptr);
-    } catch (const exec::NoCode&) {
-      obstacle = "machine code could not be made executable";
-    }
-  }
-  return std::make_shared<exec::Interpreter>(std::move(plan), obstacle);
+  return exec::codeOrInterpreter(std::move(plan), {});
 }
 
 }  // namespace adjoint

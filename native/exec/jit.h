@@ -45,6 +45,8 @@ class JitBuilder {
   /// Number of the code's function in the module.
   std::uint32_t add(Code code);
   bool isEmpty() const { return codes_.empty(); }
+  /// What has been added so far.
+  std::vector<Code>& codes() { return codes_; }
   /// Null where code cannot be generated or made executable.
   std::shared_ptr<const JitModule> finish();
 

@@ -40,8 +40,12 @@ Place placeOf(const Plan& plan, BufferId id) {
 
 LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body)
     : step_(&step), body_(std::move(body)), code_(body_->straight()) {
+  // Those that the body's code uses where they are need not be copied.
+  RowPlaces inPlace;
+  if (code_ != nullptr && code_->usesRows()) inPlace = RowPlaces(plan, step);
   const auto add = [&](std::vector<Port>& ports, const LoopStep::Port& port) {
-    if (port.buffer != LoopStep::kNone)
+    const bool isRow = &ports == &streams_ || &ports == &results_;
+    if (port.buffer != LoopStep::kNone && !(isRow && inPlace.contains(port.inside)))
       ports.push_back({placeOf(plan, port.buffer), port.inside, port.elements});
   };
   for (const auto& port : step.constants) add(constants_, port);
@@ -49,7 +53,8 @@ LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const
   for (const auto& port : step.streams) add(port.isUniform ? constants_ : streams_, port);
   for (const auto& port : step.last) add(last_, port);
   for (const auto& port : step.results) add(results_, port);
-  isBare_ = code_ != nullptr && streams_.empty() && results_.empty() && step.index < 0;
+  isBare_ = code_ != nullptr && !code_->usesRows() && streams_.empty() && results_.empty() &&
+            step.index < 0;
   const double seconds = std::max(1e-9, secondsOf(*body_));
   pollEvery_ =
       static_cast<std::int64_t>(std::clamp(kSecondsBetweenPolls / seconds, 1.0, kMostSteps));
@@ -79,7 +84,7 @@ bool LoopBody::stepWithPorts(const RunContext& context, double* memory, const St
                 context.at(port.place.base, port.place.offset) + at * port.elements, port.elements);
   if (step_->index >= 0) memory[step_->index] = static_cast<double>(at);
   if (code_ != nullptr) {
-    code_->run(rows, memory);
+    code_->run(rows, memory, context, at);
   } else if (!runBody(context, memory, rows, at)) {
     return false;
   }

@@ -14,6 +14,7 @@
 #include "ops/math/exp_core.h"
 #include "ops/math/kernels.h"
 #include "ops/math/log_core.h"
+#include "ops/math/logistic_core.h"
 #include "ops/math/sincos_core.h"
 
 namespace adjoint::testing {
@@ -37,6 +38,9 @@ Lane mulAdd(Lane a, Lane b, Lane c) {
   return {a.x * b.x + c.x};
 #endif
 }
+Lane subMul(Lane c, Lane a, Lane b) { return mulAdd({-a.x}, b, c); }
+Lane mulSub(Lane a, Lane b, Lane c) { return mulAdd(a, b, {-c.x}); }
+Lane larger(Lane a, Lane b) { return a.x > b.x ? a : b; }
 Lane andBits(Lane a, Lane b) { return ofPattern(patternOf(a) & patternOf(b)); }
 Lane orBits(Lane a, Lane b) { return ofPattern(patternOf(a) | patternOf(b)); }
 Lane xorBits(Lane a, Lane b) { return ofPattern(patternOf(a) ^ patternOf(b)); }
@@ -283,6 +287,124 @@ TEST(SineCore, Accuracy) {
   x = {99999.99999999999, -99999.99999999999, 1e5, -1e5, 1e5 + 1e-10};
   EXPECT_LE(worstError(kernel::sin, mpfr_sin, x), 1);
   EXPECT_LE(worstError(kernel::cos, mpfr_cos, x), 1);
+}
+
+/// Arguments of every size, those near 0 and near a change of k among them.
+std::vector<double> logisticPoints(std::size_t n, double most) {
+  std::mt19937_64 random(8);
+  std::uniform_real_distribution<double> unit(-1, 1);
+  std::vector<double> x(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double u = unit(random), v = unit(random);
+    const double edge = (std::floor(60 * u) + 0.5) * 0.34657359027997264;
+    x[i] = i % 6 == 0   ? most * u
+           : i % 6 == 1 ? u
+           : i % 6 == 2 ? 10 * u
+           : i % 6 == 3 ? 40 * u
+           : i % 6 == 4 ? u * std::exp2(-70 * std::fabs(v))
+                        : edge + v * 1e-3;
+  }
+  return x;
+}
+
+const double kLogisticSpecials[] = {INFINITY, -INFINITY, NAN, 320, -320, 708, -708, 1e308, -745};
+
+TEST(LogisticCore, SameBitsFromAnyTypeAndBesideAnyLane) {
+  const std::vector<double> outside(std::begin(kLogisticSpecials), std::end(kLogisticSpecials));
+  const auto sigmoid = [](Lane x) { return simd::sigmoidCore(x, simd::sigmoidParts(x)); };
+  checkBits(sigmoid, kernel::sigmoid, logisticPoints(20000, 707.9), outside);
+  if (!simd::kIsFused) GTEST_SKIP() << "the others need a fused multiply-add";
+  const auto sigmoidGrad = [](Lane x) { return simd::sigmoidGradCore(simd::sigmoidParts(x)); };
+  const auto tanh = [](Lane x) {
+    return simd::CoreResult<Lane>{simd::tanhCore(x, simd::tanhParts(x)), false};
+  };
+  const auto sech2 = [](Lane x) { return simd::sech2Core(simd::tanhParts(x)); };
+  checkBits(sigmoidGrad, kernel::sigmoidGrad, logisticPoints(20000, 707.9), outside);
+  checkBits(tanh, kernel::tanh, logisticPoints(20000, 1e4), outside);
+  checkBits(sech2, kernel::sech2, logisticPoints(20000, 319.9), outside);
+}
+
+TEST(LogisticCore, EndsOfTheFastRange) {
+  for (const double x : {708.0, -708.0, HUGE_VAL, -HUGE_VAL, double{NAN}}) {
+    EXPECT_TRUE(simd::sigmoidCore(Lane{x}, simd::sigmoidParts(Lane{x})).outside) << x;
+    EXPECT_TRUE(simd::sigmoidGradCore(simd::sigmoidParts(Lane{x})).outside) << x;
+    EXPECT_TRUE(simd::sech2Core(simd::tanhParts(Lane{x})).outside) << x;
+  }
+  EXPECT_TRUE(simd::sech2Core(simd::tanhParts(Lane{320.0})).outside);
+  for (const double x : {0.0, -0.0, 5e-324, 319.9999999, -319.9999999}) {
+    EXPECT_FALSE(simd::sigmoidGradCore(simd::sigmoidParts(Lane{x})).outside) << x;
+    EXPECT_FALSE(simd::sech2Core(simd::tanhParts(Lane{x})).outside) << x;
+  }
+}
+
+TEST(LogisticCore, SpecialValues) {
+  for (const double x : {0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-300, 1e-20}) {
+    EXPECT_EQ(bitsOf(values(kernel::tanh, {x})[0]), bitsOf(x)) << x;
+    EXPECT_EQ(values(kernel::sech2, {x})[0], 1) << x;
+    EXPECT_EQ(values(kernel::sigmoid, {x})[0], 0.5) << x;
+    EXPECT_EQ(values(kernel::sigmoidGrad, {x})[0], 0.25) << x;
+  }
+  for (const double x : {20.0, 320.0, 1e3, 1e308, HUGE_VAL}) {
+    EXPECT_EQ(values(kernel::tanh, {x})[0], 1) << x;
+    EXPECT_EQ(values(kernel::tanh, {-x})[0], -1) << x;
+  }
+  for (const double x : {750.0, 1e3, 1e308, HUGE_VAL}) {
+    EXPECT_EQ(values(kernel::sigmoid, {x})[0], 1) << x;
+    for (const double zero : {values(kernel::sigmoid, {-x})[0], values(kernel::sigmoidGrad, {x})[0],
+                              values(kernel::sigmoidGrad, {-x})[0], values(kernel::sech2, {x})[0],
+                              values(kernel::sech2, {-x})[0]})
+      EXPECT_EQ(bitsOf(zero), 0u) << x;
+  }
+  for (const Kernel kernel : {kernel::tanh, kernel::sech2, kernel::sigmoid, kernel::sigmoidGrad})
+    EXPECT_TRUE(std::isnan(values(kernel, {double{NAN}})[0]));
+  EXPECT_EQ(values(kernel::sigmoid, {-745.0})[0], 5e-324);
+  EXPECT_EQ(values(kernel::sigmoidGrad, {745.0})[0], 5e-324);
+}
+
+TEST(LogisticCore, OddAndEven) {
+  const std::vector<double> x = logisticPoints(2000, 400);
+  std::vector<double> minusX = x;
+  for (double& v : minusX) v = -v;
+  EXPECT_EQ(values(kernel::sech2, x), values(kernel::sech2, minusX));
+  EXPECT_EQ(values(kernel::sigmoidGrad, x), values(kernel::sigmoidGrad, minusX));
+  const std::vector<double> t = values(kernel::tanh, x), minusT = values(kernel::tanh, minusX);
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(t[i], -minusT[i]) << x[i];
+}
+
+// 1 / (1 + e^-x) and its derivative, 1 / (2 + e^x + e^-x).
+int sigmoidOf(mpfr_t y, const mpfr_t x, mpfr_rnd_t mode) {
+  mpfr_t e;
+  mpfr_init2(e, 200);
+  mpfr_neg(e, x, mode);
+  mpfr_exp(e, e, mode);
+  mpfr_add_ui(e, e, 1, mode);
+  mpfr_ui_div(y, 1, e, mode);
+  mpfr_clear(e);
+  return 0;
+}
+int sigmoidGradOf(mpfr_t y, const mpfr_t x, mpfr_rnd_t mode) {
+  mpfr_t e;
+  mpfr_init2(e, 200);
+  mpfr_cosh(e, x, mode);
+  mpfr_add_ui(e, e, 1, mode);
+  mpfr_mul_ui(e, e, 2, mode);
+  mpfr_ui_div(y, 1, e, mode);
+  mpfr_clear(e);
+  return 0;
+}
+int sech2Of(mpfr_t y, const mpfr_t x, mpfr_rnd_t mode) {
+  mpfr_sech(y, x, mode);
+  return mpfr_sqr(y, y, mode);
+}
+
+TEST(LogisticCore, Accuracy) {
+  const auto worst = [](Kernel kernel, auto* exact, double most) {
+    return worstError(kernel, exact, logisticPoints(pointCount(), most));
+  };
+  EXPECT_LE(worst(kernel::sigmoid, sigmoidOf, 707), 2.5);
+  EXPECT_LE(worst(kernel::sigmoidGrad, sigmoidGradOf, 707), simd::kIsFused ? 2 : 2.5);
+  EXPECT_LE(worst(kernel::tanh, mpfr_tanh, 30), simd::kIsFused ? 0.9 : 1);
+  EXPECT_LE(worst(kernel::sech2, sech2Of, 319), simd::kIsFused ? 2 : 2.5);
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <optional>
 
+#include "exec/abreast.h"
 #include "exec/executor.h"
 #include "exec_reference.h"
 
@@ -49,6 +51,37 @@ TEST_P(Jit, ComputesWholeVectors) {
   module->function(0)(slots, 9);
   for (int i = 0; i < 9; ++i) EXPECT_EQ(y[i], i * i);
   for (int i = 16; i < 24; ++i) EXPECT_EQ(y[i], 0);
+}
+
+/// Two vectors of one code, with a guard for which both leave it, and one number for both.
+TEST_P(Jit, TwoAbreastAreTheSameTwice) {
+  Code code;
+  code.spillSlot = 3;
+  CodeWriter writer(code);
+  const std::uint32_t x = writer.read(Micro::Load, {0, true, 0});
+  const std::uint32_t zero = writer.constant(0.0);
+  const std::uint32_t isLess = writer.compare(x, zero, Predicate::Less);
+  const std::uint32_t size =
+      writer.guard(isLess, x, writer.add(Micro::Add, x, zero), rowOf(Op::Abs).kernel);
+  const std::uint32_t one = writer.read(Micro::Broadcast, {2, false, 8});
+  writer.store({1, true, 0}, writer.add(Micro::Add, size, one));
+  const int lanes = lanesOf(GetParam()), n = 2 * lanes - 1;
+  const Code both = twoAbreast(code, (n - lanes) * static_cast<std::int64_t>(sizeof(double)));
+  const auto module = moduleOf(GetParam(), {both, code});
+  ASSERT_NE(module, nullptr);
+  alignas(64) double in[16], out[16] = {}, twice[16] = {}, spills[4096];
+  for (int i = 0; i < 16; ++i) in[i] = i % 5 == 0 ? -i : 0.25 * i;
+  double numbers[] = {-1, 0.5};
+  double* slots[] = {in, twice, numbers, spills};
+  ASSERT_LE(both.spillDoubles(lanes), 4096);
+  module->function(0)(slots, lanes);
+  slots[1] = out;
+  module->function(1)(slots, n);
+  for (int i = 0; i < n; ++i) {
+    EXPECT_EQ(twice[i], out[i]) << i;
+    EXPECT_EQ(twice[i], std::fabs(in[i]) + 0.5) << i;
+  }
+  for (int i = n; i < 16; ++i) EXPECT_EQ(twice[i], 0) << i;
 }
 
 TEST(JitChoice, OperationsOfMoreThanAFewInstructionsAreCalled) {

@@ -66,6 +66,89 @@ TEST(LoopExec, StreamsResultsAndIndices) {
   }
 }
 
+/// More lengths of rows than machine code reads and writes in their places, two of most.
+TEST(LoopExec, RowsOfManyLengths) {
+  constexpr std::int64_t kLengths[] = {14, 9, 14, 16, 1, 11, 8, 33, 9, 13, 12};
+  constexpr std::int64_t kSteps = 5;
+  for (const bool reverse : {false, true}) {
+    Builder step, b;
+    std::vector<NodeId> operands;
+    std::vector<Port> outputs;
+    Arrays inputs, expected;
+    const auto input = [&](const std::string& name, Shape inside, Shape outside) {
+      operands.push_back(b.input(name, outside));
+      inputs.push_back(numbers(elementCount(outside)));
+      return at(step, step.input(name, inside));
+    };
+    const Expr c = input("c", {}, {});
+    inputs[0] = {0.5};
+    const Expr x = input("x", {14}, {14});
+    std::vector<Expr> streams;
+    for (const std::int64_t n : kLengths)
+      streams.push_back(input("s" + std::to_string(streams.size()), {n}, {kSteps, n}));
+    outputs.push_back({"x", (x + streams[0]).id});
+    for (const Expr& stream : streams)
+      outputs.push_back({"y" + std::to_string(outputs.size()), ((stream + c) * stream).id});
+    outputs.push_back({"before", x.id});
+    LoopAttributes attributes;
+    attributes.length = kSteps;
+    attributes.constants = attributes.carries = 1;
+    attributes.streams = std::size(kLengths);
+    attributes.reverse = reverse;
+    const auto items = appendLoop(b, rule(step.finish(std::move(outputs))), attributes, operands);
+    std::vector<Port> ports;
+    for (const NodeId item : items) ports.push_back({"o" + std::to_string(item), item});
+    Values state = inputs[1], before(14 * kSteps);
+    for (std::int64_t k = 0; k < kSteps; ++k) {
+      const auto row = static_cast<std::size_t>(reverse ? kSteps - 1 - k : k);
+      for (std::size_t i = 0; i < 14; ++i) {
+        before[row * 14 + i] = state[i];
+        state[i] += inputs[2][row * 14 + i];
+      }
+    }
+    expected.push_back(state);
+    for (std::size_t i = 2; i < inputs.size(); ++i) {
+      expected.push_back(inputs[i]);
+      for (double& value : expected.back()) value = (value + 0.5) * value;
+    }
+    expected.push_back(before);
+    EXPECT_TRUE(identical(evaluate(b.finish(std::move(ports)), inputs), expected)) << reverse;
+  }
+}
+
+/// Up to five vectors, whole or not, with elements in each of them that leave the range where
+/// functions are computed by the vectors themselves.
+TEST(LoopExec, VectorsSideBySide) {
+  for (std::int64_t n = 2; n <= 41; n += n < 19 ? 1 : 3) {
+    Builder b;
+    const Expr x = at(b, b.input("x", {n})), s = at(b, b.input("s", {4, n}));
+    Builder step;
+    const Expr state = at(step, step.input("x", {n})), row = at(step, step.input("s", {n}));
+    const Expr next = tanh(state + row) * exp(row) + sigmoid(row * state);
+    const TapePtr t =
+        step.finish({{"x", next.id}, {"y", where(greater(row, state), log(row), sin(row)).id}});
+    LoopAttributes attributes;
+    attributes.length = 4;
+    attributes.carries = attributes.streams = 1;
+    const NodeId operands[] = {x.id, s.id};
+    const auto items = appendLoop(b, rule(t), attributes, operands);
+    const TapePtr loop = b.finish({{"x", items[0]}, {"y", items[1]}});
+    Values rows = numbers(4 * n);
+    const Arrays inside = evaluate(loop, {numbers(n), rows});
+    const double wild[] = {-800, 1e300, -INFINITY, NAN};
+    for (std::int64_t i = 0; i < n; ++i) {
+      rows = numbers(4 * n);
+      rows[static_cast<std::size_t>(n + i)] = wild[i % 4];
+      const Arrays got = evaluate(loop, {numbers(n), rows});
+      // Nobody else sees it.
+      for (std::size_t k = 0; k < inside[1].size(); ++k) {
+        if (k % static_cast<std::size_t>(n) == static_cast<std::size_t>(i)) continue;
+        ASSERT_TRUE(identical(got[1][k], inside[1][k])) << n << " " << i << " " << k;
+      }
+    }
+  }
+}
+
 /// Newton's iteration for the root of a, until it does not change by more than 1e-12.
 TapePtr root(std::int64_t most) {
   Builder step;

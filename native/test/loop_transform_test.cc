@@ -130,11 +130,36 @@ Case checkpointed() {
           {{0.5, 2.0}, {1.5, -0.5}}};
 }
 
+/// A step that reads two rows of a table, and all of a vector through two views that overlap.
+Case slices(std::int64_t length) {
+  Builder builder;
+  const Expr table{&builder, builder.input("table", {3, 2, 2})};
+  const Expr whole{&builder, builder.input("whole", {3})};
+  const Expr x{&builder, builder.input("x", {2})};
+  const auto items = loop(loopOf(length, 2, 1), {table, whole, x}, [](const StepInputs& in) {
+    const auto row = [&](std::int64_t i, std::int64_t k) {
+      return reshape(slice(in[0], {{i, 1, 1}, {k, 1, 1}, {0, 2, 1}}), {2});
+    };
+    const Expr value = tanh(in[2] * row(0, 1) + row(2, 0)) * exp(row(0, 1));
+    return StepOutputs{in[2] * slice(in[1], {{0, 2, 1}}) + value + slice(in[1], {{1, 2, 1}})};
+  });
+  return {"slices",
+          builder.finish({{"x", items[0].id}}),
+          {{0.5, -1, 0.25, 0.75, 1, 2, 3, 4, -0.5, 0.125, 5, 6}, {0.3, -0.2, 0.6}, {0.1, 0.9}}};
+}
+
 std::vector<Case> cases() {
-  std::vector<Case> result = {recurrence(5, false), recurrence(5, true), recurrence(0, false),
-                              recurrence(1, true),  logistic(6),         logistic(0),
-                              mixedCarries(),       rungeKutta(3),       nested(),
-                              checkpointed()};
+  std::vector<Case> result = {recurrence(5, false),
+                              recurrence(5, true),
+                              recurrence(0, false),
+                              recurrence(1, true),
+                              logistic(6),
+                              logistic(0),
+                              mixedCarries(),
+                              rungeKutta(3),
+                              nested(),
+                              checkpointed(),
+                              slices(4)};
   return result;
 }
 
@@ -604,6 +629,25 @@ TEST(LoopTransform, FixedWorkMovesOut) {
   EXPECT_EQ(stepSize(4), std::pair(std::size_t{0}, std::size_t{3}));
   // A function of one step is one that is not to be kept, or a branch that may not be taken.
   EXPECT_EQ(stepSize(1), std::pair(std::size_t{2}, std::size_t{2}));
+}
+
+/// Sums of cotangents are as large as what a step reads, unless its views are larger than all.
+TEST(LoopTransform, CotangentsOfSlicesAreSmall) {
+  const TapePtr t = vjp(slices(5).tape, Positions{0, 1, 2});
+  const Node& second = t->node(loopsOf(*t).at(1));
+  const Tape& step = *t->rule(LoopAttributes::read(*t, second).rule).primal;
+  std::vector<std::int64_t> sizes;
+  for (const Port& port : step.outputs()) sizes.push_back(step.count(port.node));
+  std::ranges::sort(sizes);
+  // Of the state, of two rows, of one's exponential and of the vector.
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{2, 2, 2, 2, 3}));
+  EXPECT_EQ(countOf(step, Op::Exp), 0u);
+  // One step may be one that is not taken, or that is not to be kept.
+  const TapePtr one = vjp(slices(1).tape, Positions{0});
+  const Node& only = one->node(loopsOf(*one).at(1));
+  const Tape& taken = *one->rule(LoopAttributes::read(*one, only).rule).primal;
+  EXPECT_TRUE(std::ranges::any_of(taken.outputs(),
+                                  [&](const Port& port) { return taken.count(port.node) == 12; }));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Prints coefficients of the cores in native/ops/math: python3 native/tools/minimax.py exp|log|sin|cos
+"""Prints coefficients of the cores in native/ops/math: python3 native/tools/minimax.py exp|expm1|log|sin|cos
 
 Lawson's algorithm: least squares whose weights are multiplied by the error until that is level, in
 200 bits. Some coefficients are fixed: those that are exact, and the leading one, which is rounded to
@@ -6,7 +6,7 @@ a double first, so that the others make up for it. Needs mpmath.
 """
 
 import sys
-from mpmath import atanh, cos, exp, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
+from mpmath import atanh, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
 
 mp.prec = 200
 
@@ -52,6 +52,14 @@ def printExp():
     report(exp, weight, -h, h, fit(exp, weight, -h, h, fixed, range(3, 12)))
 
 
+def printExpm1():
+    """e^r - 1, relative; where r may be near 0."""
+    h = log(mpf(2)) / 2 * (1 + mpf(2) ** -20)
+    fixed = {1: mpf(1), 2: mpf(1) / 2}
+    weight = lambda x: 1 / abs(expm1(x))
+    report(expm1, weight, -h, h, fit(expm1, weight, -h, h, fixed, range(3, 13)))
+
+
 def printLog():
     """R(z) = 2 atanh(s)/s - 2, z = s^2, relative to 2; s of the numbers from 89/128 to 89/64."""
     high = (mpf(39) / 217) ** 2 * (1 + mpf(2) ** -20)
@@ -77,4 +85,4 @@ def printCos():
     report(f, weight, mpf(0), high, fit(f, weight, mpf(0), high, fixed, range(2, 8)))
 
 
-{"exp": printExp, "log": printLog, "sin": printSin, "cos": printCos}[sys.argv[1]]()
+{"exp": printExp, "expm1": printExpm1, "log": printLog, "sin": printSin, "cos": printCos}[sys.argv[1]]()

@@ -96,6 +96,11 @@ std::vector<bool> inputsRead(const Tape& t);
 std::vector<NodeId> addInputs(Builder& builder, const Tape& step,
                               std::span<const std::size_t> positions, const std::string& prefix);
 
+/// Moves in front of loops what is the same in all steps, slices and the like included where they
+/// are smaller than what they are of. The loops of cotangents then sum those of what the steps
+/// read.
+TapePtr moveFixedOutside(const TapePtr& t);
+
 /// A rule for a loop with this step.
 std::shared_ptr<const CustomRule> stepRule(const CustomRule& like, TapePtr step);
 

@@ -12,15 +12,23 @@ namespace adjoint {
 
 namespace {
 
+/// What a loop is copied for: to leave out and move out what can be, or to move out what is not
+/// worth a cotangent of its own in every step, and else stay as it is.
+enum class Aim : std::uint8_t { Plan, Cotangents };
+
 /// What stays of a loop: positions of outputs of its step, and the step with these alone.
 struct Kept {
   std::vector<std::size_t> outputs;
   TapePtr step;
 };
 
+TapePtr copyLoops(const TapePtr& t, Aim aim);
+
 /// What stays of a loop of which these outputs are used: a carry is needed where its last value is,
 /// or where an output that is needed reads it.
-Kept keptParts(const LoopAttributes& attributes, const TapePtr& step, std::vector<bool> used) {
+Kept keptParts(const LoopAttributes& attributes, const TapePtr& step, std::vector<bool> used,
+               Aim aim) {
+  if (aim == Aim::Cotangents) used.assign(used.size(), true);
   if (attributes.trips == LoopTrips::While) used[0] = true;
   Kept result;
   for (bool isSettled = false; !isSettled;) {
@@ -29,7 +37,7 @@ Kept keptParts(const LoopAttributes& attributes, const TapePtr& step, std::vecto
     for (std::size_t i = 0; i < used.size(); ++i) {
       if (used[i]) result.outputs.push_back(i);
     }
-    result.step = simplifyLoops(selectOutputs(step, result.outputs));
+    result.step = copyLoops(selectOutputs(step, result.outputs), aim);
     const std::vector<bool> read = inputsRead(*result.step);
     for (std::size_t k = 0; k < attributes.carries; ++k) {
       if (used[k] || !read[attributes.constants + k]) continue;
@@ -47,12 +55,49 @@ struct Placement {
   std::vector<NodeId> moved;  ///< those outside that the inside reads
 };
 
-/// Nodes that depend on constants of the loop alone go outside, but not mere movement of data,
-/// which costs more as a value than where it is read.
-Placement place(const Tape& step, std::size_t constants, bool canMove) {
-  const auto isLeaf = [&](const Node& node) {
-    return rowOf(node).family == Family::Leaf || node.op == tapeop::kInput;
+bool isLeaf(const Node& node) {
+  return rowOf(node).family == Family::Leaf || node.op == tapeop::kInput;
+}
+
+/// Views of fixed values that are worth values of their own before the loop: the smallest between
+/// what is read in the step and the value itself, where they all have no more elements than it has.
+/// A loop that sums cotangents of its constants then has sums of what it reads.
+std::vector<bool> viewsToMove(const Tape& step, const std::vector<bool>& isFixed) {
+  std::unordered_map<NodeId, std::int64_t> elements;  // by value: of what is read of it
+  std::unordered_map<NodeId, NodeId> values;          // by view
+  const auto isView = [&](NodeId id) {
+    return movesData(opOf(step.node(id))) && !isLeaf(step.node(id));
   };
+  std::vector<bool> isKnown(step.size(), false);
+  const auto read = [&](NodeId id) {
+    if (!isFixed[id]) return;
+    NodeId smallest = id;
+    for (; isView(id); id = step.node(id).operand[0])
+      if (step.count(id) < step.count(smallest)) smallest = id;
+    if (step.count(id) < step.count(smallest)) smallest = id;
+    if (isKnown[smallest]) return;
+    isKnown[smallest] = true;
+    elements[id] += step.count(smallest);
+    if (smallest != id) values.emplace(smallest, id);
+  };
+  for (const Port& port : step.outputs()) read(port.node);
+  for (const NodeId id : step.checks()) read(id);
+  for (NodeId id = 0; id < step.size(); ++id) {
+    if (isFixed[id]) continue;
+    for (const NodeId operand : step.operands(step.node(id))) read(operand);
+  }
+  std::vector<bool> result(step.size(), false);
+  for (const auto& [view, value] : values) {
+    const bool isInput = step.node(value).op == tapeop::kInput;
+    if ((isInput || !isLeaf(step.node(value))) && elements[value] <= step.count(value))
+      result[view] = true;
+  }
+  return result;
+}
+
+/// Nodes that depend on constants of the loop alone go outside, but not mere movement of data,
+/// which costs more as a value than where it is read, unless that saves work on cotangents.
+Placement place(const Tape& step, std::size_t constants, bool canMove, Aim aim) {
   std::vector<bool> isFixed(step.size(), false);
   for (NodeId id = 0; id < step.size(); ++id) {
     const Node& node = step.node(id);
@@ -64,11 +109,13 @@ Placement place(const Tape& step, std::size_t constants, bool canMove) {
                     std::ranges::all_of(step.operands(node), [&](NodeId x) { return isFixed[x]; });
     }
   }
+  std::vector<bool> isMovedView(step.size(), false);
+  if (canMove && aim == Aim::Cotangents) isMovedView = viewsToMove(step, isFixed);
   Placement result{std::vector<bool>(step.size()), std::vector<bool>(step.size()), {}};
   std::vector<bool> isMoved(step.size(), false);
   const auto need = [&](NodeId id) {
     const Node& node = step.node(id);
-    if (isFixed[id] && !isLeaf(node) && !movesData(opOf(node))) {
+    if (isFixed[id] && !isLeaf(node) && (isMovedView[id] || !movesData(opOf(node)))) {
       isMoved[id] = result.outside[id] = true;
     } else {
       result.inside[id] = true;
@@ -91,8 +138,8 @@ Placement place(const Tape& step, std::size_t constants, bool canMove) {
 
 class Simplifier {
  public:
-  explicit Simplifier(const TapePtr& t)
-      : tape_(*t), copier_(builder_, tape_), map_(tape_.size(), kNoNode) {}
+  Simplifier(const TapePtr& t, Aim aim)
+      : tape_(*t), aim_(aim), copier_(builder_, tape_), map_(tape_.size(), kNoNode) {}
 
   TapePtr run() {
     const std::vector<bool> live = findLive();
@@ -134,7 +181,7 @@ class Simplifier {
         const TapePtr& step = tape_.rule(attributes.rule).primal;
         std::vector<bool>& outputs = used[id];
         outputs.resize(step->outputs().size());
-        const Kept& kept = kept_[id] = keptParts(attributes, step, outputs);
+        const Kept& kept = kept_[id] = keptParts(attributes, step, outputs, aim_);
         const std::vector<bool> read = inputsRead(*kept.step);
         for (std::size_t k = 0; k < operands.size(); ++k) {
           if (k >= attributes.inputs() || read[k]) live[operands[k]] = true;
@@ -159,7 +206,7 @@ class Simplifier {
     const Tape& step = *kept.step;
     const auto operands = tape_.operands(node);
     const std::vector<bool> read = inputsRead(step);
-    const Placement placement = place(step, old.constants, old.length > 1);
+    const Placement placement = place(step, old.constants, old.length > 1, aim_);
     const std::vector<NodeId> outside = copyOutside(step, placement, operands);
 
     Builder inner;
@@ -237,6 +284,7 @@ class Simplifier {
   }
 
   const Tape& tape_;
+  const Aim aim_;
   Builder builder_;
   Copier copier_;
   std::vector<NodeId> map_;
@@ -244,12 +292,15 @@ class Simplifier {
   std::unordered_map<NodeId, std::vector<NodeId>> items_;
 };
 
-}  // namespace
-
-TapePtr simplifyLoops(const TapePtr& t) {
+TapePtr copyLoops(const TapePtr& t, Aim aim) {
   const bool hasLoops =
       std::ranges::any_of(t->nodes(), [](const Node& node) { return opOf(node) == Op::Loop; });
-  return hasLoops ? Simplifier(t).run() : t;
+  return hasLoops ? Simplifier(t, aim).run() : t;
 }
+
+}  // namespace
+
+TapePtr simplifyLoops(const TapePtr& t) { return copyLoops(t, Aim::Plan); }
+TapePtr moveFixedOutside(const TapePtr& t) { return copyLoops(t, Aim::Cotangents); }
 
 }  // namespace adjoint

@@ -218,7 +218,8 @@ class Puller {
 
 }  // namespace
 
-TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt) {
+TapePtr vjp(const TapePtr& tape, std::span<const std::size_t> wrt) {
+  const TapePtr t = moveFixedOutside(tape);
   Puller puller(t, wrt);
   puller.copyPrimal();
   puller.seedWithInputs();
@@ -227,7 +228,8 @@ TapePtr vjp(const TapePtr& t, std::span<const std::size_t> wrt) {
 
 namespace {
 
-TapePtr pullOne(const TapePtr& t, std::span<const std::size_t> wrt, bool withOutputs) {
+TapePtr pullOne(const TapePtr& tape, std::span<const std::size_t> wrt, bool withOutputs) {
+  const TapePtr t = moveFixedOutside(tape);
   if (t->outputs().size() != 1 || !t->shape(t->outputs()[0].node).empty()) {
     throw Error(ErrorCode::Shape,
                 "grad: the function has one scalar output; this one has " +

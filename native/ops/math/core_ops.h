@@ -28,6 +28,18 @@ inline V mulAdd(V a, V b, V c) { return fma(a, b, c); }
 constexpr bool kIsFused = false;
 inline V mulAdd(V a, V b, V c) { return a * b + c; }
 #endif
+/// c - a * b and a * b - c.
+inline V subMul(V c, V a, V b) { return mulAdd(-a, b, c); }
+inline V mulSub(V a, V b, V c) { return mulAdd(a, b, -c); }
+
+/// a where a > b, else b: NaN where b is.
+#if defined(__AVX512F__)
+inline V larger(V a, V b) { return _mm512_maskz_max_pd(0xff, a, b); }
+#elif defined(__AVX2__) && defined(__FMA__)
+inline V larger(V a, V b) { return _mm256_max_pd(a, b); }
+#else
+inline V larger(V a, V b) { return select(a > b, a, b); }
+#endif
 
 // Bit patterns, as 64-bit integers that wrap around.
 typedef unsigned long long Pattern __attribute__((vector_size(sizeof(V))));

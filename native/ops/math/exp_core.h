@@ -4,11 +4,11 @@
 
 namespace adjoint::simd {
 
-/// e^x = mantissa 2^k, with the mantissa between 0.7 and 1.42 and k in the last bits of `shifted`,
-/// which is k + 1.5 2^52. For |x| < 1400.
+/// e^x = (sum + rest) 2^k, where |rest| < 1/8 is what rounding left of `sum` and what is small, and
+/// k is in the last bits of `shifted`, which is k + 1.5 2^52. For |x| < 1400.
 template <class T>
-struct ExpParts {
-  T mantissa, shifted;
+struct ExpSum {
+  T sum, rest, shifted;
 };
 
 /// The sum of x's whole multiples of ln 2, k, and a rest r is x, and
@@ -20,7 +20,7 @@ struct ExpParts {
 /// lack is added to the small term r^2 q, which leaves one rounding of the size of the result: it
 /// is wrong by at most 0.73 units in the last place.
 template <class T>
-inline ExpParts<T> expParts(T x) {
+inline ExpSum<T> expSum(T x) {
   const auto c = [x](double number) { return constantLike(x, number); };
   const T magic = c(0x1.8p52), one = c(1.0), ln2Low = c(-0x1.ef35793c76730p-45);
   const T shifted = mulAdd(x, c(0x1.71547652b82fep+0), magic);
@@ -40,7 +40,18 @@ inline ExpParts<T> expParts(T x) {
   const T q = mulAdd(odd, r, even);
   const T sum = add(high, one);
   const T lost = mulAdd(k, ln2Low, add(high, sub(one, sum)));
-  return {add(sum, mulAdd(q, r2, lost)), shifted};
+  return {sum, mulAdd(q, r2, lost), shifted};
+}
+
+/// e^x = mantissa 2^k, with the mantissa between 0.7 and 1.42 and k as above.
+template <class T>
+struct ExpParts {
+  T mantissa, shifted;
+};
+template <class T>
+inline ExpParts<T> expParts(T x) {
+  const ExpSum<T> e = expSum(x);
+  return {add(e.sum, e.rest), e.shifted};
 }
 
 /// e^x, for |x| < 708: there the result is normal, and 2^k is multiplied with by adding k to the

@@ -3,6 +3,7 @@
 #include "ops/math/exp_core.h"
 #include "ops/math/kernels.h"
 #include "ops/math/log_core.h"
+#include "ops/math/logistic_core.h"
 #include "ops/math/sleef.h"
 
 namespace adjoint::simd {
@@ -144,9 +145,14 @@ inline Difference difference(V a, V b) {
   return {d.hi, select(abs(d.hi) < kInf, d.lo, 0.0)};
 }
 
-inline V sigmoid(V a) {
+/// sigmoid(a) everywhere: with the core's bits where that is right.
+[[gnu::noinline, gnu::cold]] V sigmoidAnywhere(V a) {
   const V e = exp(-abs(a));
   return select(a < 0.0, e, 1.0) / (1.0 + e);
+}
+inline V sigmoid(V a) {
+  const CoreResult<V> r = sigmoidCore(a, sigmoidParts(a));
+  return __builtin_expect(any(r.outside), 0) ? sigmoidAnywhere(a) : r.value;
 }
 /// 1 / (1 + e^(b-a)), where a - b may need more than 53 bits.
 inline V sigmoidDifference(V a, V b) {
@@ -161,13 +167,32 @@ inline V bell(DD t, double shift) {
   const V e = value(s);
   return scale(s.mantissa.hi / fma(e, e + 2.0, 1.0), s.exponent + shift);
 }
-inline V sigmoidDerivative(V a) { return bell({abs(a), V{}}, 0); }
+inline V sigmoidBell(V a) { return bell({abs(a), V{}}, 0); }
+inline V sech2Bell(V a) { return bell({2.0 * abs(a), V{}}, 2); }
+
+// Everywhere: with the core's bits where that is right.
+[[gnu::noinline, gnu::cold]] V sigmoidDerivativeAnywhere(V a) {
+  const CoreResult<V> r = sigmoidGradCore(sigmoidParts(a));
+  return select(r.outside, sigmoidBell(a), r.value);
+}
+[[gnu::noinline, gnu::cold]] V sech2Anywhere(V a) {
+  const CoreResult<V> r = sech2Core(tanhParts(a));
+  return select(r.outside, sech2Bell(a), r.value);
+}
+inline V sigmoidDerivative(V a) {
+  if constexpr (!kIsFused) return sigmoidBell(a);
+  const CoreResult<V> r = sigmoidGradCore(sigmoidParts(a));
+  return __builtin_expect(any(r.outside), 0) ? sigmoidDerivativeAnywhere(a) : r.value;
+}
+inline V sech2(V a) {
+  if constexpr (!kIsFused) return sech2Bell(a);
+  const CoreResult<V> r = sech2Core(tanhParts(a));
+  return __builtin_expect(any(r.outside), 0) ? sech2Anywhere(a) : r.value;
+}
 inline V sigmoidDifferenceDerivative(V a, V b) {
   const Difference d = difference(a, b);
   return bell({abs(d.hi), flipSign(d.lo, d.hi)}, 0);
 }
-inline V sech2(V a) { return bell({2.0 * abs(a), V{}}, 2); }
-
 inline V softplus(V a) {
   const V tail = sleef::log1p(exp(-abs(a)));
   return select(a > 0.0, a + tail, tail);

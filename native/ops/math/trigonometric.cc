@@ -1,6 +1,7 @@
 // Circular and hyperbolic functions, hypot and the derivatives of plane polar coordinates, sinc.
 #include "ops/math/double_double.h"
 #include "ops/math/kernels.h"
+#include "ops/math/logistic_core.h"
 #include "ops/math/sincos_core.h"
 #include "ops/math/sleef.h"
 
@@ -52,6 +53,10 @@ inline V cosh(V a) {
     r = select(edge, value(e), r);
   }
   return r;
+}
+inline V tanh(V a) {
+  if constexpr (!kIsFused) return sleef::tanh(a);
+  return tanhCore(a, tanhParts(a));
 }
 /// log(2 a) for large finite a, where SLEEF's inverse hyperbolic functions overflow in a^2.
 inline V logTwice(V a) {
@@ -295,7 +300,7 @@ void hypotDeriv(double* out, const double* a, const double* b, const double*, st
 }
 ADJOINT_KERNEL1(sinh, simd::sinh(x))
 ADJOINT_KERNEL1(cosh, simd::cosh(x))
-ADJOINT_KERNEL1(tanh, sleef::tanh(x))
+ADJOINT_KERNEL1(tanh, simd::tanh(x))
 ADJOINT_KERNEL1(asinh, simd::asinh(x))
 ADJOINT_KERNEL1(acosh, simd::acosh(x))
 ADJOINT_KERNEL1(atanh, nearZero(x, sleef::atanh(x)))
