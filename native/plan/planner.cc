@@ -176,7 +176,27 @@ class Planner : public BufferTable {
         .push_back({kNoNode, static_cast<std::uint32_t>(sites_.size() - 1)});
   }
 
+  /// A joined value that begins another one stands there from the beginning.
+  void placeNested() {
+    for (NodeId id = tape_.size(); id-- > 0;) {
+      if (analysis_.role(id) != Role::Concat) continue;
+      const Node& node = tape_.node(id);
+      const NodeId first = joinedFirst(node);
+      const bool isWhole = around(tape_.shape(node), tape_.attrs(node)[0]).outer == 1;
+      if (isWhole && first != kNoNode && buffers_[first] == kNoNode) buffers_[first] = bufferOf(id);
+    }
+  }
+
+  /// The first operand, in whatever shape, if it is joined itself.
+  NodeId joinedFirst(const Node& node) {
+    NodeId value = analysis_.views().strip(tape_.operands(node)[0]);
+    while (opOf(tape_.node(value)) == Op::Reshape && analysis_.role(value) == Role::View)
+      value = analysis_.views().strip(tape_.node(value).operand[0]);
+    return analysis_.role(value) == Role::Concat ? value : kNoNode;
+  }
+
   void collectJobs() {
+    placeNested();
     for (NodeId id = 0; id < tape_.size(); ++id) {
       const Node& node = tape_.node(id);
       switch (analysis_.role(id)) {
@@ -194,7 +214,10 @@ class Planner : public BufferTable {
           std::int64_t start = 0;
           for (const NodeId piece : tape_.operands(node)) {
             const NodeId item = isWhole ? loneItem(piece) : kNoNode;
-            if (item != kNoNode) {
+            const NodeId nested = start == 0 ? joinedFirst(node) : kNoNode;
+            if (nested != kNoNode && buffers_[nested] == buffer) {
+              // It is there.
+            } else if (item != kNoNode) {
               piecesInPlace_.emplace(item, PieceInPlace{buffer, start * strides[axis]});
             } else {
               addSite({piece, buffer, start * strides[axis], strides});

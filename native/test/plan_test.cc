@@ -412,6 +412,43 @@ TEST(Plan, GathersOfConstants) {
   EXPECT_FALSE(evaluator.tryRun({{0, 4}}, outputs).ok);
 }
 
+/// A joined value that begins another one is not copied there, whoever else reads it.
+TEST(Plan, JoinedValuesThatBeginOthers) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {40})};
+  const Expr inner = concat({x * 2.0, square(x)}, 0);
+  const Expr places{&builder, builder.data({3, 79, 41, 3, 0}, {5})};
+  const Expr outer = concat({reshape(inner, {80}), gather(inner, places, 0)}, 0);
+  const Expr outmost = concat({outer, sum(outer, {0}) + x}, 0);
+  const Expr again = concat({inner, x + 1.0}, 0);
+  const Expr last{&builder, builder.data({124, 84, 80, 79, 0}, {5})};
+  const TapePtr all = builder.finish({{"outmost", outmost.id},
+                                      {"again", again.id},
+                                      {"inner", inner.id},
+                                      {"outer", outer.id},
+                                      {"last", gather(outmost, last, 0).id}});
+  Values in;
+  for (int i = 0; i < 40; ++i) in.push_back(0.25 * i - 3);
+  for (unsigned chosen = 1; chosen < 32; ++chosen) {
+    std::vector<std::size_t> outputs;
+    for (std::size_t i = 0; i < 5; ++i) {
+      if (chosen >> i & 1u) outputs.push_back(i);
+    }
+    const TapePtr t = selectOutputs(all, outputs);
+    Evaluator evaluator(t);
+    EXPECT_EQ(checkMemory(evaluator.plan()), "") << chosen;
+    const Arrays got = evaluator({in});
+    const std::vector<Numbers> want = evaluateExactly(*t, {in});
+    for (std::size_t o = 0; o < want.size(); ++o) {
+      for (std::size_t i = 0; i < want[o].size(); ++i)
+        EXPECT_LE(errorInBounds(got[o][i], want[o][i]), 2) << chosen << " " << o << "[" << i << "]";
+    }
+  }
+  constexpr std::size_t kLast[] = {4};
+  const std::string steps = stepsOf(selectOutputs(all, kLast));
+  EXPECT_EQ(steps.find("kernel i0<80"), std::string::npos) << steps;
+}
+
 /// Products over batches whose axes have extent 1, come from broadcasts, or are transposed.
 TEST(Plan, ProductsOfBatches) {
   const std::vector<std::pair<Shape, Shape>> shapes = {
