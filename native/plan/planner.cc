@@ -135,6 +135,14 @@ class Planner : public BufferTable {
     return {port.name, buffer, tape_.shape(port.node), tape_.node(port.node).dtype};
   }
 
+  /// The value with the same elements in their order: whoever makes it may write any shape of them.
+  NodeId unshaped(NodeId id) {
+    NodeId value = analysis_.views().strip(id);
+    while (analysis_.role(value) == Role::View && opOf(tape_.node(value)) == Op::Reshape)
+      value = analysis_.views().strip(tape_.node(value).operand[0]);
+    return value;
+  }
+
   void placeIo() {
     for (const Port& port : tape_.inputs()) {
       plan_->inputs.push_back(addPort(port));
@@ -142,10 +150,7 @@ class Planner : public BufferTable {
     }
     for (const Port& port : tape_.outputs()) {
       plan_->outputs.push_back(addPort(port));
-      // Any shape of a value's elements in their order may be written by whoever makes the value.
-      NodeId value = analysis_.views().strip(port.node);
-      while (analysis_.role(value) == Role::View && opOf(tape_.node(value)) == Op::Reshape)
-        value = analysis_.views().strip(tape_.node(value).operand[0]);
+      const NodeId value = unshaped(port.node);
       const Role role = analysis_.role(value);
       const bool isOwn = role == Role::Pointwise || role == Role::Reduction ||
                          role == Role::Concat || role == Role::Library;
@@ -189,9 +194,7 @@ class Planner : public BufferTable {
 
   /// The first operand, in whatever shape, if it is joined itself.
   NodeId joinedFirst(const Node& node) {
-    NodeId value = analysis_.views().strip(tape_.operands(node)[0]);
-    while (opOf(tape_.node(value)) == Op::Reshape && analysis_.role(value) == Role::View)
-      value = analysis_.views().strip(tape_.node(value).operand[0]);
+    const NodeId value = unshaped(tape_.operands(node)[0]);
     return analysis_.role(value) == Role::Concat ? value : kNoNode;
   }
 
