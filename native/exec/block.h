@@ -44,6 +44,9 @@ struct Place {
   std::int64_t offset = 0;
 };
 Place placeOf(const Plan& plan, const Access& access);
+inline Place placeOf(const Plan& plan, BufferId id) {
+  return {plan.buffers[id].base, plan.buffers[id].offset};
+}
 
 enum class BlockKind : std::uint16_t {
   Compute,     ///< d = functions[function](a, b, c)
@@ -216,10 +219,18 @@ std::unique_ptr<BlockProgram> compileBlock(const Plan& plan, const Kernel& kerne
 void linkBlock(BlockProgram& program, const JitModule& module);
 /// False: status says why.
 bool runBlock(const BlockProgram& program, const RunContext& context) noexcept;
-/// On one thread, pieces of so many points one after the other, `then(self, number)` after each.
-/// For programs without reductions, and pieces of whole blocks.
-bool runBlock(const BlockProgram& program, const RunContext& context, std::int64_t piece,
-              void (*then)(void* self, std::int64_t number), void* self) noexcept;
+/// What is done with each piece of a program's points when it is computed.
+struct AfterPieces {
+  std::int64_t points = 0;  ///< of a piece: whole blocks
+  std::int64_t memory = 0;  ///< doubles of Base::Piece, in the scratch memory behind the program's
+  bool isApart = false;     ///< needs nothing of other pieces, so that threads may share them
+  /// In the context elements of Base::Piece have the places of all, of which the piece is there.
+  void (*then)(const void* self, const RunContext& context, std::int64_t piece) = nullptr;
+  const void* self = nullptr;
+};
+/// For programs without reductions.
+bool runBlock(const BlockProgram& program, const RunContext& context,
+              const AfterPieces& after) noexcept;
 /// That would share a run.
 unsigned threadsOf(const BlockProgram& program, const RunContext& context);
 

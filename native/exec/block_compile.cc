@@ -9,6 +9,7 @@
 #include "exec/broadcast.h"
 #include "exec/schedule.h"
 #include "exec/segments.h"
+#include "plan/rows_by_piece.h"
 
 namespace adjoint::exec {
 namespace {
@@ -41,7 +42,8 @@ class Compiler {
       chooseStores();
       emit();
     }
-    layOut(*out_, {streamSlots_, invariants_}, jit_);
+    const std::int64_t mostLanes = writesPieces(plan_, kernel_) ? kPieceElements : kMaxLanes;
+    layOut(*out_, {streamSlots_, invariants_}, mostLanes, jit_);
     return std::move(out_);
   }
 
@@ -82,11 +84,12 @@ class Compiler {
       const adjoint::Gather& gather = kernel_.gathers.at(static_cast<std::size_t>(body_[i].extra));
       const Access& from = access(gather.access);
       const Place source = placeOf(plan_, from);
-      auto known = KnownPlaces::ofGather({out_->patterns[from.map], gather.stride, gather.limit,
-                                          doublesOf(source.base) - source.offset},
-                                         patternOf(at), plan_.constants.data() + constants.offset,
-                                         out_->points);
-      if (known) known_[i] = addKnown(source, std::move(*known));
+      auto known =
+          placesOfGather({out_->patterns[from.map], gather.stride, gather.limit}, patternOf(at),
+                         plan_.constants.data() + constants.offset, out_->points);
+      if (!known) continue;
+      const std::int64_t readable = plan_.doubles(source.base) - source.offset;
+      known_[i] = addKnown(source, KnownPlaces::ofPlaces(std::move(*known), readable));
     }
   }
 
@@ -209,22 +212,7 @@ class Compiler {
   bool directLoad(std::size_t i) const {
     if (!patternOf(i).contiguous() || overlaps(stores_, i)) return false;
     const Place place = placeOf(plan_, access(i));
-    return place.offset + reach() <= doublesOf(place.base);
-  }
-
-  std::int64_t doublesOf(Base base) const {
-    switch (base) {
-      case Base::Io:
-      case Base::Next:
-        return plan_.ioDoubles;
-      case Base::Kept:
-        return plan_.keptDoubles;
-      case Base::Temp:
-        return plan_.tempDoubles;
-      case Base::Constant:
-        break;
-    }
-    return static_cast<std::int64_t>(plan_.constants.size());
+    return place.offset + reach() <= plan_.doubles(place.base);
   }
 
   /// A contiguous store may be written by the operation that makes its value where rounding up

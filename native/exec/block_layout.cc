@@ -16,10 +16,11 @@ constexpr std::int64_t kChunkPoints = 16384;
 
 class Layout {
  public:
-  Layout(BlockProgram& program, const SlotCounts& counts, JitBuilder* jit)
+  Layout(BlockProgram& program, const SlotCounts& counts, std::int64_t mostLanes, JitBuilder* jit)
       : program_(program),
         streamSlots_(counts.streams),
         invariants_(counts.invariants),
+        mostLanes_(mostLanes),
         jit_(jit) {}
 
   void run() {
@@ -70,7 +71,7 @@ class Layout {
     // register.
     const std::int64_t inCache = p.registers + std::min<std::int64_t>(streamSlots_, 64) / 4;
     p.lanes = std::clamp<std::int64_t>(kCacheDoubles / std::max<std::int64_t>(1, inCache) / 16 * 16,
-                                       16, kMaxLanes);
+                                       16, mostLanes_);
     if (p.tile > 0) {
       p.tile = std::min({p.tile, std::max<std::int64_t>(p.lanes, 32), roundUp(p.tileInner, 16)});
       p.lanes = p.tile;
@@ -243,14 +244,16 @@ class Layout {
 
   BlockProgram& program_;
   const std::uint32_t streamSlots_, invariants_;
+  const std::int64_t mostLanes_;
   JitBuilder* const jit_;
   bool hasSums_ = false;  ///< segments add up what they make
 };
 
 }  // namespace
 
-void layOut(BlockProgram& program, const SlotCounts& counts, JitBuilder* jit) {
-  Layout(program, counts, jit).run();
+void layOut(BlockProgram& program, const SlotCounts& counts, std::int64_t mostLanes,
+            JitBuilder* jit) {
+  Layout(program, counts, mostLanes, jit).run();
 }
 
 }  // namespace adjoint::exec

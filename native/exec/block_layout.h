@@ -19,6 +19,7 @@ struct SlotCounts {
 
 /// Makes segments of a program's operations where there is `jit`, gives all slots their numbers,
 /// chooses how many lanes a block has, and places everything in the scratch memory.
-void layOut(BlockProgram& program, const SlotCounts& counts, JitBuilder* jit);
+void layOut(BlockProgram& program, const SlotCounts& counts, std::int64_t mostLanes,
+            JitBuilder* jit);
 
 }  // namespace adjoint::exec

@@ -87,6 +87,20 @@ class Runner {
     return true;
   }
 
+  /// Pieces from .. to, and what comes after each.
+  bool pieces(const AfterPieces& after, std::int64_t from, std::int64_t to) {
+    if (stopped(context_)) return false;
+    double* const memory = context_.scratch + program_.scratch;
+    double*& base = context_.base[static_cast<int>(Base::Piece)];
+    for (std::int64_t piece = from; piece < to; ++piece) {
+      const std::int64_t first = piece * after.points;
+      base = memory - first;
+      if (!range(first, std::min(first + after.points, program_.points))) return false;
+      after.then(after.self, context_, piece);
+    }
+    return true;
+  }
+
   /// A chunk of what several threads share.
   bool chunk(std::int64_t number) {
     if (stopped(context_)) return false;
@@ -339,7 +353,7 @@ class Runner {
   }
 
   const BlockProgram& program_;
-  const RunContext& context_;
+  RunContext context_;
   double* const shared_;
   double** const slots_;
   PatternState* const states_;
@@ -353,10 +367,21 @@ class Runner {
 struct SharedRun {
   const BlockProgram& program;
   const RunContext& context;
+  const AfterPieces* after = nullptr;
+
+  std::int64_t pieces() const { return (program.points + after->points - 1) / after->points; }
+  std::int64_t piecesOfChunk() const {
+    return std::max<std::int64_t>(1, program.chunk / after->points);
+  }
+  std::int64_t chunks() const {
+    if (after == nullptr) return program.chunks();
+    return (pieces() + piecesOfChunk() - 1) / piecesOfChunk();
+  }
 
   RunContext of(unsigned worker, RunStatus& status) const {
     RunContext own = context;
-    if (worker > 0) own.scratch = context.threadScratch + (worker - 1) * program.scratch;
+    const std::int64_t scratch = program.scratch + (after == nullptr ? 0 : after->memory);
+    if (worker > 0) own.scratch = context.threadScratch + (worker - 1) * scratch;
     own.status = &status;
     return own;
   }
@@ -365,24 +390,30 @@ struct SharedRun {
     const auto& run = *static_cast<const SharedRun*>(self);
     RunStatus status;
     const RunContext own = run.of(worker, status);
-    return Runner(run.program, own, run.context.scratch).chunk(number);
+    Runner runner(run.program, own, run.context.scratch);
+    if (run.after == nullptr) return runner.chunk(number);
+    const std::int64_t n = run.piecesOfChunk();
+    return runner.pieces(*run.after, number * n, std::min(run.pieces(), (number + 1) * n));
   }
 };
 
-bool runShared(const BlockProgram& program, const RunContext& context, unsigned threads) {
-  SharedRun shared{program, context};
+bool runShared(SharedRun shared, unsigned threads) {
+  const RunContext& context = shared.context;
   RunStatus status;
   for (unsigned worker = 0; worker < threads; ++worker) {
     const RunContext own = shared.of(worker, status);
-    Runner(program, own, context.scratch).prepare();
+    Runner(shared.program, own, context.scratch).prepare();
   }
   Pool::Loop loop;
   loop.body = SharedRun::chunk;
   loop.context = &shared;
-  loop.chunks = program.chunks();
-  Runner runner(program, context, context.scratch);
+  loop.chunks = shared.chunks();
+  Runner runner(shared.program, context, context.scratch);
   // Which element fails first does not depend on threads either: one of them finds it.
-  if (!Pool::shared().run(loop, threads)) return !stopped(context) && runner.run();
+  const bool isDone = Pool::shared().run(loop, threads);
+  if (!isDone && stopped(context)) return false;
+  if (shared.after != nullptr) return isDone || runner.pieces(*shared.after, 0, shared.pieces());
+  if (!isDone) return runner.run();
   runner.finish();
   return true;
 }
@@ -394,20 +425,19 @@ unsigned threadsOf(const BlockProgram& program, const RunContext& context) {
   return static_cast<unsigned>(std::min<std::int64_t>(most, program.chunks()));
 }
 
-bool runBlock(const BlockProgram& program, const RunContext& context, std::int64_t piece,
-              void (*then)(void* self, std::int64_t number), void* self) noexcept {
+bool runBlock(const BlockProgram& program, const RunContext& context,
+              const AfterPieces& after) noexcept {
+  const SharedRun shared{program, context, &after};
+  if (const unsigned threads = threadsOf(program, context); threads > 1 && after.isApart)
+    return runShared(shared, threads);
   Runner runner(program, context, context.scratch);
   runner.prepare();
-  for (std::int64_t from = 0, number = 0; from < program.points; from += piece, ++number) {
-    if (!runner.range(from, std::min(from + piece, program.points))) return false;
-    then(self, number);
-  }
-  return true;
+  return runner.pieces(after, 0, shared.pieces());
 }
 
 bool runBlock(const BlockProgram& program, const RunContext& context) noexcept {
   const unsigned threads = threadsOf(program, context);
-  if (threads > 1) return runShared(program, context, threads);
+  if (threads > 1) return runShared({program, context}, threads);
   return Runner(program, context, context.scratch).run();
 }
 

@@ -228,14 +228,11 @@ class Counter {
   }
 
   void count(const InterleaveStep& s) {
-    double points = 0;
-    for (const InterleaveStep::Run& run : s.runs)
-      points += static_cast<double>(run.rows * run.width);
     cost_.text = "interleave " + std::to_string(s.sources.size()) + " values";
     start_ = kLibraryStart;
     for (const InterleaveStep::Source& source : s.sources) read_.addAll(source.buffer);
     written_.addAll(s.out);
-    add("gather", points, kCompare / 4);
+    add("gather", static_cast<double>(plan_.buffers[s.out].elements), kCompare / 4);
   }
 
   void count(const LaneStep& s) {

@@ -4,6 +4,8 @@
 
 #include "exec/block.h"
 #include "exec/direct.h"
+#include "exec/interleave.h"
+#include "exec/known_sums.h"
 #include "exec/lanes.h"
 #include "exec/library.h"
 #include "exec/loop.h"
@@ -11,6 +13,7 @@
 #include "exec/scalar.h"
 #include "exec/stopwatch.h"
 #include "exec/straight.h"
+#include "plan/rows_by_piece.h"
 
 namespace adjoint::exec {
 namespace {
@@ -21,6 +24,7 @@ struct Prepared {
     Code,
     Direct,
     Scalar,
+    Sums,
     Block,
     MatMul,
     Recurrence,
@@ -75,6 +79,8 @@ class Interpreter final : public Executable {
     std::int64_t scratch = 0;
     for (const Step& step : plan_->steps) {
       std::visit([&](const auto& s) { scratch = std::max(scratch, prepare(s)); }, step);
+      const auto kind = steps_.back().kind;
+      if (kind != Prepared::Kind::Sums && kind != Prepared::Kind::Done) lastSums_ = nullptr;
     }
     jit_ = nullptr;
     const bool isStraight = std::ranges::all_of(steps_, [](const Prepared& step) {
@@ -99,11 +105,13 @@ class Interpreter final : public Executable {
       perThread_ = std::max(perThread_, loop->threadScratch());
       mostThreads_ = std::max(mostThreads_, loop->chunks());
     }
-    for (const auto& program : blocks_) {
-      if (program->chunks() < 2) continue;
-      perThread_ = std::max(perThread_, program->scratch);
-      mostThreads_ = std::max(mostThreads_, program->chunks());
-    }
+    const auto addThreads = [&](const BlockProgram& program, std::int64_t ofThread) {
+      if (program.chunks() < 2) return;
+      perThread_ = std::max(perThread_, ofThread);
+      mostThreads_ = std::max(mostThreads_, program.chunks());
+    };
+    for (const auto& program : blocks_) addThreads(*program, program->scratch);
+    for (const auto& rows : rows_) addThreads(rows->program(), rows->scratch());
   }
 
   std::int64_t workspaceDoubles(unsigned threads) const override {
@@ -121,6 +129,9 @@ class Interpreter final : public Executable {
     std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
     for (const auto& program : scalars_) n += program->bytes();
     for (const auto& program : blocks_) n += program->bytes();
+    for (const auto& sums : sums_) n += sums->bytes();
+    for (const auto& rows : rows_) n += rows->bytes();
+    for (const auto& program : interleaves_) n += program->bytes();
     for (const Executable* body : bodies()) n += body->bytes();
     if (module_ != nullptr) n += module_->bytes();
     return n;
@@ -255,6 +266,20 @@ class Interpreter final : public Executable {
     }
   }
 
+  /// Steps that are sums at known places and follow each other are computed together.
+  template <class SumStep>
+  bool prepareSums(const SumStep& step) {
+    const bool isFirst = lastSums_ == nullptr;
+    auto first = isFirst ? std::make_unique<KnownSums>() : nullptr;
+    if (!(isFirst ? first.get() : lastSums_)->add(*plan_, step)) return false;
+    if (isFirst) {
+      lastSums_ = first.get();
+      sums_.push_back(std::move(first));
+    }
+    steps_.push_back({isFirst ? Prepared::Kind::Sums : Prepared::Kind::Done, lastSums_});
+    return true;
+  }
+
   std::int64_t prepare(const Kernel& kernel) {
     if (kernel.points() == 1) {
       if (Code code; jit_ != nullptr && compileScalar(*plan_, kernel, code)) {
@@ -268,7 +293,7 @@ class Interpreter final : public Executable {
       steps_.push_back({Prepared::Kind::Scalar, scalars_.back().get()});
       return scalars_.back()->scratch();
     }
-    if (jit_ != nullptr) {
+    if (jit_ != nullptr && !writesPieces(*plan_, kernel)) {
       auto direct = std::make_unique<DirectKernel>();
       if (direct->compile(*plan_, kernel, *jit_)) {
         directs_.push_back(std::move(direct));
@@ -276,6 +301,7 @@ class Interpreter final : public Executable {
         return directs_.back()->scratch();
       }
     }
+    if (prepareSums(kernel)) return 0;
     blocks_.push_back(compileBlock(*plan_, kernel, jit_));
     steps_.push_back({Prepared::Kind::Block, blocks_.back().get()});
     return blocks_.back()->scratch;
@@ -297,6 +323,7 @@ class Interpreter final : public Executable {
     return indexScratch(step);
   }
   std::int64_t prepare(const ScatterAddStep& step) {
+    if (prepareSums(step)) return 0;
     steps_.push_back({Prepared::Kind::ScatterAdd, &step});
     return 0;
   }
@@ -308,10 +335,11 @@ class Interpreter final : public Executable {
         rows_.push_back(std::move(rows));
         steps_.back() = {Prepared::Kind::Rows, rows_.back().get()};
         steps_.push_back({Prepared::Kind::Done, nullptr});
-        return 0;
+        return rows_.back()->scratch();
       }
     }
-    steps_.push_back({Prepared::Kind::Interleave, &step});
+    interleaves_.push_back(std::make_unique<InterleaveProgram>(*plan_, step));
+    steps_.push_back({Prepared::Kind::Interleave, interleaves_.back().get()});
     return 0;
   }
 
@@ -366,6 +394,9 @@ class Interpreter final : public Executable {
         return true;
       case Prepared::Kind::Scalar:
         return runScalar(*static_cast<const ScalarProgram*>(step), context);
+      case Prepared::Kind::Sums:
+        static_cast<const KnownSums*>(step)->run(context);
+        return true;
       case Prepared::Kind::Block:
         return runBlock(*static_cast<const BlockProgram*>(step), context);
       case Prepared::Kind::MatMul:
@@ -377,7 +408,7 @@ class Interpreter final : public Executable {
       case Prepared::Kind::ScatterAdd:
         return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
       case Prepared::Kind::Interleave:
-        return runInterleave(*plan_, *static_cast<const InterleaveStep*>(step), context);
+        return static_cast<const InterleaveProgram*>(step)->run(context);
       case Prepared::Kind::Rows:
         return static_cast<const RowsProgram*>(step)->run(context);
       case Prepared::Kind::Done:
@@ -394,7 +425,10 @@ class Interpreter final : public Executable {
   std::vector<Prepared> steps_;
   std::vector<std::unique_ptr<const ScalarProgram>> scalars_;
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
+  std::vector<std::unique_ptr<const KnownSums>> sums_;
+  KnownSums* lastSums_ = nullptr;  ///< while steps are prepared: where sums may be added
   std::vector<std::unique_ptr<const RowsProgram>> rows_;
+  std::vector<std::unique_ptr<const InterleaveProgram>> interleaves_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<DirectKernel>> directs_;
   std::vector<std::unique_ptr<LaneProgram>> loops_;

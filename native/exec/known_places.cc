@@ -26,13 +26,21 @@ KnownPlaces KnownPlaces::ofFew(const Pattern& pattern, std::int64_t points) {
   return places;
 }
 
-std::optional<KnownPlaces> KnownPlaces::ofGather(const Source& source, const Pattern& index,
-                                                 const double* constants, std::int64_t points) {
-  const auto& [from, stride, limit, readable] = source;
+KnownPlaces KnownPlaces::ofPlaces(std::vector<std::int32_t> places, std::int64_t readable) {
+  KnownPlaces result;
+  result.offsets_ = std::move(places);
+  result.findRuns(readable);
+  return result;
+}
+
+std::optional<std::vector<std::int32_t>> placesOfGather(const KnownGather& gather,
+                                                        const Pattern& index,
+                                                        const double* constants,
+                                                        std::int64_t points) {
+  const auto& [from, stride, limit] = gather;
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   if (from.windowed || index.windowed || points >= kMost) return std::nullopt;
-  KnownPlaces gather;
-  gather.offsets_.resize(static_cast<std::size_t>(points));
+  std::vector<std::int32_t> places(static_cast<std::size_t>(points));
   PatternState fromState, indexState;
   seek(from, 0, fromState);
   seek(index, 0, indexState);
@@ -48,11 +56,10 @@ std::optional<KnownPlaces> KnownPlaces::ofGather(const Source& source, const Pat
       if (static_cast<double>(at) != indices[i]) return std::nullopt;
       const std::int64_t offset = static_cast<std::int64_t>(bases[i]) + stride * at;
       if (offset < -kMost || offset > kMost) return std::nullopt;
-      gather.offsets_[static_cast<std::size_t>(p + i)] = static_cast<std::int32_t>(offset);
+      places[static_cast<std::size_t>(p + i)] = static_cast<std::int32_t>(offset);
     }
   }
-  gather.findRuns(readable);
-  return gather;
+  return places;
 }
 
 void KnownPlaces::findRuns(std::int64_t readable) {

@@ -8,6 +8,18 @@
 
 namespace adjoint::exec {
 
+/// A gather by constants: `from` and `stride` as in gatherWalk.
+struct KnownGather {
+  const Pattern& from;
+  std::int64_t stride, limit;
+};
+/// Where the elements of all points are. `index` is where in `constants` the indices are. Nothing
+/// for windows, and where an index is not an integer in [0, limit): running says which one.
+std::optional<std::vector<std::int32_t>> placesOfGather(const KnownGather& gather,
+                                                        const Pattern& index,
+                                                        const double* constants,
+                                                        std::int64_t points);
+
 /// Where in memory the element of every point is, written out: of gathers whose indices are
 /// constants, and of few points.
 class KnownPlaces {
@@ -17,16 +29,8 @@ class KnownPlaces {
 
   static KnownPlaces ofFew(const Pattern& pattern, std::int64_t points);
 
-  /// Where a gather's elements are: `from` and `stride` as in gatherWalk, in memory that ends after
-  /// `readable` doubles.
-  struct Source {
-    const Pattern& from;
-    std::int64_t stride, limit, readable;
-  };
-  /// `index` is where in `constants` the indices are. Nothing for windows, and where an index is
-  /// not an integer in [0, limit): running says which one.
-  static std::optional<KnownPlaces> ofGather(const Source& source, const Pattern& index,
-                                             const double* constants, std::int64_t points);
+  /// By point; memory may be read up to `readable` doubles from its beginning.
+  static KnownPlaces ofPlaces(std::vector<std::int32_t> places, std::int64_t readable);
 
   /// out[i] = element of point p + i, for n points.
   void load(const double* memory, std::int64_t p, double* out, std::int64_t n) const;

@@ -35,9 +35,6 @@ bool runIndex(const Plan& plan, const IndexStep& step, const RunContext& context
 bool runScatterAdd(const Plan& plan, const ScatterAddStep& step,
                    const RunContext& context) noexcept;
 
-bool runInterleave(const Plan& plan, const InterleaveStep& step,
-                   const RunContext& context) noexcept;
-
 inline double* bufferAt(const Plan& plan, BufferId id, const RunContext& context) {
   const Buffer& buffer = plan.buffers[id];
   return context.at(buffer.base, buffer.offset);

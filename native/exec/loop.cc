@@ -16,8 +16,8 @@ LoopProgram::LoopProgram(const Plan& plan, const LoopStep& step,
     scratch_ += roundUp(doubles, 8);
     return from;
   };
-  count_ = placeOf(plan, step.count);
-  counted_ = placeOf(plan, step.counted);
+  count_ = placeIfAny(plan, step.count);
+  counted_ = placeIfAny(plan, step.counted);
   rows_ = take(2 * body_.row());
   memory_ = take(body_.memoryDoubles());
   if (step.replay) {
@@ -29,7 +29,7 @@ LoopProgram::LoopProgram(const Plan& plan, const LoopStep& step,
     const std::int64_t row = (again_ ? *again_ : body_).row();
     const BufferId buffer = (step.kept ? *step.kept : *step.replay->loop->kept).buffer;
     storageRows_ = row == 0 ? 0 : plan.buffers[buffer].elements / row;
-    kept_ = placeOf(plan, buffer);
+    kept_ = placeIfAny(plan, buffer);
   }
 }
 

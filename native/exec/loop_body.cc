@@ -33,9 +33,8 @@ void copyDoubles(double* to, const double* from, std::int64_t n) {
   }
 }
 
-Place placeOf(const Plan& plan, BufferId id) {
-  if (id == LoopStep::kNone) return {};
-  return {plan.buffers[id].base, plan.buffers[id].offset};
+Place placeIfAny(const Plan& plan, BufferId id) {
+  return id == LoopStep::kNone ? Place() : placeOf(plan, id);
 }
 
 LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const Executable> body)
@@ -46,7 +45,7 @@ LoopBody::LoopBody(const Plan& plan, const LoopStep& step, std::shared_ptr<const
   const auto add = [&](std::vector<Port>& ports, const LoopStep::Port& port) {
     const bool isRow = &ports == &streams_ || &ports == &results_;
     if (port.buffer != LoopStep::kNone && !(isRow && inPlace.contains(port.inside)))
-      ports.push_back({placeOf(plan, port.buffer), port.inside, port.elements});
+      ports.push_back({placeIfAny(plan, port.buffer), port.inside, port.elements});
   };
   for (const auto& port : step.constants) add(constants_, port);
   for (const auto& port : step.initial) add(initial_, port);

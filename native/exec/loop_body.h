@@ -11,7 +11,7 @@ namespace adjoint::exec {
 
 /// n doubles; one of them, as most often, without a call.
 void copyDoubles(double* to, const double* from, std::int64_t n);
-Place placeOf(const Plan& plan, BufferId id);
+Place placeIfAny(const Plan& plan, BufferId id);
 
 /// The body of a loop over steps in time, with what it reads and writes outside. Rows of carries
 /// are the caller's.

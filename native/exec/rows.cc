@@ -1,8 +1,9 @@
 #include "exec/rows.h"
 
 #include <algorithm>
+#include <limits>
 
-#include "exec/row_writer.h"
+#include "plan/rows_by_piece.h"
 
 namespace adjoint::exec {
 namespace {
@@ -38,57 +39,100 @@ std::unique_ptr<const RowsProgram> RowsProgram::make(const Plan& plan, const Ker
   for (const Access& access : kernel.accesses) {
     if (overlap(plan.buffers[access.buffer], plan.buffers[step.out])) return nullptr;
   }
-  std::vector<bool> isComputed;
+  std::unique_ptr<RowsProgram> rows(new RowsProgram(plan, program, step));
   for (const InterleaveStep::Source& source : step.sources)
-    isComputed.push_back(!source.isUniform && computes(plan, kernel, source.buffer));
+    rows->isComputed_.push_back(!source.isUniform && computes(plan, kernel, source.buffer));
   const std::int64_t moved = std::ranges::count_if(kernel.body, [](const Instr& instr) {
     return instr.kind == InstrKind::Load || instr.kind == InstrKind::Store;
   });
-  std::unique_ptr<RowsProgram> rows(new RowsProgram(plan, program, step));
   // Whole blocks, as without pieces.
-  rows->piece_ = std::max<std::int64_t>(1, kPieceDoubles / (moved * program.lanes)) * program.lanes;
-  const std::int64_t points = kernel.points();
-  const std::int64_t pieces = (points + rows->piece_ - 1) / rows->piece_;
-  if (pieces < 2 || std::ranges::none_of(isComputed, std::identity{})) return nullptr;
-  rows->parts_.resize(static_cast<std::size_t>(pieces));
-  for (std::uint32_t r = 0; r < step.runs.size(); ++r) {
-    const InterleaveStep::Run& run = step.runs[r];
-    std::int64_t last =
-        -1;  // the point that the first row waits for; the next one waits for the next
-    for (std::int64_t j = run.first; j < run.first + run.width; ++j) {
-      const InterleaveStep::Column& column = step.columns[static_cast<std::size_t>(j)];
-      if (isComputed[column.part]) last = std::max<std::int64_t>(last, column.element);
-    }
-    if (last < 0) {
-      rows->parts_[0].push_back({r, 0, run.rows});
-      continue;
-    }
-    for (std::int64_t first = 0; first < run.rows;) {
-      const std::int64_t piece = (last + first) / rows->piece_;
-      const std::int64_t end = std::min(run.rows, (piece + 1) * rows->piece_ - last);
-      rows->parts_[static_cast<std::size_t>(piece)].push_back({r, first, end - first});
-      first = end;
-    }
-  }
+  const std::int64_t most = std::min(kPieceDoubles / moved, kPieceElements);
+  rows->piece_ = std::max<std::int64_t>(1, most / program.lanes) * program.lanes;
+  rows->hasPieces_ = readsPieces(plan, step);
+  if (!rows->hasPieces_ &&
+      (kernel.points() <= rows->piece_ || std::ranges::none_of(rows->isComputed_, std::identity{})))
+    return nullptr;
+  rows->divide();
   return rows;
 }
 
-bool RowsProgram::run(const RunContext& context) const noexcept {
-  if (threadsOf(program_, context) > 1)
-    return runBlock(program_, context) && runInterleave(plan_, step_, context);
-  RowWriter writer(plan_, step_, context);
-  struct Writing {
-    const RowsProgram& rows;
-    RowWriter& writer;
-  } writing{*this, writer};
-  const auto write = [](void* self, std::int64_t piece) {
-    const auto& [rows, to] = *static_cast<Writing*>(self);
-    for (const Part& part : rows.parts_[static_cast<std::size_t>(piece)])
-      to.write(rows.step_.runs[part.run], part.first, part.rows);
+std::int64_t RowsProgram::awaited(const InterleaveStep::Run& run) {
+  std::int64_t last = -1;
+  for (std::int64_t j = run.first; j < run.first + run.width; ++j) {
+    const auto [part, element] = step_.columns[static_cast<std::size_t>(j)];
+    if (!isComputed_[part]) continue;
+    isApart_ = isApart_ && (last < 0 || element == last);
+    last = std::max<std::int64_t>(last, element);
+  }
+  return last;
+}
+
+void RowsProgram::divide() {
+  const auto pieces = static_cast<std::size_t>((program_.points + piece_ - 1) / piece_);
+  std::vector<std::vector<Rows>> rows(pieces);
+  std::vector<std::vector<Moves::Move>> singles(pieces);
+  const auto pieceOf = [&](std::int64_t point) {
+    return point < 0 ? 0 : static_cast<std::size_t>(point / piece_);
   };
-  if (!runBlock(program_, context, piece_, write, &writing)) return false;
-  writer.writeExceptions();
-  return true;
+  auto single = step_.singles.begin();
+  const auto addSingles = [&](std::int64_t end, auto pointOfRow) {
+    for (; single != step_.singles.end() && single->place < end; ++single) {
+      const std::int64_t ofRow = pointOfRow(single->place);
+      const std::int64_t own = isComputed_[single->from.part] ? single->from.element : ofRow;
+      isApart_ = isApart_ && own == ofRow;
+      singles[pieceOf(std::max(own, ofRow))].push_back(interleave_.moved(*single));
+    }
+  };
+  // Those in no run are of their own point only.
+  const auto ownPoint = [&](std::int64_t) -> std::int64_t {
+    return isComputed_[single->from.part] ? single->from.element : -1;
+  };
+  for (std::uint32_t r = 0; r < step_.runs.size(); ++r) {
+    const InterleaveStep::Run& run = step_.runs[r];
+    const std::int64_t last = awaited(run);
+    if (last < 0) rows[0].push_back({r, 0, run.rows});
+    // The next row waits for the next point.
+    for (std::int64_t first = 0; last >= 0 && first < run.rows;) {
+      const std::size_t piece = pieceOf(last + first);
+      const std::int64_t end =
+          std::min(run.rows, static_cast<std::int64_t>(piece + 1) * piece_ - last);
+      rows[piece].push_back({r, first, end - first});
+      first = end;
+    }
+    addSingles(run.start, ownPoint);
+    addSingles(run.start + run.rows * run.width, [&](std::int64_t place) -> std::int64_t {
+      return last < 0 ? -1 : last + (place - run.start) / run.width;
+    });
+  }
+  addSingles(std::numeric_limits<std::int64_t>::max(), ownPoint);
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    rowsOfPiece_.push_back(rows_.size());
+    rows_.insert(rows_.end(), rows[piece].begin(), rows[piece].end());
+    singles_.add(std::move(singles[piece]));
+  }
+  rowsOfPiece_.push_back(rows_.size());
+}
+
+std::size_t RowsProgram::bytes() const {
+  return sizeof(*this) + interleave_.bytes() + rowsOfPiece_.capacity() * sizeof(std::size_t) +
+         rows_.capacity() * sizeof(Rows) + singles_.bytes();
+}
+
+void RowsProgram::write(const RunContext& context, std::size_t piece) const {
+  for (std::size_t i = rowsOfPiece_[piece]; i < rowsOfPiece_[piece + 1]; ++i) {
+    const auto& [run, first, count] = rows_[i];
+    interleave_.write(context, run, first, count);
+  }
+  singles_.run(context, interleave_.out(context), piece);
+}
+
+bool RowsProgram::run(const RunContext& context) const noexcept {
+  if (!hasPieces_ && !isApart_ && threadsOf(program_, context) > 1)
+    return runBlock(program_, context) && interleave_.run(context);
+  const auto write = [](const void* self, const RunContext& own, std::int64_t piece) {
+    static_cast<const RowsProgram*>(self)->write(own, static_cast<std::size_t>(piece));
+  };
+  return runBlock(program_, context, {piece_, plan_.pieceDoubles, isApart_, write, this});
 }
 
 }  // namespace adjoint::exec

@@ -267,6 +267,7 @@ class Compiler {
         return ScalarOp::LoadNext;
       case Base::Kept:
         return ScalarOp::LoadKept;
+      case Base::Piece:
       case Base::Constant:
         break;
     }
@@ -282,6 +283,7 @@ class Compiler {
       case Base::Next:
         return ScalarOp::StoreNext;
       case Base::Kept:
+      case Base::Piece:
       case Base::Constant:
         break;
     }

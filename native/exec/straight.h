@@ -26,15 +26,15 @@ class StraightCode {
   /// Of code that uses no rows outside.
   void run(const StepRows& rows, double* workspace) const {
     // The memories by Base, then the scratch memory.
-    double* const slots[kBases + 1] = {rows.row,  workspace, constants_,
-                                       rows.next, rows.kept, workspace + scratchAt_};
+    double* const slots[kBases + 1] = {
+        rows.row, workspace, constants_, rows.next, rows.kept, nullptr, workspace + scratchAt_};
     for (const Call& call : calls_) call.function(slots, call.points);
   }
   /// In a step of a loop of this run, with the rows number `at`.
   void run(const StepRows& rows, double* workspace, const RunContext& context,
            std::int64_t at) const {
-    double* slots[RowPlaces::kSlots] = {rows.row,  workspace, constants_,
-                                        rows.next, rows.kept, workspace + scratchAt_};
+    double* slots[RowPlaces::kSlots] = {
+        rows.row, workspace, constants_, rows.next, rows.kept, nullptr, workspace + scratchAt_};
     double** slot = slots + RowPlaces::kFirstSlot;
     for (const RowPlaces::Walk& walk : walks_)
       *slot++ = context.base[static_cast<int>(walk.base)] + at * walk.elements;

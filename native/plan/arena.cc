@@ -3,42 +3,12 @@
 #include <algorithm>
 #include <map>
 
+#include "plan/rows_by_piece.h"
+#include "plan/visit_buffers.h"
+
 namespace adjoint {
 
 namespace {
-
-template <class Visit>
-void visitBuffers(const Step& step, Visit visit) {
-  if (const auto* kernel = std::get_if<Kernel>(&step)) {
-    for (const Access& access : kernel->accesses) visit(access.buffer);
-  } else if (const auto* product = std::get_if<MatMulStep>(&step)) {
-    visit(product->a.buffer);
-    visit(product->b.buffer);
-    visit(product->c);
-  } else if (const auto* recurrence = std::get_if<RecurrenceStep>(&step)) {
-    if (recurrence->hasA) visit(recurrence->a);
-    visit(recurrence->b);
-    visit(recurrence->y);
-  } else if (const auto* index = std::get_if<IndexStep>(&step)) {
-    visit(index->in);
-    visit(index->out);
-  } else if (const auto* scatter = std::get_if<ScatterAddStep>(&step)) {
-    visit(scatter->indices);
-    visit(scatter->updates);
-    visit(scatter->out);
-  } else if (const auto* rows = std::get_if<InterleaveStep>(&step)) {
-    for (const InterleaveStep::Source& source : rows->sources) visit(source.buffer);
-    visit(rows->out);
-  } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
-    for (const LaneStep::Port& port : loop->inputs) {
-      visit(port.buffer);
-      if (port.kind == LaneStep::Port::Kind::Gathered) visit(port.indices);
-    }
-    for (const LaneStep::Port& port : loop->outputs) visit(port.buffer);
-  } else if (const auto* steps = std::get_if<LoopStep>(&step)) {
-    visitBuffers(*steps, visit);
-  }
-}
 
 /// Free stretches by start; neighbors are merged.
 class FreeList {
@@ -80,13 +50,31 @@ class FreeList {
 
 }  // namespace
 
+std::int64_t Plan::doubles(Base base) const {
+  switch (base) {
+    case Base::Io:
+    case Base::Next:
+      return ioDoubles;
+    case Base::Kept:
+      return keptDoubles;
+    case Base::Temp:
+      return tempDoubles;
+    case Base::Piece:
+      return pieceDoubles;
+    case Base::Constant:
+      break;
+  }
+  return static_cast<std::int64_t>(constants.size());
+}
+
 void placeTemporaries(Plan& plan) {
   constexpr std::size_t kNever = static_cast<std::size_t>(-1);
   std::vector<std::size_t> first(plan.buffers.size(), kNever);
   std::vector<std::size_t> last(plan.buffers.size(), 0);
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    const std::size_t start = readsPieces(plan, plan.steps[s]) ? s - 1 : s;
     visitBuffers(plan.steps[s], [&](BufferId id) {
-      if (first[id] == kNever) first[id] = s;
+      first[id] = first[id] == kNever ? start : std::min(first[id], start);
       last[id] = s;
     });
   }

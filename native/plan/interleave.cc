@@ -17,8 +17,8 @@ namespace {
 /// Shorter gathers are not worth a step of their own.
 constexpr std::int64_t kFewPoints = 256;
 constexpr std::size_t kMaxWidth = InterleaveStep::kMaxWidth;
-/// Rows from which a run is taken as such.
-constexpr std::size_t kMinRows = 4;
+/// Rows from which there may be a run, and elements that are not worth one.
+constexpr std::size_t kMinRows = 4, kFewElements = 16;
 /// So many rows one after the other may have elements from elsewhere, each not more than half.
 constexpr int kMostExceptional = 2;
 /// Elements of a line of the cache, where long runs begin if they can.
@@ -64,37 +64,37 @@ class RunFinder {
   }
 
   void run() {
-    std::size_t single = 0;  // the first point that is in no run yet
-    const auto flush = [&](std::size_t end) {
-      if (end > single) put(single, 1, end - single);
-    };
     for (std::size_t p = 0; p < places_.size();) {
-      auto [width, rows] = longest(p);
-      if (rows < kMinRows) {
-        ++p;
+      Extent found = longest(p);
+      if (found.rows < kMinRows || found.rows * found.width < kFewElements) {
+        putSingle(p++);
         continue;
       }
-      // Where its rows come by lines of the cache.
-      const std::size_t unit = std::gcd(width, kLine), skipped = (unit - p % unit) % unit;
-      if (rows >= 2 * kLine && skipped > 0) {
-        const Extent later = extent(p + skipped, width);
-        if (later.rows + 1 >= rows) {
-          p += skipped;
-          rows = later.rows;
-        }
+      if (found.rows >= 2 * kLine) {
+        for (std::size_t skipped = betterStart(p, found); skipped > 0; --skipped) putSingle(p++);
+        found = extent(p, found.width);
       }
-      flush(p);
-      put(p, rows, width);
-      p += width * rows;
-      single = p;
+      put(p, found.rows, found.width);
+      p += found.width * found.rows;
     }
-    flush(places_.size());
   }
 
  private:
   struct Extent {
     std::size_t width = 1, rows = 1;
+    bool isOfPoints = false;  ///< each row takes the same element of all parts
   };
+
+  /// The element that a row which begins at p takes of all parts; -1: several, or all are uniform.
+  std::int32_t pointOf(std::size_t p, std::size_t width) const {
+    std::int32_t point = -1;
+    for (std::size_t j = p; j < p + width && j < places_.size(); ++j) {
+      if (isUniform_[places_[j].part]) continue;
+      if (point >= 0 && places_[j].element != point) return -1;
+      point = places_[j].element;
+    }
+    return point;
+  }
 
   /// The place in the column of p so many rows on.
   Column expected(std::size_t p, std::size_t rows) const {
@@ -106,14 +106,22 @@ class RunFinder {
 
   /// Up to the last row that is all as the first one says.
   Extent extent(std::size_t p, std::size_t width) const {
-    Extent found{width, 1};
+    const std::int32_t point = pointOf(p, width);
+    Extent found{width, 1, point >= 0};
+    bool isOfPoints = found.isOfPoints;  // the last exceptional rows too
     int exceptional = 0;
     for (std::size_t row = 1; p + (row + 1) * width <= places_.size(); ++row) {
       std::size_t others = 0;
-      for (std::size_t j = p; j < p + width; ++j)
-        others += places_[j + row * width] != expected(j, row);
+      for (std::size_t j = p; j < p + width; ++j) {
+        const Column& place = places_[j + row * width];
+        if (place == expected(j, row)) continue;
+        ++others;
+        isOfPoints = isOfPoints && (isUniform_[place.part] ||
+                                    place.element == point + static_cast<std::int32_t>(row));
+      }
       if (others == 0) {
         found.rows = row + 1;
+        found.isOfPoints = isOfPoints;
         exceptional = 0;
       } else if (++exceptional > kMostExceptional || 2 * others > width) {
         break;
@@ -140,6 +148,25 @@ class RunFinder {
     return {};
   }
 
+  /// Elements to leave out so that rows take elements of one point each, and begin where lines of
+  /// the cache do; at most one row is lost by it.
+  std::size_t betterStart(std::size_t p, const Extent& first) const {
+    const std::size_t width = first.width;
+    const std::size_t unit = std::gcd(width, kLine);
+    for (const bool isOfPoints : {true, false}) {
+      for (const bool isAligned : {true, false}) {
+        for (std::size_t skipped = 0; skipped < width; ++skipped) {
+          const std::size_t start = p + skipped;
+          if ((isAligned && start % unit != 0) || (isOfPoints && pointOf(start, width) < 0))
+            continue;
+          const Extent found = skipped == 0 ? first : extent(start, width);
+          if (found.rows + 1 >= first.rows && found.isOfPoints >= isOfPoints) return skipped;
+        }
+      }
+    }
+    return 0;
+  }
+
   void put(std::size_t start, std::size_t rows, std::size_t width) {
     step_.runs.push_back({static_cast<std::int64_t>(start), static_cast<std::int64_t>(rows),
                           static_cast<std::int64_t>(width),
@@ -147,10 +174,12 @@ class RunFinder {
     step_.columns.insert(step_.columns.end(), places_.begin() + static_cast<std::ptrdiff_t>(start),
                          places_.begin() + static_cast<std::ptrdiff_t>(start + width));
     for (std::size_t i = width; i < rows * width; ++i) {
-      const Column& from = places_[start + i];
-      if (from != expected(start + i % width, i / width))
-        step_.exceptions.push_back({static_cast<std::int64_t>(start + i), from});
+      if (places_[start + i] != expected(start + i % width, i / width)) putSingle(start + i);
     }
+  }
+
+  void putSingle(std::size_t p) {
+    step_.singles.push_back({static_cast<std::int64_t>(p), places_[p]});
   }
 
   InterleaveStep& step_;
@@ -189,8 +218,7 @@ class PartFinder {
         std::span<const double>(positions).first(std::min(positions.size(), kSample));
     InterleaveStep found;
     findRuns(sample, parts, found);
-    std::int64_t inRows = -std::ssize(found.exceptions);
-    for (const Run& run : found.runs) inRows += run.rows > 1 ? run.rows * run.width : 0;
+    const std::int64_t inRows = std::ssize(sample) - std::ssize(found.singles);
     return inRows * 2 > std::ssize(sample) ? join : kNoNode;
   }
 

@@ -17,7 +17,7 @@ struct JoinedPart {
 
 /// What is at `positions` of the joined parts as runs: rows of a result that take an element each
 /// of the same parts, from one row to the next the next element. Sets the step's runs, columns and
-/// exceptions; element 0 of one of several uniform parts with the same number stands for them all.
+/// singles; element 0 of one of several uniform parts with the same number stands for them all.
 void findRuns(std::span<const double> positions, std::span<const JoinedPart> parts,
               InterleaveStep& step);
 

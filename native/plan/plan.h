@@ -72,11 +72,11 @@ struct ScatterAddStep {
   NodeId node = kNoNode;
 };
 
-/// out[start + i * width + j] = source of column j [element + i], for i < rows, of each run; a
-/// uniform source has kUniformElements that are the same.
+/// out[start + i * width + j] = source of column j [element + i], for i < rows, of each run; then
+/// single elements. A uniform source has kUniformElements that are the same.
 struct InterleaveStep {
   static constexpr std::int64_t kUniformElements = 64;
-  static constexpr std::size_t kMaxWidth = 64;  ///< of runs with several rows
+  static constexpr std::size_t kMaxWidth = 64;  ///< of runs
   struct Source {
     BufferId buffer = 0;
     bool isUniform = false;
@@ -89,15 +89,15 @@ struct InterleaveStep {
     std::int64_t start = 0, rows = 1, width = 1;
     std::int64_t first = 0;  ///< among the columns
   };
-  /// An element of a run that comes from elsewhere than its row says.
-  struct Exception {
+  /// An element that is in no run, or that is not what its row says.
+  struct Single {
     std::int64_t place = 0;
     Column from;
   };
   std::vector<Source> sources;
   std::vector<Run> runs;
   std::vector<Column> columns;
-  std::vector<Exception> exceptions;
+  std::vector<Single> singles;  ///< by ascending place
   BufferId out = 0;
 };
 
@@ -179,28 +179,6 @@ struct LoopStep {
 using Step = std::variant<Kernel, MatMulStep, RecurrenceStep, IndexStep, ScatterAddStep,
                           InterleaveStep, LaneStep, LoopStep>;
 
-/// Every buffer that a step reads or writes, some more than once.
-template <class Visit>
-void visitBuffers(const LoopStep& step, Visit visit) {
-  const auto given = [&](BufferId buffer) {
-    if (buffer != LoopStep::kNone) visit(buffer);
-  };
-  for (const auto* ports :
-       {&step.constants, &step.initial, &step.streams, &step.last, &step.results}) {
-    for (const LoopStep::Port& port : *ports) given(port.buffer);
-  }
-  given(step.count);
-  given(step.counted);
-  if (step.kept) visit(step.kept->buffer);
-  if (!step.replay) return;
-  const LoopStep& loop = *step.replay->loop;
-  for (const auto* ports : {&loop.constants, &loop.initial, &loop.streams}) {
-    for (const LoopStep::Port& port : *ports) visit(port.buffer);
-  }
-  given(loop.count);
-  visit(loop.kept->buffer);
-}
-
 /// Where a buffer lives. Every buffer starts on a 64-byte boundary and is padded to a multiple of 8
 /// doubles, so code may read and write up to the padding.
 enum class Base : std::uint8_t {
@@ -209,8 +187,11 @@ enum class Base : std::uint8_t {
   Constant,  ///< owned by the plan, read-only
   Next,      ///< in the step of a loop: the next row of carries, placed like the one in Io
   Kept,      ///< likewise: a row of carries that another loop has kept, read-only
+  Piece,     ///< of a kernel's values that only the rows after it read: element i is at i %
+             ///< kPieceElements, until the next piece is computed
 };
-constexpr int kBases = 5;
+constexpr int kBases = 6;
+constexpr std::int64_t kPieceElements = 256;
 
 struct Buffer {
   Base base = Base::Temp;
@@ -249,10 +230,13 @@ struct Plan {
   std::int64_t ioDoubles = 0;
   std::int64_t tempDoubles = 0;
   std::int64_t keptDoubles = 0;
+  std::int64_t pieceDoubles = 0;
   /// Content of Base::Constant, padding included (8 doubles past the end).
   std::vector<double, LineAllocator<double>> constants;
   TapePtr tape;  ///< the final tape, for messages
 
+  /// Size of a base.
+  std::int64_t doubles(Base base) const;
   std::string toString() const;
   std::size_t bytes() const;
 };

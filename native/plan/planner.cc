@@ -16,6 +16,7 @@
 #include "plan/loops.h"
 #include "plan/pieces_apart.h"
 #include "plan/recompute.h"
+#include "plan/rows_by_piece.h"
 #include "plan/scalarize.h"
 #include "plan/shifts.h"
 #include "plan/signs.h"
@@ -87,6 +88,7 @@ class Planner : public BufferTable {
     if (options_.joins) joinNeighbors(plan_->steps, plan_->buffers);
     // Code may read a whole vector past the last constant.
     plan_->constants.resize(plan_->constants.size() + 8, 0.0);
+    if (options_.interleaves) makeRowsByPiece(*plan_);
     placeTemporaries(*plan_);
     return plan_;
   }

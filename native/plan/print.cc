@@ -95,8 +95,7 @@ std::string stepText(const InterleaveStep& s) {
   for (const InterleaveStep::Source& source : s.sources) text += " " + b(source.buffer);
   text += " -> " + b(s.out) + "  " + std::to_string(s.runs.size()) + " runs";
   std::int64_t width = 0;
-  for (const InterleaveStep::Run& run : s.runs)
-    if (run.rows > 1) width = std::max(width, run.width);
+  for (const InterleaveStep::Run& run : s.runs) width = std::max(width, run.width);
   return text + ", rows of at most " + std::to_string(width) + "\n";
 }
 std::string stepText(const Kernel& kernel) { return kernel.toString(); }
@@ -164,7 +163,7 @@ std::string Kernel::toString() const {
 }
 
 std::string Plan::toString() const {
-  static const char* const bases[] = {"io", "temp", "constant", "next", "kept"};
+  static const char* const bases[] = {"io", "temp", "constant", "next", "kept", "piece"};
   std::string text;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& buffer = buffers[i];
@@ -191,7 +190,8 @@ std::size_t Plan::bytes() const {
     } else if (const auto* rows = std::get_if<InterleaveStep>(&step)) {
       total += rows->sources.capacity() * sizeof(InterleaveStep::Source) +
                rows->runs.capacity() * sizeof(InterleaveStep::Run) +
-               rows->columns.capacity() * sizeof(InterleaveStep::Column);
+               rows->columns.capacity() * sizeof(InterleaveStep::Column) +
+               rows->singles.capacity() * sizeof(InterleaveStep::Single);
     } else if (const auto* loop = std::get_if<LaneStep>(&step)) {
       total += loop->plan->bytes();
     } else if (const auto* steps = std::get_if<LoopStep>(&step)) {
