@@ -119,7 +119,6 @@ InterleaveProgram::Blended InterleaveProgram::blended(const Plan& plan,
   }
   const std::optional<RowBlend> blend = RowBlend::of(columns);
   if (!blend) return result;
-  result.count = varying;
   // Neighbors often have the same one.
   const auto recent = std::min<std::ptrdiff_t>(std::ssize(blends_), 4);
   const auto same = std::find(blends_.end() - recent, blends_.end(), *blend);
@@ -145,8 +144,9 @@ void InterleaveProgram::write(const RunContext& context, std::uint32_t r, std::i
   double* const to = out(context) + run.start + first * run.width;
   const Blended& blended = runs_[r];
   if (blended.blend != kNone && rows >= RowBlend::kFewestRows) {
-    const double* varying[RowBlend::kMostVarying] = {};
-    for (std::size_t k = 0; k < blended.count; ++k)
+    const double* varying[RowBlend::kMostVarying];
+#pragma GCC unroll 3
+    for (std::size_t k = 0; k < RowBlend::kMostVarying; ++k)
       varying[k] = context.at(blended.varying[k].base, blended.varying[k].offset + first);
     return blends_[blended.blend].write(varying, rows, to);
   }

@@ -32,8 +32,7 @@ class InterleaveProgram {
   /// How the rows of a run are blended, if they are.
   struct Blended {
     std::uint32_t blend = kNone;
-    std::size_t count = 0;
-    Place varying[RowBlend::kMostVarying];
+    Place varying[RowBlend::kMostVarying];  ///< those that are
   };
 
   Blended blended(const Plan& plan, const InterleaveStep::Run& run);

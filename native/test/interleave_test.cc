@@ -135,6 +135,43 @@ TEST(Interleave, RowsOfWhatIsComputedInPieces) {
   }
 }
 
+/// Rows of four columns, one of them uniform, of `n` points; row i takes element i, and in each
+/// line of 50 the last row's first two are exchanged, or the first is that of another point.
+TapePtr rowsOfLines(std::int64_t n, bool needsOthers, bool isReadElsewhere = false) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {n})};
+  const std::vector<Expr> columns = {x * x, Expr{&builder, builder.constant(3, {n})}, x * 5.0,
+                                     x + 0.5};
+  std::vector<double> positions;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const bool isLast = i % 50 == 49;
+    const std::int64_t first = needsOthers && isLast ? (i + n / 2) % n : i;
+    for (const std::int64_t column : {isLast && !needsOthers ? 1 : 0, isLast ? 0 : 1, 2, 3})
+      positions.push_back(static_cast<double>(column * n + (column == 0 ? first : i)));
+  }
+  std::vector<Port> outputs = {
+      {"y", gather(concat(columns, 0), {&builder, builder.data(positions, {4 * n})}, 0).id}};
+  if (isReadElsewhere) outputs.push_back({"c", columns[2].id});
+  return builder.finish(std::move(outputs));
+}
+
+/// Columns that nobody else reads are there a piece at a time, if rows need one point each.
+TEST(Interleave, ColumnsOfRowsNeedNoMemory) {
+  for (const std::int64_t n : {512, 513, 1000, 5000, 70000}) {
+    for (const bool needsOthers : {false, true}) {
+      for (const bool isReadElsewhere : {false, true}) {
+        const TapePtr t = rowsOfLines(n, needsOthers, isReadElsewhere);
+        Evaluator evaluator(t);
+        EXPECT_EQ(evaluator.plan().tempDoubles == 0, !needsOthers) << n;
+        EXPECT_EQ(evaluator.plan().pieceDoubles,
+                  needsOthers ? 0 : (isReadElsewhere ? 2 : 3) * kPieceElements);
+        evaluator({numbers(n)});
+        evaluator({special(n)});
+      }
+    }
+  }
+}
+
 /// Not where the order has no pattern, the join is read elsewhere, or positions are not known.
 TEST(Interleave, OtherGathersStayAsTheyAre) {
   const std::int64_t n = 1000;

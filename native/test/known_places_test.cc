@@ -41,14 +41,14 @@ TEST(KnownPlaces, GathersAreThoseOfAWalk) {
       for (double& x : memory) x = static_cast<double>(random() % 1000);
       const Pattern one = matrixPattern(1, points, 0, 0);
       const Pattern index = matrixPattern(1, points, 0, 1);
-      const auto places =
-          KnownPlaces::ofGather({one, 1, kLimit, kLimit}, index, constants.data(), points);
-      ASSERT_TRUE(places);
+      const auto found = placesOfGather({one, 1, kLimit}, index, constants.data(), points);
+      ASSERT_TRUE(found);
+      const KnownPlaces places = KnownPlaces::ofPlaces(*found, kLimit);
       for (std::int64_t from = 0; from < points; from += 1 + from / 3) {
         for (const std::int64_t n : {std::int64_t{1}, std::int64_t{7}, points}) {
           const std::int64_t count = std::min(n, points - from);
           std::vector<double> out(static_cast<std::size_t>(count) + 1, -1);
-          places->load(memory.data(), from, out.data(), count);
+          places.load(memory.data(), from, out.data(), count);
           for (std::int64_t i = 0; i < count; ++i)
             ASSERT_EQ(out[std::size_t(i)], memory[std::size_t(constants[std::size_t(from + i)])]);
           ASSERT_EQ(out.back(), -1) << "nothing past the end is written";
@@ -64,10 +64,11 @@ TEST(KnownPlaces, RowsAreGatheredWhole) {
   const Pattern index = matrixPattern(4, 5, 1, 0);
   std::vector<double> memory(20);
   for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<double>(i);
-  const auto places = KnownPlaces::ofGather({columns, 5, 4, 20}, index, constants.data(), 20);
-  ASSERT_TRUE(places);
+  const auto found = placesOfGather({columns, 5, 4}, index, constants.data(), 20);
+  ASSERT_TRUE(found);
+  const KnownPlaces places = KnownPlaces::ofPlaces(*found, 20);
   std::vector<double> out(20);
-  places->load(memory.data(), 0, out.data(), 20);
+  places.load(memory.data(), 0, out.data(), 20);
   for (std::size_t i = 0; i < 20; ++i)
     EXPECT_EQ(out[i], memory[5 * static_cast<std::size_t>(constants[i / 5]) + i % 5]);
 }
@@ -77,7 +78,7 @@ TEST(KnownPlaces, BadIndicesAreLeftToTheRun) {
   const Pattern index = matrixPattern(1, 3, 0, 1);
   for (const double bad : {-1.0, 4.0, 0.5, 1e300, -HUGE_VAL, std::nan("")}) {
     const std::vector<double> constants{0, bad, 1};
-    EXPECT_FALSE(KnownPlaces::ofGather({one, 1, 4, 4}, index, constants.data(), 3)) << bad;
+    EXPECT_FALSE(placesOfGather({one, 1, 4}, index, constants.data(), 3)) << bad;
   }
 }
 

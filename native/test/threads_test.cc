@@ -112,6 +112,28 @@ TEST(Threads, TheBitsDoNotDependOnTheirNumber) {
   expectTheSameBits(plan);
 }
 
+/// Rows put together piece by piece: of one point each, and of several.
+TEST(Threads, RowsAreShared) {
+  for (const std::int64_t n : {40'000, 131'073}) {
+    for (const std::int64_t shift : {0, 300}) {
+      Builder builder;
+      const Expr x{&builder, builder.input("x", {n})};
+      std::vector<double> positions;
+      for (std::int64_t i = 0; i < n - shift; ++i) {
+        for (const std::int64_t at : {i, n + i + shift, 2 * n + i})
+          positions.push_back(static_cast<double>(i % 77 == 76 && at < n ? at + 2 * n : at));
+      }
+      const auto count = static_cast<std::int64_t>(positions.size());
+      const Expr columns = concat({x * x, x * 3.0, x + 1.0}, 0);
+      const TapePtr t = builder.finish(
+          {{"y", gather(columns, {&builder, builder.data(positions, {count})}, 0).id}});
+      const auto plan = makePlan(t);
+      EXPECT_EQ(plan->pieceDoubles > 0, shift == 0);
+      expectTheSameBits(plan);
+    }
+  }
+}
+
 /// Kernels without lanes: elementwise, sums and extremes of all, of rows and of columns, windows.
 TEST(Threads, LargeKernelsAreShared) {
   for (const std::int64_t n : {40000, 200'001, 131'072}) {
