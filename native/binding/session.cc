@@ -8,6 +8,7 @@
 #include "binding/task.h"
 #include "binding/values.h"
 #include "exec/pool.h"
+#include "tape/large_pages.h"
 
 namespace adjoint::binding {
 namespace {
@@ -224,6 +225,7 @@ AlignedDoubles::AlignedDoubles(std::int64_t count) {
   checkMemory(bytes);
   memory_.reset(static_cast<double*>(::operator new(bytes, std::align_val_t{kAlignment})));
   bytes_ = static_cast<std::int64_t>(bytes);
+  preferLargePages(memory_.get(), bytes);
 }
 
 void AlignedDoubles::Free::operator()(double* memory) const {

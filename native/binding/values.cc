@@ -12,6 +12,8 @@
 #include <cstring>
 #include <new>
 
+#include "tape/large_pages.h"
+
 namespace adjoint::binding {
 namespace {
 
@@ -320,6 +322,7 @@ napi_value makeArrayBuffer(napi_env env, std::uint64_t bytes, void** data) {
   }
   if (got != bytes || isResizable)
     throw Error(ErrorCode::State, "globalThis.ArrayBuffer has been replaced");
+  preferLargePages(*data, bytes);
   return buffer;
 }
 

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "exec/overlap.h"
 #include "exec/segments.h"
 #include "exec/target.h"
 
@@ -151,7 +152,7 @@ class Layout {
         return {p.spillSlot(), false, (p.reductions[reduction].accumulators - p.spills) * kDouble};
       };
     }
-    Code code = codeOf(segment, places);
+    Code code = overlapped(codeOf(segment, places), jit_->instructionSet());
     const std::int64_t spills = code.spillDoubles(lanesOf(jit_->instructionSet()));
     (isWhole ? program_.wholeNumbers : program_.segmentNumbers)
         .push_back(jit_->add(std::move(code)));

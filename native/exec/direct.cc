@@ -4,6 +4,7 @@
 
 #include "exec/abreast.h"
 #include "exec/alias.h"
+#include "exec/overlap.h"
 #include "exec/schedule.h"
 
 namespace adjoint::exec {
@@ -102,6 +103,7 @@ bool DirectKernel::compile(const Plan& plan, const Kernel& kernel, JitBuilder& j
     Code code;
     if (!write(plan, ordered, first, code)) return false;
     if (second > first) code = twoAbreast(code, (second - first) * kDoubleBytes);
+    code = overlapped(code, jit.instructionSet());
     scratch_ = std::max(scratch_, code.spillDoubles(lanes_));
     number = jit.add(std::move(code));
     return true;

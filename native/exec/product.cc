@@ -26,13 +26,13 @@ inline V madd(V a, V b, V c) {
   return a * b + c;
 }
 
-/// What is in one of R spans or between them.
+/// What is in the spans of some rows or between them.
 template <int R>
-Span hull(const Span* spans) {
-  Span result = spans[0];
+Span hull(const Span* spans, const std::int64_t (&row)[R]) {
+  Span result = spans[row[0]];
   for (int r = 1; r < R; ++r) {
-    result.first = std::min(result.first, spans[r].first);
-    result.last = std::max(result.last, spans[r].last);
+    result.first = std::min(result.first, spans[row[r]].first);
+    result.last = std::max(result.last, spans[row[r]].last);
   }
   return result;
 }
@@ -46,46 +46,44 @@ inline void storeSome(double* to, V v, std::int64_t count) {
   simd::storePart(to, v, static_cast<std::size_t>(count));
 }
 
-/// Rows i .. i + R - 1 and `columns` columns; b has NV vectors of columns next to each other.
+/// R rows and `columns` columns of them; b has NV vectors of columns next to each other.
 template <int R, int NV>
-inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t bTerm,
-                 std::int64_t column, std::int64_t columns) {
-  const std::int64_t corner = i * p.cRow + column * p.cColumn;
+inline void tile(const Product& p, const std::int64_t (&row)[R], const double* b,
+                 std::int64_t bTerm, std::int64_t column, std::int64_t columns) {
+  const std::int64_t corner = column * p.cColumn;
   const bool areNeighbors = p.cColumn == 1;
-  alignas(64) double row[NV * kLanes] = {};
+  alignas(64) double some[NV * kLanes] = {};
   V acc[R][NV];
   for (int r = 0; r < R; ++r) {
     if (p.start != nullptr) {
-      const double* from = p.start + corner + r * p.cRow;
+      const double* from = p.start + corner + row[r] * p.cRow;
       if (!areNeighbors)
-        for (std::int64_t j = 0; j < columns; ++j) row[j] = from[j * p.cColumn];
+        for (std::int64_t j = 0; j < columns; ++j) some[j] = from[j * p.cColumn];
       for (int j = 0; j < NV; ++j)
         acc[r][j] = areNeighbors ? loadSome(from + j * kLanes, columns - j * kLanes)
-                                 : simd::load(row + j * kLanes);
+                                 : simd::load(some + j * kLanes);
     } else {
       for (int j = 0; j < NV; ++j) acc[r][j] = V{};
     }
   }
   Span terms{0, p.k};
   if (p.nonzero != nullptr) {
-    terms = hull<R>(p.nonzero + i);
+    terms = hull(p.nonzero, row);
     terms.first = std::clamp<std::int64_t>(terms.first - p.origin, 0, p.k);
     terms.last = std::min(terms.last - p.origin, p.k);
   }
-  const double* a = p.a + i * p.aRow + terms.first * p.aTerm;
-  b += terms.first * bTerm;
+  const double* a[R];
+  for (int r = 0; r < R; ++r) a[r] = p.a + row[r] * p.aRow;
   for (std::int64_t t = terms.first; t < terms.last; ++t) {
     V y[NV];
-    for (int j = 0; j < NV; ++j) y[j] = simd::load(b + j * kLanes);
+    for (int j = 0; j < NV; ++j) y[j] = simd::load(b + t * bTerm + j * kLanes);
     for (int r = 0; r < R; ++r) {
-      const V x = simd::splat(a[r * p.aRow]);
+      const V x = simd::splat(a[r][t * p.aTerm]);
       for (int j = 0; j < NV; ++j) acc[r][j] = madd(x, y[j], acc[r][j]);
     }
-    a += p.aTerm;
-    b += bTerm;
   }
   for (int r = 0; r < R; ++r) {
-    double* to = p.c + corner + r * p.cRow;
+    double* to = p.c + corner + row[r] * p.cRow;
     if (areNeighbors) {
       for (int j = 0; j < NV; ++j) {
         double* at = to + j * kLanes;
@@ -94,38 +92,61 @@ inline void tile(const Product& p, std::int64_t i, const double* b, std::int64_t
       }
       continue;
     }
-    for (int j = 0; j < NV; ++j) simd::store(row + j * kLanes, acc[r][j]);
+    for (int j = 0; j < NV; ++j) simd::store(some + j * kLanes, acc[r][j]);
     for (std::int64_t j = 0; j < columns; ++j)
-      to[j * p.cColumn] = p.adds ? to[j * p.cColumn] + row[j] : row[j];
+      to[j * p.cColumn] = p.adds ? to[j * p.cColumn] + some[j] : some[j];
   }
 }
 
-template <int NV>
-void rows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,
-          std::int64_t columns) {
-  std::int64_t i = 0;
+/// As many rows as `next` gives the numbers of.
+template <int NV, class Next>
+void tiles(const Product& p, std::int64_t count, Next next, const double* b, std::int64_t bTerm,
+           std::int64_t column, std::int64_t columns) {
   const auto step = [&]<int R>() {
-    for (; i + R <= p.m; i += R) {
-      if (p.needed == nullptr) {
-        tile<R, NV>(p, i, b, bTerm, column, columns);
-        continue;
-      }
-      // As few vectors as hold what is read.
-      const std::int64_t end = hull<R>(p.needed + i).last - column;
-      if (end <= 0) continue;
-      if (NV > 2 && end <= 2 * kLanes) {
-        end <= kLanes
-            ? tile<R, 1>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, kLanes))
-            : tile<R, 2>(p, i, b, bTerm, column, std::min<std::int64_t>(columns, 2 * kLanes));
-      } else {
-        tile<R, NV>(p, i, b, bTerm, column, columns);
-      }
+    for (; count >= R; count -= R) {
+      std::int64_t row[R];
+      for (int r = 0; r < R; ++r) row[r] = next();
+      tile<R, NV>(p, row, b, bTerm, column, columns);
     }
   };
   step.template operator()<kRows>();
   if constexpr (kRows > 4) step.template operator()<4>();
   step.template operator()<2>();
   step.template operator()<1>();
+}
+
+/// Rows of which no more is read than some vectors: those of as many vectors together.
+template <int NV>
+void neededRows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,
+                std::int64_t columns) {
+  const auto vectors = [&](std::int64_t i) {
+    return std::min<std::int64_t>(NV, (p.needed[i].last - column + kLanes - 1) / kLanes);
+  };
+  const auto some = [&]<int Vectors>() {
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < p.m; ++i) count += vectors(i) == Vectors;
+    std::int64_t i = -1;
+    const auto next = [&] {
+      do {
+        ++i;
+      } while (vectors(i) != Vectors);
+      return i;
+    };
+    tiles<Vectors>(p, count, next, b, bTerm, column,
+                   std::min<std::int64_t>(columns, Vectors * kLanes));
+  };
+  some.template operator()<1>();
+  if constexpr (NV > 1) some.template operator()<2>();
+  if constexpr (NV > 2) some.template operator()<3>();
+  if constexpr (NV > 3) some.template operator()<4>();
+}
+
+template <int NV>
+void rows(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,
+          std::int64_t columns) {
+  if (p.needed != nullptr) return neededRows<NV>(p, b, bTerm, column, columns);
+  std::int64_t i = 0;
+  tiles<NV>(p, p.m, [&] { return i++; }, b, bTerm, column, columns);
 }
 
 void columnsOf(const Product& p, const double* b, std::int64_t bTerm, std::int64_t column,

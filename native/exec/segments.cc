@@ -8,8 +8,9 @@
 namespace adjoint::exec {
 namespace {
 
-/// The most operations of one segment: its code stays in the first-level cache.
-constexpr std::size_t kMaxOperations = 4000;
+/// The most operations of one segment: its code stays in the first-level cache. Longer runs are cut
+/// in their second halves where the fewest values live.
+constexpr std::size_t kMaxOperations = 2000;
 /// Longer bodies keep their order: values that wait for their readers would fill the cache.
 constexpr std::size_t kMaxGrouped = 2000;
 
@@ -28,15 +29,17 @@ class Extractor {
  private:
   /// Runs of operations become segments.
   void cut() {
+    findCrossing();
     std::vector<BlockInstr> body;
-    for (const BlockInstr& code : program_.body) {
+    std::size_t end = 0;  // of the segment at hand
+    for (std::size_t i = 0; i < program_.body.size(); ++i) {
+      const BlockInstr& code = program_.body[i];
       if (code.kind != BlockKind::Inline) {
         body.push_back(code);
         continue;
       }
-      const bool goesOn = !body.empty() && body.back().kind == BlockKind::Segment &&
-                          segments_.back().operations.size() < kMaxOperations;
-      if (!goesOn) {
+      if (i >= end || body.back().kind != BlockKind::Segment) {
+        end = endOfSegment(i);
         BlockInstr segment;
         segment.kind = BlockKind::Segment;
         segment.a = static_cast<std::uint32_t>(segments_.size());
@@ -47,6 +50,32 @@ class Extractor {
           {static_cast<Op>(code.function), code.d, code.a, code.b, code.c, true});
     }
     program_.body = std::move(body);
+  }
+
+  /// How many registers have a value that is made before an instruction and read there or later.
+  void findCrossing() {
+    const std::size_t size = program_.body.size();
+    crossing_.assign(size + 1, 0);
+    std::vector<bool> isAwaited(program_.registers, false);
+    std::uint32_t count = 0;
+    for (std::size_t i = size; i-- > 0;) {
+      visitSlots(program_.body[i], [&](std::uint32_t slot, bool isWrite) {
+        if (!isRegister(slot) || isAwaited[slot] != isWrite) return;
+        isAwaited[slot] = !isWrite;
+        isWrite ? --count : ++count;
+      });
+      crossing_[i] = count;
+    }
+  }
+
+  /// Where the segment that begins at i ends.
+  std::size_t endOfSegment(std::size_t i) const {
+    std::size_t end = i;
+    while (end < program_.body.size() && program_.body[end].kind == BlockKind::Inline) ++end;
+    if (end - i <= kMaxOperations) return end;
+    const auto last = crossing_.begin() + static_cast<std::ptrdiff_t>(i + kMaxOperations);
+    const auto fewest = std::min_element(last - kMaxOperations / 2, last + 1);
+    return static_cast<std::size_t>(fewest - crossing_.begin());
   }
 
   bool isRegister(std::uint32_t slot) const { return slot < firstOther_; }
@@ -111,7 +140,8 @@ class Extractor {
   BlockProgram& program_;
   const std::uint32_t firstOther_;
   std::vector<Segment> segments_;
-  std::vector<std::uint8_t> needed_;  ///< by register: something later reads it from memory
+  std::vector<std::uint32_t> crossing_;  ///< by instruction
+  std::vector<std::uint8_t> needed_;     ///< by register: something later reads it from memory
   std::unordered_set<std::uint32_t> inMemory_;
   std::uint32_t count_ = 0;
 };

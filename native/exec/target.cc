@@ -57,6 +57,10 @@ const char* nameOf(InstructionSet set) {
   return kNames[static_cast<int>(set)];
 }
 
+int registersOf(InstructionSet set) {
+  return set == InstructionSet::Avx512 || set == InstructionSet::Neon ? 32 : 16;
+}
+
 int lanesOf(InstructionSet set) {
   constexpr int kLanes[] = {0, 2, 4, 8, 2};
   return kLanes[static_cast<int>(set)];

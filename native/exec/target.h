@@ -24,6 +24,8 @@ InstructionSet chosenInstructionSet();
 const char* nameOf(InstructionSet set);
 /// Of its vectors.
 int lanesOf(InstructionSet set);
+/// Of vectors.
+int registersOf(InstructionSet set);
 
 /// A vector register, or memory of the kinds an instruction of the target may read directly.
 struct Source {

@@ -635,7 +635,7 @@ constexpr std::int64_t kFirstLevel = 3072, kSecondLevel = 24576;
 /// of two would share few sets of a cache.
 constexpr std::int64_t kMinBlock = 16, kMaxBlock = 112;
 /// A product that contracts over lanes reads and writes its result once a block.
-constexpr std::int64_t kMinProductBlock = 32;
+constexpr std::int64_t kMinProductBlock = 64;
 
 /// The loop without its ports: as many lanes a block as keep all values of the body near.
 LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,

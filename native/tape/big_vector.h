@@ -4,9 +4,7 @@
 #include <new>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "tape/large_pages.h"
 
 namespace adjoint {
 
@@ -26,7 +24,7 @@ struct BigAllocator {
       void* p =
           mmap(nullptr, n * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (p == MAP_FAILED) throw std::bad_alloc();
-      madvise(p, n * sizeof(T), MADV_HUGEPAGE);
+      preferLargePages(p, n * sizeof(T));
       return static_cast<T*>(p);
     }
 #endif
@@ -44,7 +42,7 @@ struct BigAllocator {
   bool operator==(const BigAllocator&) const = default;
 
  private:
-  static bool isBig(std::size_t n) { return n * sizeof(T) >= std::size_t{4} << 20; }
+  static bool isBig(std::size_t n) { return n * sizeof(T) >= kLargeMemory; }
 };
 
 template <class T>
