@@ -1,6 +1,7 @@
 #include "exec/overlap.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "exec/uses.h"
 #include "ops/order.h"
@@ -70,6 +71,7 @@ class Scheduler {
   struct Unit {
     std::uint32_t first = 0, last = 0;
     bool isDone = false;
+    std::vector<std::uint32_t> overwritten;  ///< of stores: values that are read before
   };
 
   /// How many values may wait.
@@ -85,16 +87,23 @@ class Scheduler {
   }
 
   template <class Visit>
-  void visitOperands(const Unit& unit, Visit visit) const {
+  void visitReads(const Unit& unit, Visit visit) const {
     for (const std::uint32_t i : {unit.first, unit.last}) {
       const MicroOp& op = code_.ops[i];
       const std::uint32_t operands[3] = {op.a, op.b, op.c};
       for (int k = 0; k < arityOf(op.kind); ++k) {
         const bool isOwn = i == unit.last && operands[k] == unit.first && unit.first != unit.last;
-        if (!isOwn && !isReread(code_.ops[operands[k]].kind)) visit(operands[k]);
+        if (!isOwn) visit(operands[k]);
       }
       if (unit.first == unit.last) break;
     }
+  }
+  /// But for what is read from memory.
+  template <class Visit>
+  void visitOperands(const Unit& unit, Visit visit) const {
+    visitReads(unit, [&](std::uint32_t v) {
+      if (!isReread(code_.ops[v].kind)) visit(v);
+    });
   }
 
   void findUnits() {
@@ -105,12 +114,33 @@ class Scheduler {
     for (std::uint32_t i = 0; i < size; ++i) {
       const MicroOp& op = code_.ops[i];
       if (isReread(op.kind) || (!hasEffect(op.kind) && uses_.first(i) == Uses::kNever)) continue;
-      Unit unit{i, i};
+      Unit unit{i, i, false, {}};
       if (op.kind == Micro::Compare && uses_.isReadOnlyNext(i)) unit.last = i = uses_.first(i);
+      if (op.kind == Micro::Store) unit.overwritten = loadsOf(op, i);
       units_.push_back(unit);
-      visitOperands(unit, [&](std::uint32_t v) { ++readers_[v]; });
+      visitReads(unit, [&](std::uint32_t v) { ++readers_[v]; });
     }
     for (const LoopSum& sum : code_.sums) ++readers_[sum.value];
+  }
+
+  /// The values before i that are read from where an instruction writes: memory may be used again
+  /// for other values.
+  std::vector<std::uint32_t> loadsOf(const MicroOp& store, std::uint32_t i) {
+    const auto keyOf = [this](const MicroOp& op) {
+      const MemoryOperand& at = code_.memory[static_cast<std::size_t>(op.extra)];
+      return static_cast<std::uint64_t>(at.offset) ^ std::uint64_t{at.slot} << 40;
+    };
+    for (; read_ < i; ++read_) {
+      const Micro kind = code_.ops[read_].kind;
+      if (kind == Micro::Load || kind == Micro::Broadcast)
+        loads_[keyOf(code_.ops[read_])].push_back(read_);
+    }
+    const auto found = loads_.find(keyOf(store));
+    return found == loads_.end() ? std::vector<std::uint32_t>() : found->second;
+  }
+
+  bool overwritesUnread(const Unit& unit) const {
+    return std::ranges::any_of(unit.overwritten, [&](std::uint32_t v) { return readers_[v] > 0; });
   }
 
   /// The unit to come next: of those near the first one that is left, the first whose operands are
@@ -128,7 +158,8 @@ class Scheduler {
         isBehindOrdered = true;
       }
       const std::int64_t ready = readyAt(unit);
-      if (ready < 0 || ready >= soonest || (held_ + growth(unit) > room_ && growth(unit) > 0))
+      if (ready < 0 || ready >= soonest || overwritesUnread(unit) ||
+          (held_ + growth(unit) > room_ && growth(unit) > 0))
         continue;
       best = u;
       soonest = ready;
@@ -165,7 +196,7 @@ class Scheduler {
   void place(Unit& unit) {
     held_ += growth(unit);
     const std::int64_t begin = std::max(now_, readyAt(unit));
-    visitOperands(unit, [&](std::uint32_t v) { --readers_[v]; });
+    visitReads(unit, [&](std::uint32_t v) { --readers_[v]; });
     for (const std::uint32_t i : {unit.first, unit.last}) {
       emit(i);
       if (unit.first == unit.last) break;
@@ -208,6 +239,8 @@ class Scheduler {
   std::vector<std::uint32_t> readers_;   ///< reads that are to come
   std::vector<std::int64_t> ready_;      ///< when each value is there
   std::vector<std::uint8_t> isMade_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> loads_;  ///< by place
+  std::uint32_t read_ = 0;  ///< instructions before are in there
   std::int64_t now_ = 0, begun_ = 0;
   int held_ = 0;  ///< values that are waiting
 };
