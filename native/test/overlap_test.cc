@@ -144,7 +144,7 @@ TEST(Overlap, InterleavesChains) {
       count += c.ops[i].kind == Micro::Mul && c.ops[i].a == i - 1;
     return count;
   };
-  EXPECT_EQ(neighbors(code), kChains * 2 * kLength);
+  EXPECT_EQ(neighbors(code), kChains * kLength);
   EXPECT_LT(neighbors(overlapped(code, InstructionSet::Avx512)), 2 * kLength);
   // A short one is left to the processor.
   const Code brief = someCode(1, 6);
