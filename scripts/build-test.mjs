@@ -8,6 +8,7 @@ import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { buildNative, march } from "./build-native.mjs";
 import { at, fail, forgetStaleCache, jobs, root, run, say, sources, whenStale } from "./common.mjs";
+import { writeUnits } from "./units.mjs";
 
 /** The libraries of another processor, and the programs' root there. */
 export const arm64System = at("build", "arm64", "system");
@@ -20,6 +21,7 @@ const variants = {
     ADJOINT_CORE: at("build", "libadjoint_core.a"),
   },
   asan: {
+    ADJOINT_SOURCES: at("build-asan", "native"),
     CMAKE_BUILD_TYPE: "RelWithDebInfo",
     // -O1 takes half as long again to compile.
     CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-Og -g1",
@@ -62,6 +64,7 @@ export function buildTests(variant = "test") {
   const build = () => {
     say(`building the C++ tests in ${folder}/`);
     forgetStaleCache(folder, variant === "test" ? { ADJOINT_MARCH: march } : {});
+    if (variant === "asan") writeUnits(folder);
     const options = { CMAKE_BUILD_TYPE: "Release", ADJOINT_TESTS: "ON", ...variants[variant] };
     const defines = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
     run("cmake", ["-S", ".", "-B", folder, "-G", "Unix Makefiles", ...defines], {
