@@ -2,44 +2,35 @@
 // again in: most of a small file's time goes into headers and templates that its neighbours need too.
 // Files of one room, with the same `using namespace`, share a unit unless a name that one of them keeps to itself means
 // something in the other, so no file has to mind what its neighbours call their own. A name missed here is an error of
-// the compiler.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// the compiler. See docs/design/0031-units.md.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { at, files, sources } from "./common.mjs";
 
 /** Larger ones leave one processor idle at the end. */
 const mostFiles = 12;
 
+// What the name after it is: of a type, a macro, an alias.
+const named = /^(?:#define|struct|class|union|enum(?: class)?|(?:using|namespace)(?=.*=)) (\w+)/;
+const enumerator = /^ {2}(k[A-Z]\w*)(?: = .*)?,/;
+// Lines that declare nothing by themselves, and a macro's call, of which tests are made.
+const nothing = /^(?:[^a-zA-Z]|[A-Z_]+\(|(?:namespace|using|template|static_assert|extern)\b)/;
+
 /** The names that a text declares in lines without indentation, and constants of an enum. */
 function declared(text) {
   const names = new Set();
   for (const line of text.split("\n")) {
-    const plain = line.replace(/\[\[.*?\]\]|__attribute__\(\(.*?\)\) ?/g, "");
-    const type = /^(?:struct|class|union|enum(?: class)?|(?:using|namespace)(?=.*=)) (\w+)/.exec(
-      plain,
-    );
-    const macro = /^#define (\w+)/.exec(plain);
-    const constant = /^ {2}(k[A-Z]\w*)(?: = .*)?,/.exec(plain);
-    const one = type ?? macro ?? constant;
+    const plain = line.replace(/\[\[.*?\]\] ?|__attribute__\(\(.*?\)\) ?/g, "");
+    const one = named.exec(plain) ?? enumerator.exec(plain);
     if (one) names.add(one[1]);
-    // Neither a keyword's line nor a macro's call, of which tests are made.
-    else if (
-      /^[a-z]/i.test(plain) &&
-      !/^(?:[A-Z_]+\(|(?:namespace|using|template|static_assert|extern)\b)/.test(plain)
-    ) {
-      for (const [, name] of plain.matchAll(/(\w+)(?:\[\w*\])* = /g)) names.add(name);
+    else if (!nothing.test(plain)) {
       const first = /(\w+)(?:[({;]| = )/.exec(plain);
       if (first) names.add(first[1]);
+      // As in `int a = 1, b = 2;`.
+      for (const [, name] of plain.matchAll(/(\w+)(?:\[\w*\])* = /g)) names.add(name);
     }
   }
   return names;
-}
-
-const texts = new Map();
-
-function read(file) {
-  if (!texts.has(file)) texts.set(file, readFileSync(at("native", file), "utf8"));
-  return texts.get(file);
 }
 
 /** What a file keeps to itself: its macros, and what it declares within `namespace {`. */
@@ -50,15 +41,15 @@ function ownNames(text) {
 }
 
 /** What else means something in a file: names of all headers that it includes, and those that it takes from elsewhere. */
-function otherNames(path, headers) {
+function otherNames(path, texts) {
   const names = new Set();
   const seen = new Set([path]);
   for (const file of seen) {
-    const text = read(file);
+    const text = texts.get(file);
     for (const [, name] of text.matchAll(/^using [\w:]*::(\w+);/gm)) names.add(name);
-    for (const name of headers.get(file) ?? []) names.add(name);
+    if (file !== path) for (const name of declared(text.replace(/^#.*/gm, ""))) names.add(name);
     for (const [, header] of text.matchAll(/^#include "(.*?)"/gm)) {
-      const found = [header, join(dirname(file), header)].find((place) => headers.has(place));
+      const found = [header, join(dirname(file), header)].find((place) => texts.has(place));
       if (found) seen.add(found);
     }
   }
@@ -67,21 +58,20 @@ function otherNames(path, headers) {
 
 const meet = (a, b) => [...a].some((name) => b.has(name));
 
-/** Files by unit, in the order that they come in. */
-function grouped(paths, headers) {
+/** Source files by unit, in their order. `texts` has those of all files, headers too, by paths from native/. */
+export function unitsOf(paths, texts) {
   const units = [];
   for (const path of paths) {
-    const text = read(path);
-    const own = ownNames(text);
+    const text = texts.get(path);
     const used = text.match(/^using namespace .*/gm) ?? [];
     const room = [dirname(path), ...used].join();
-    const file = { path, room, own, all: new Set([...own, ...otherNames(path, headers)]) };
-    const unit = units.find(
-      (unit) =>
-        unit[0].room === file.room &&
-        unit.length < mostFiles &&
-        !unit.some((other) => meet(own, other.all) || meet(other.own, file.all)),
-    );
+    const own = ownNames(text);
+    const file = { path, room, own, all: new Set([...own, ...otherNames(path, texts)]) };
+    const fits = (unit) =>
+      unit[0].room === room &&
+      unit.length < mostFiles &&
+      !unit.some((other) => meet(own, other.all) || meet(other.own, file.all));
+    const unit = units.find(fits);
     if (unit) unit.push(file);
     else units.push([file]);
   }
@@ -90,10 +80,8 @@ function grouped(paths, headers) {
 
 /** Writes a file unless it has this text already: a newer one would be compiled again. */
 function keep(file, text) {
+  if (existsSync(file) && readFileSync(file, "utf8") === text) return;
   mkdirSync(dirname(file), { recursive: true });
-  try {
-    if (readFileSync(file, "utf8") === text) return;
-  } catch {}
   writeFileSync(file, text);
 }
 
@@ -102,17 +90,18 @@ function keep(file, text) {
  * native/ in `folder`. Gives the units by list: names and the files within.
  */
 export function writeUnits(folder) {
-  const headers = new Map(
-    files("native", (file) => file.endsWith(".h"))
-      .map((file) => file.slice("native/".length))
-      .map((file) => [file, declared(read(file).replace(/^#.*/gm, ""))]),
+  const texts = new Map(
+    files("native", (file) => /\.(cc|h)$/.test(file)).map((file) => [
+      file.slice("native/".length),
+      readFileSync(at(file), "utf8"),
+    ]),
   );
   const lists = {};
   const units = [];
   const target = at(folder, "native");
   for (const [list, paths] of Object.entries(sources())) {
     const counts = new Map();
-    lists[list] = grouped(paths, headers).map((members) => {
+    lists[list] = unitsOf(paths, texts).map((members) => {
       const room = dirname(members[0]);
       const number = counts.get(room) ?? 0;
       counts.set(room, number + 1);
