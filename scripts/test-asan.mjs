@@ -6,7 +6,7 @@ import { buildTests } from "./build-test.mjs";
 import { at, fail, output } from "./common.mjs";
 import { conclude, runCpp, runVitest, withoutNative } from "./test.mjs";
 
-// The stacks of allocations are a third of an allocation's time when they are kept in full.
+// With full stacks of allocations, 30 frames, the tests take a tenth longer.
 const stacks = "malloc_context_size=10";
 const ubsan = "print_stacktrace=1:halt_on_error=1";
 const only = ["cpp", "ts"].includes(process.argv[2]) ? process.argv[2] : undefined;
