@@ -8,6 +8,8 @@ const script = (name: string) => import(new URL(`../scripts/${name}`, import.met
 const arrows: { wrongInNative: Check; wrongInLibrary: Check; isNative: Is; isLibrary: Is } =
   await script("check-arrows.mjs");
 const size: { tooLong: Check; isSource: Is } = await script("check-file-size.mjs");
+const units: { unitsOf: (paths: string[], texts: Map<string, string>) => string[][] } =
+  await script("units.mjs");
 
 describe("arrows between the rooms of native/", () => {
   const wrong = (text: string, file = "native/ops/x.cc") => arrows.wrongInNative(file, text);
@@ -96,5 +98,57 @@ describe("the size of files", () => {
   test("generated files and packages are not", () => {
     expect(size.isSource("lib/generated/operations.ts")).toBe(false);
     expect(size.isSource("bench/gradbench/node_modules/a.js")).toBe(false);
+  });
+});
+
+describe("files that are compiled together", () => {
+  const inside = (text: string) =>
+    `namespace adjoint {\nnamespace {\n${text}\n}  // namespace\n}\n`;
+  const together = (a: string, b: string, more: Record<string, string> = {}) => {
+    const texts = new Map(Object.entries({ "ops/a.cc": a, "ops/b.cc": b, ...more }));
+    return units.unitsOf(["ops/a.cc", "ops/b.cc"], texts).length === 1;
+  };
+
+  test.each([
+    ["a constant", "constexpr double kPi = 3.14;"],
+    ["a second constant", "constexpr int kRows = 8, kPi = 3;"],
+    ["an array", "const int kPi[] = {3, 1, 4};"],
+    ["a constant of an enum", "enum {\n  kPi = 3,\n};"],
+    ["a function", "[[noreturn]] void kPi(int digits = 2) {"],
+    ["a type", "struct kPi {"],
+    ["an alias", "using kPi = double;"],
+    ["a variable", "thread_local int kPi;"],
+  ])("do not both keep a name to themselves: %s", (_, line) => {
+    expect(together(inside(line), inside("int kPi() {\n  return 3;\n}"))).toBe(false);
+    expect(together(inside(line), inside("int other() {\n  return 3;\n}"))).toBe(true);
+  });
+
+  test("keep no name to themselves that the other has from a header", () => {
+    const includes = '#include "ops/c.h"\n';
+    const more = {
+      "ops/c.h": '#include "d.h"  // the number\n',
+      "ops/d.h": "extern int x;\nint pi();\n",
+    };
+    expect(together(inside("double pi() {"), includes, more)).toBe(false);
+    expect(together(includes, inside("double pi() {"), more)).toBe(false);
+    expect(together(inside("double tau() {"), includes, more)).toBe(true);
+    expect(together(inside("double pi() {"), inside("using math::pi;"))).toBe(false);
+  });
+
+  test("define no macro of the same name", () => {
+    expect(together("#define X(a) a\n", "#define X(a) #a\n")).toBe(false);
+    expect(together("#define X(a) a\n", "#define Y(a) #a\n")).toBe(true);
+  });
+
+  test("use the same namespaces and are of the same room", () => {
+    expect(together("using namespace ex;\n", "")).toBe(false);
+    expect(together("using namespace ex;\n", "using namespace ex;\n")).toBe(true);
+    const texts = new Map([
+      ["ops/a.cc", ""],
+      ["tape/a.cc", ""],
+      ["ops/b.cc", ""],
+    ]);
+    const found = units.unitsOf([...texts.keys()], texts);
+    expect(found).toEqual([["ops/a.cc", "ops/b.cc"], ["tape/a.cc"]]);
   });
 });

@@ -189,8 +189,8 @@ inline RunStatus referenceKernel(const Plan& plan, const Kernel& k, double* io, 
     }
     return base[static_cast<int>(plan.buffers[a.buffer].base)] + offset;
   };
+  std::vector<std::int64_t> at(rank);
   for (std::int64_t p = 0; p < points; ++p) {
-    std::vector<std::int64_t> at(rank);
     std::int64_t rest = p;
     for (std::size_t l = rank; l-- > 0;) {
       at[l] = rest % k.extents[l];
