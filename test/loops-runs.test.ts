@@ -236,7 +236,8 @@ describe("an end before the end", () => {
       expect(delays.length).toBeGreaterThan(2);
       // Others may have the processor when an abort comes, but not always.
       expect(Math.min(...delays)).toBeLessThan(50);
-      expect(Math.max(...delays)).toBeLessThan(2000);
+      // Sanitized code takes several times as long from one question to the next.
+      expect(Math.max(...delays)).toBeLessThan(process.env.ADJOINT_SANITIZED ? 10_000 : 2000);
       // Functions of tests before may be collected meanwhile.
       expect(native.nativeBytes()).toBeLessThanOrEqual(bytes);
       session.outputs.grad.k[0] = Number.NaN;
