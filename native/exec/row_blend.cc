@@ -41,7 +41,7 @@ void RowBlend::writeOf(const RowBlend& blend, const double* const* from, std::in
   __mmask8 picked[Width], third[Width];
 #pragma GCC unroll 8
   for (int k = 0; k < Width; ++k) {
-    alike[k] = _mm512_load_pd(blend.alike_.data() + 8 * k);
+    alike[k] = _mm512_castsi512_pd(_mm512_load_epi64(blend.alike_.data() + 8 * k));
     row[k] = _mm512_load_epi64(kRows.row[k]);
     picked[k] = blend.picked_[static_cast<std::size_t>(k)];
     third[k] = blend.third_[static_cast<std::size_t>(k)];
@@ -92,12 +92,12 @@ std::optional<RowBlend> RowBlend::of(std::span<const std::optional<double>> colu
     for (int row = 0; row < 8; ++row) {
       const int e = row * width + j;
       const auto vector = static_cast<std::size_t>(e / 8);
-      double& element = blend.alike_[static_cast<std::size_t>(e)];
+      std::int64_t& element = blend.alike_[static_cast<std::size_t>(e)];
       if (number) {
-        element = *number;
+        element = std::bit_cast<std::int64_t>(*number);
         continue;
       }
-      if (column < 2) element = std::bit_cast<double>(std::int64_t{8 * column + row});
+      if (column < 2) element = 8 * column + row;
       auto& lanes = column < 2 ? blend.picked_ : blend.third_;
       lanes[vector] = static_cast<std::uint8_t>(lanes[vector] | 1 << e % 8);
     }

@@ -34,9 +34,9 @@ class RowBlend {
                       double* to);
 
   Write write_ = nullptr;  ///< for the width and the number of columns that vary
-  /// Eight rows. Where elements are of the first two of several varying columns, the bits are an
+  /// The bits of eight rows. Where elements are of the first two of several varying columns, an
   /// integer: the row, or 8 and the row.
-  alignas(64) std::array<double, 8 * kWidest> alike_ = {};
+  alignas(64) std::array<std::int64_t, 8 * kWidest> alike_ = {};
   std::array<std::uint8_t, kWidest> picked_ = {};  ///< by vector: lanes of these two columns
   std::array<std::uint8_t, kWidest> third_ = {};   ///< and of a third
 };

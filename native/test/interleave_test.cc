@@ -135,6 +135,26 @@ TEST(Interleave, RowsOfWhatIsComputedInPieces) {
   }
 }
 
+/// Runs of rows that differ in nothing but the sign of a zero.
+TEST(Interleave, ZerosKeepTheirSigns) {
+  const std::int64_t n = 1024;
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {n})};
+  const auto uniform = [&](double value) { return Expr{&builder, builder.constant(value, {n})}; };
+  std::vector<double> positions;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t zero = i / 64 % 2 == 0 ? 1 : 2;
+    for (const std::int64_t column : {std::int64_t{0}, zero, std::int64_t{3}})
+      positions.push_back(static_cast<double>(column * n + i));
+  }
+  const Expr columns = concat({x * 2.0, uniform(0.0), uniform(-0.0), x + 1.0}, 0);
+  const TapePtr t =
+      builder.finish({{"y", gather(columns, {&builder, builder.data(positions, {3 * n})}, 0).id}});
+  EXPECT_TRUE(interleaves(t));
+  Evaluator evaluator(t);
+  evaluator({numbers(n)});
+}
+
 /// Rows of four columns, one of them uniform, of `n` points; row i takes element i, and in each
 /// line of 50 the last row's first two are exchanged, or the first is that of another point.
 TapePtr rowsOfLines(std::int64_t n, bool needsOthers, bool isReadElsewhere = false) {
