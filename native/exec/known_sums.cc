@@ -9,6 +9,8 @@ namespace {
 
 /// More are worth blocks, and threads.
 constexpr std::int64_t kMostSums = 16384;
+/// Places that are written out for a kernel, at most.
+constexpr std::int64_t kMostPlaces = std::int64_t{1} << 20;
 /// So many terms have code of their own.
 constexpr std::size_t kMostTerms = 8;
 /// Fewer elements than that are not worth a loop of machine code where they are only moved.
@@ -28,7 +30,7 @@ class SumReader {
 
   /// The sums that are stored, by the order of stores; empty: it is something else.
   std::vector<std::pair<const Sum*, Place>> read() {
-    stores_.clear();
+    if (!mayBeSums()) return {};
     for (std::size_t i = 0; i < kernel_.body.size(); ++i) {
       if (!readOne(i)) return {};
     }
@@ -37,6 +39,15 @@ class SumReader {
   }
 
  private:
+  bool mayBeSums() const {
+    return std::ssize(kernel_.body) * points_ <= kMostPlaces &&
+           std::ranges::all_of(kernel_.body, [](const Instr& instr) {
+             return instr.kind == InstrKind::Load || instr.kind == InstrKind::Gather ||
+                    instr.kind == InstrKind::Store ||
+                    (instr.kind == InstrKind::Compute && static_cast<Op>(instr.op) == Op::Add);
+           });
+  }
+
   const Access& accessOf(const Instr& instr) const {
     return kernel_.accesses[static_cast<std::size_t>(instr.extra)];
   }
@@ -52,11 +63,11 @@ class SumReader {
       case InstrKind::Gather:
         return hasGathers_ = readGather(instr, sums_[i]);
       case InstrKind::Compute: {
-        if (static_cast<Op>(instr.op) != Op::Add) return false;
         // From left to right: the right operand is one element.
         const Sum* const a = sumOf(instr.a);
         const Sum* const b = sumOf(instr.b);
-        if (a == nullptr || b == nullptr || b->terms.size() != 1 || a->base != b->base)
+        if (a == nullptr || b == nullptr || b->terms.size() != 1 || a->base != b->base ||
+            a->terms.size() == kMostTerms)
           return false;
         sums_[i] = *a;
         sums_[i].terms.push_back(b->terms.front());
@@ -148,9 +159,7 @@ bool KnownSums::add(const Plan& plan, const Kernel& kernel) {
   if (points == 0 || points > kMostSums || !kernel.reductions.empty()) return false;
   SumReader reader(plan, kernel);
   const auto stored = reader.read();
-  const bool isShort = std::ranges::all_of(
-      stored, [](const auto& store) { return store.first->terms.size() <= kMostTerms; });
-  if (stored.empty() || !isShort) return false;
+  if (stored.empty()) return false;
   for (const auto& [sum, to] : stored) {
     Group group;
     group.from = sum->base;
