@@ -108,7 +108,7 @@ InterleaveProgram::Blended InterleaveProgram::blended(const Plan& plan,
   if (run.rows < RowBlend::kFewestRows || run.width > RowBlend::kWidest) return result;
   std::vector<std::optional<double>> columns;
   std::size_t varying = 0;
-  for (const InterleaveStep::Column& column : columnsOf(run)) {
+  for (const InterleaveStep::Column& column : step_.columnsOf(run)) {
     columns.emplace_back();
     if (step_.sources[column.part].isUniform) {
       const std::int64_t at = sources_[column.part].offset;
@@ -150,7 +150,7 @@ void InterleaveProgram::write(const RunContext& context, std::uint32_t r, std::i
       varying[k] = context.at(blended.varying[k].base, blended.varying[k].offset + first);
     return blends_[blended.blend].write(varying, rows, to);
   }
-  const std::span<const InterleaveStep::Column> columns = columnsOf(run);
+  const std::span<const InterleaveStep::Column> columns = step_.columnsOf(run);
   Columns walk;
   for (std::size_t j = 0; j < columns.size(); ++j) {
     const Place from = place(columns[j]);

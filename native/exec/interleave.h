@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "exec/library.h"
@@ -37,10 +36,6 @@ class InterleaveProgram {
 
   Blended blended(const Plan& plan, const InterleaveStep::Run& run);
 
-  std::span<const InterleaveStep::Column> columnsOf(const InterleaveStep::Run& run) const {
-    return std::span(step_.columns)
-        .subspan(static_cast<std::size_t>(run.first), static_cast<std::size_t>(run.width));
-  }
   /// Of the element in the first row.
   Place place(const InterleaveStep::Column& column) const {
     const Place& source = sources_[column.part];

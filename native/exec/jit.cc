@@ -9,6 +9,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "tape/large_pages.h"
+
 namespace adjoint::exec {
 namespace {
 
@@ -36,9 +38,7 @@ Pages mapPages(std::size_t bytes) {
   const std::size_t before = (kLargePage - reinterpret_cast<std::uintptr_t>(first)) % kLargePage;
   if (before > 0) munmap(first, before);
   if (before < slack) munmap(first + before + bytes, slack - before);
-#ifdef MADV_HUGEPAGE
-  madvise(first + before, bytes, MADV_HUGEPAGE);
-#endif
+  preferLargePages(first + before, bytes, kLargePage);
   return {first + before, bytes};
 }
 

@@ -247,6 +247,8 @@ class Scheduler {
 
 }  // namespace
 
-Code overlapped(const Code& code, InstructionSet set) { return Scheduler(code, set).run(); }
+Code overlapped(const Code& code, InstructionSet set) {
+  return code.ops.size() <= kShort ? code : Scheduler(code, set).run();
+}
 
 }  // namespace adjoint::exec

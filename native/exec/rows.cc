@@ -15,33 +15,19 @@ bool overlap(const Buffer& a, const Buffer& b) {
   return a.base == b.base && a.offset < b.offset + b.elements && b.offset < a.offset + a.elements;
 }
 
-/// Whether the kernel computes element i of the buffer at point i.
-bool computes(const Plan& plan, const Kernel& kernel, BufferId buffer) {
-  return std::ranges::any_of(kernel.body, [&](const Instr& instr) {
-    if (instr.kind != InstrKind::Store) return false;
-    const Access& access = kernel.accesses[static_cast<std::size_t>(instr.extra)];
-    const IndexMap& map = kernel.maps[access.map];
-    return access.buffer == buffer && access.offset == 0 && map.windows.empty() &&
-           map.stride.size() == 1 && map.stride[0] == 1 &&
-           plan.buffers[buffer].elements == kernel.points();
-  });
-}
-
 }  // namespace
 
 std::unique_ptr<const RowsProgram> RowsProgram::make(const Plan& plan, const Kernel& kernel,
                                                      const BlockProgram& program,
                                                      const InterleaveStep& step) {
-  // What can fail has to, before anything is written.
-  if (kernel.extents.size() != 1 || !kernel.reductions.empty() || !kernel.gathers.empty())
-    return nullptr;
+  if (!canBeInPieces(kernel)) return nullptr;
   // Rows are written before the kernel has read all.
   for (const Access& access : kernel.accesses) {
     if (overlap(plan.buffers[access.buffer], plan.buffers[step.out])) return nullptr;
   }
   std::unique_ptr<RowsProgram> rows(new RowsProgram(plan, program, step));
   for (const InterleaveStep::Source& source : step.sources)
-    rows->isComputed_.push_back(!source.isUniform && computes(plan, kernel, source.buffer));
+    rows->isComputed_.push_back(!source.isUniform && computesByPoint(plan, kernel, source.buffer));
   const std::int64_t moved = std::ranges::count_if(kernel.body, [](const Instr& instr) {
     return instr.kind == InstrKind::Load || instr.kind == InstrKind::Store;
   });
@@ -58,8 +44,7 @@ std::unique_ptr<const RowsProgram> RowsProgram::make(const Plan& plan, const Ker
 
 std::int64_t RowsProgram::awaited(const InterleaveStep::Run& run) {
   std::int64_t last = -1;
-  for (std::int64_t j = run.first; j < run.first + run.width; ++j) {
-    const auto [part, element] = step_.columns[static_cast<std::size_t>(j)];
+  for (const auto& [part, element] : step_.columnsOf(run)) {
     if (!isComputed_[part]) continue;
     isApart_ = isApart_ && (last < 0 || element == last);
     last = std::max<std::int64_t>(last, element);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -98,6 +99,11 @@ struct InterleaveStep {
   std::vector<Run> runs;
   std::vector<Column> columns;
   std::vector<Single> singles;  ///< by ascending place
+
+  std::span<const Column> columnsOf(const Run& run) const {
+    return std::span(columns).subspan(static_cast<std::size_t>(run.first),
+                                      static_cast<std::size_t>(run.width));
+  }
   BufferId out = 0;
 };
 

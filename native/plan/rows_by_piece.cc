@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 
 #include "plan/visit_buffers.h"
 
@@ -24,11 +23,8 @@ class RowsAfterKernel {
       : plan_(plan), kernel_(kernel), step_(step), uses_(uses) {}
 
   void makeByPiece() {
-    // What can fail has to, before anything is written; and rows are written before the kernel has
-    // read everything.
-    if (kernel_.extents.size() != 1 || kernel_.points() < kFewPoints ||
-        !kernel_.reductions.empty() || !kernel_.gathers.empty() || touches(step_.out))
-      return;
+    // Rows are written before the kernel has read everything.
+    if (!canBeInPieces(kernel_) || kernel_.points() < kFewPoints || touches(step_.out)) return;
     for (const InterleaveStep::Source& source : step_.sources)
       isPiece_.push_back(!source.isUniform && isOnlyInRows(source.buffer));
     if (std::ranges::none_of(isPiece_, std::identity{})) return;
@@ -47,18 +43,11 @@ class RowsAfterKernel {
 
   /// Whether the kernel computes element i at point i, and only the rows read it.
   bool isOnlyInRows(BufferId id) const {
-    const Buffer& buffer = plan_.buffers[id];
     const auto inRows = std::ranges::count_if(
         step_.sources, [&](const InterleaveStep::Source& source) { return source.buffer == id; });
-    if (buffer.base != Base::Temp || buffer.elements != kernel_.points() ||
-        uses_[id] != static_cast<std::uint32_t>(inRows) + 1)
-      return false;
-    return std::ranges::any_of(kernel_.body, [&](const Instr& instr) {
-      if (instr.kind != InstrKind::Store) return false;
-      const Access& access = kernel_.accesses[static_cast<std::size_t>(instr.extra)];
-      const IndexMap& map = kernel_.maps[access.map];
-      return access.buffer == id && access.offset == 0 && map.windows.empty() && map.stride[0] == 1;
-    });
+    return plan_.buffers[id].base == Base::Temp &&
+           uses_[id] == static_cast<std::uint32_t>(inRows) + 1 &&
+           computesByPoint(plan_, kernel_, id);
   }
 
   std::optional<std::int64_t> pointOf(const Column& column) const {
@@ -68,22 +57,16 @@ class RowsAfterKernel {
 
   /// Whether each row needs one point.
   bool isOfOnePoint(const Run& run) const {
-    const auto columns = columnsOf(run);
     const auto point = pointOfRow(run);
-    return std::ranges::all_of(columns, [&](const Column& column) {
+    return std::ranges::all_of(step_.columnsOf(run), [&](const Column& column) {
       const auto other = pointOf(column);
       return !other || other == point;
     });
   }
 
-  std::span<const Column> columnsOf(const Run& run) const {
-    return std::span(step_.columns)
-        .subspan(static_cast<std::size_t>(run.first), static_cast<std::size_t>(run.width));
-  }
-
   /// The point that the first row needs, or one of them.
   std::optional<std::int64_t> pointOfRow(const Run& run) const {
-    for (const Column& column : columnsOf(run)) {
+    for (const Column& column : step_.columnsOf(run)) {
       if (const auto point = pointOf(column)) return point;
     }
     return std::nullopt;
@@ -122,6 +105,22 @@ class RowsAfterKernel {
 };
 
 }  // namespace
+
+bool canBeInPieces(const Kernel& kernel) {
+  // What can fail has to, before anything is written.
+  return kernel.extents.size() == 1 && kernel.reductions.empty() && kernel.gathers.empty();
+}
+
+bool computesByPoint(const Plan& plan, const Kernel& kernel, BufferId buffer) {
+  return plan.buffers[buffer].elements == kernel.points() &&
+         std::ranges::any_of(kernel.body, [&](const Instr& instr) {
+           if (instr.kind != InstrKind::Store) return false;
+           const Access& access = kernel.accesses[static_cast<std::size_t>(instr.extra)];
+           const IndexMap& map = kernel.maps[access.map];
+           return access.buffer == buffer && access.offset == 0 && map.windows.empty() &&
+                  map.stride.size() == 1 && map.stride[0] == 1;
+         });
+}
 
 void makeRowsByPiece(Plan& plan) {
   std::vector<std::uint32_t> uses;  // made for the first rows

@@ -9,7 +9,13 @@ namespace adjoint {
 /// the values get Base::Piece. Sets Plan::pieceDoubles.
 void makeRowsByPiece(Plan& plan);
 
-/// Whether the kernel computes such values.
+/// Whether rows may be put together between pieces of the kernel's points.
+bool canBeInPieces(const Kernel& kernel);
+
+/// Whether the kernel computes element i of the buffer at point i.
+bool computesByPoint(const Plan& plan, const Kernel& kernel, BufferId buffer);
+
+/// Whether the kernel computes values in Base::Piece.
 bool writesPieces(const Plan& plan, const Kernel& kernel);
 
 /// Whether the step is rows of which some values are in Base::Piece, made while the step before
