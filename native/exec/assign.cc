@@ -40,7 +40,10 @@ class Assigner {
       keepInvariants();
       target_.beginLoop();
     }
-    for (at_ = 0; at_ < size_; ++at_) step(at_);
+    for (at_ = 0; at_ < size_; ++at_) {
+      askForLines();
+      step(at_);
+    }
     for (std::size_t k = 0; k < code_.sums.size(); ++k) addToPartials(code_.sums[k].value, k);
     if (!code_.isScalar) target_.endLoop();
     visitPartials([&](int r, const Source& partials) { target_.store(partials, r); });
@@ -215,6 +218,12 @@ class Assigner {
 
   // --- instructions ----------------------------------------------------------------------------
 
+  /// Evenly all along the way.
+  void askForLines() {
+    for (; asked_ * size_ < at_ * code_.asked.size(); ++asked_)
+      target_.prefetch(code_.asked[asked_]);
+  }
+
   void step(std::uint32_t i) {
     const MicroOp& op = code_.ops[i];
     pinned_ = 0;
@@ -314,7 +323,8 @@ class Assigner {
   std::vector<std::uint32_t> givenFar_;            ///< that have become free
   std::vector<std::uint32_t> given_;               ///< by the current instruction
   std::uint32_t farSpills_ = 0;
-  std::uint32_t at_ = 0;  ///< the current instruction
+  std::uint32_t at_ = 0;   ///< the current instruction
+  std::size_t asked_ = 0;  ///< lines
   std::uint32_t pinned_ = 0;
   std::uint32_t kept_ = 0;  ///< registers with numbers that stay
 };

@@ -67,6 +67,8 @@ std::string Code::key() const {
     append(call.attr);
     append(call.lanes);
   }
+  append(asked.size());
+  for (const std::uint32_t address : asked) append(address);
   for (const LoopSum& sum : sums) {
     append(sum.value);
     append(sum.partials);

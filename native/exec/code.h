@@ -103,6 +103,8 @@ struct Code {
   std::vector<double> constants;
   std::vector<KernelCall> calls;
   std::vector<LoopSum> sums;  ///< of loops
+  /// Of loops: in `memory`, addresses of lines that every round asks for.
+  std::vector<std::uint32_t> asked;
   /// The slot whose memory holds spilled values (kCallDoubles of calls before them), aligned as
   /// vectors of two doubles.
   std::uint32_t spillSlot = 0;

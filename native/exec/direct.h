@@ -17,6 +17,9 @@ class DirectKernel {
   /// False: the kernel is none of these.
   bool compile(const Plan& plan, const Kernel& kernel, JitBuilder& jit);
   void link(const JitModule& module);
+  /// The code's number in the builder, and the elements it is run over.
+  std::uint32_t bodyNumber() const { return bodyNumber_; }
+  std::int64_t wholePoints() const { return whole_; }
   /// Doubles of scratch memory.
   std::int64_t scratch() const { return scratch_; }
 

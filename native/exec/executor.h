@@ -75,6 +75,8 @@ class Executable {
   virtual const Plan& plan() const = 0;
   /// Runs of operations that are machine code.
   virtual std::size_t segments() const = 0;
+  /// Whether machine code asks for the lines in the queue behind its io (exec/line_queue.h).
+  virtual bool asksForLines() const { return false; }
   /// Why nothing is machine code; null where that could be had.
   virtual const char* obstacle() const = 0;
   /// What every step costs.

@@ -65,14 +65,20 @@ class SweepScope {
 /// Machine code cannot be made, although it could before.
 struct NoCode {};
 
-/// Machine code where that can be had; `rows` as for the Interpreter.
+/// What is around a plan that is part of another.
+struct Surroundings {
+  RowPlaces rows;   ///< of the loop whose step it is: used where they are by straight code
+  LineQueue lines;  ///< of the loop over lanes whose body it is
+};
+
+/// Machine code where that can be had.
 std::shared_ptr<const Executable> codeOrInterpreter(std::shared_ptr<const Plan> plan,
-                                                    const RowPlaces& rows);
+                                                    const Surroundings& around);
 
 class Interpreter final : public Executable {
  public:
-  /// `rows`: of the loop whose step this is, which it uses where they are if it is straight code.
-  Interpreter(std::shared_ptr<const Plan> plan, const char* obstacle, const RowPlaces& rows = {})
+  Interpreter(std::shared_ptr<const Plan> plan, const char* obstacle,
+              const Surroundings& around = {})
       : plan_(std::move(plan)), obstacle_(obstacle) {
     JitBuilder builder;
     if (obstacle_ == nullptr) jit_ = &builder;
@@ -87,7 +93,10 @@ class Interpreter final : public Executable {
       return step.kind == Prepared::Kind::Code || step.kind == Prepared::Kind::Direct;
     });
     if (isStraight)
-      for (Code& code : builder.codes()) rows.apply(code);
+      for (Code& code : builder.codes()) around.rows.apply(code);
+    asksForLines_ =
+        around.lines.rows > 0 && !builder.isEmpty() &&
+        askOnTheWay(builder, laneCodes(around.lines.lanes), around.lines, plan_->ioDoubles);
     if (!builder.isEmpty()) {
       module_ = builder.finish();
       if (module_ == nullptr) throw NoCode{};
@@ -96,7 +105,7 @@ class Interpreter final : public Executable {
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
     scratchAt_ = roundUp(plan_->tempDoubles, 8);
-    if (isStraight) makeStraightCode(rows);
+    if (isStraight) makeStraightCode(around.rows);
     sweepsAt_ = scratchAt_ + roundUp(scratch, 8);
     workspace_ = sweepsAt_ + roundUp(static_cast<std::int64_t>(sweeps_.size()), 8) + 8;
     planned_ = static_cast<std::int64_t>(steps_.size());
@@ -124,6 +133,8 @@ class Interpreter final : public Executable {
     for (const Executable* body : bodies()) n += body->segments();
     return n;
   }
+
+  bool asksForLines() const override { return asksForLines_; }
 
   std::size_t bytes() const override {
     std::size_t n = sizeof(*this) + steps_.capacity() * sizeof(Prepared);
@@ -228,6 +239,24 @@ class Interpreter final : public Executable {
     context.control = control;
     context.status = &status;
     return context;
+  }
+
+  /// Code over the lanes of a block of so many.
+  std::vector<LaneCode> laneCodes(std::int64_t lanes) const {
+    std::vector<LaneCode> codes;
+    for (const auto& program : blocks_) {
+      if (program->points != lanes) continue;
+      for (std::size_t i = 0; i < program->segmentNumbers.size(); ++i) {
+        codes.push_back({{program->segmentNumbers[i]}, program->laneSlot(Base::Io)});
+        if (!program->wholeNumbers.empty())
+          codes.back().numbers.push_back(program->wholeNumbers[i]);
+      }
+    }
+    for (const auto& kernel : directs_) {
+      if (kernel->wholePoints() == lanes)
+        codes.push_back({{kernel->bodyNumber()}, static_cast<std::uint32_t>(Base::Io)});
+    }
+    return codes;
   }
 
   static StepCost::By whoComputes(const BlockProgram& program) {
@@ -344,7 +373,8 @@ class Interpreter final : public Executable {
   }
 
   std::int64_t prepare(const LaneStep& step) {
-    loops_.push_back(std::make_unique<LaneProgram>(*plan_, step, executableOf(step.plan)));
+    loops_.push_back(std::make_unique<LaneProgram>(
+        *plan_, step, executableOf(step.plan, {{}, lineQueueOf(step)})));
     steps_.push_back({Prepared::Kind::Lanes, loops_.back().get()});
     return loops_.back()->scratch();
   }
@@ -367,12 +397,12 @@ class Interpreter final : public Executable {
   }
 
   std::shared_ptr<const Executable> executableOf(const std::shared_ptr<const Plan>& plan,
-                                                 const RowPlaces& rows = {}) const {
-    if (obstacle_ == nullptr) return codeOrInterpreter(plan, rows);
+                                                 const Surroundings& around) const {
+    if (obstacle_ == nullptr) return codeOrInterpreter(plan, around);
     return std::make_shared<Interpreter>(plan, obstacle_);
   }
   std::shared_ptr<const Executable> stepOf(const LoopStep& step) const {
-    return executableOf(step.body, RowPlaces(*plan_, step));
+    return executableOf(step.body, {RowPlaces(*plan_, step), {}});
   }
 
   /// As machine code takes them: the memories by Base, then the scratch memory.
@@ -439,6 +469,7 @@ class Interpreter final : public Executable {
   JitBuilder* jit_ = nullptr;  ///< while steps are prepared
   std::shared_ptr<const JitModule> module_;
   std::optional<StraightCode> straight_;
+  bool asksForLines_ = false;
   std::int64_t scratchAt_ = 0;
   std::int64_t sweepsAt_ = 0;
   std::int64_t workspace_ = 0;
@@ -448,11 +479,11 @@ class Interpreter final : public Executable {
 };
 
 std::shared_ptr<const Executable> codeOrInterpreter(std::shared_ptr<const Plan> plan,
-                                                    const RowPlaces& rows) {
+                                                    const Surroundings& around) {
   const char* obstacle = JitBuilder::obstacle();
   if (obstacle == nullptr) {
     try {
-      return std::make_shared<Interpreter>(plan, nullptr, rows);
+      return std::make_shared<Interpreter>(plan, nullptr, around);
     } catch (const NoCode&) {
       obstacle = "machine code could not be made executable";
     }

@@ -1,6 +1,7 @@
 #include "exec/lanes.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 
@@ -28,11 +29,29 @@ bool isReduction(const LaneStep::Port& port) { return port.kind == Kind::Reduce;
 
 }  // namespace
 
+LineQueue lineQueueOf(const LaneStep& step) {
+  constexpr std::int64_t kLine = LineQueue::kLine;
+  std::int64_t touched = 0, lines = 0;
+  for (const auto* ports : {&step.inputs, &step.outputs}) {
+    for (const LaneStep::Port& port : *ports) {
+      if (port.kind == Kind::Mapped) {
+        touched += port.outer * step.lanes * port.inner;
+        lines += port.outer * roundUp(step.block * port.inner, kLine) / kLine;
+      } else if (port.kind == Kind::Gathered) {
+        touched += port.outer * port.rows * port.inner;
+        lines += port.outer * step.block * roundUp(port.inner, kLine) / kLine;
+      }
+    }
+  }
+  const std::int64_t rows = (lines + step.block - 1) / step.block;
+  return {step.block, touched > kCacheDoubles ? rows : 0};
+}
+
 LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
                          std::shared_ptr<const Executable> body)
-    : body_(std::move(body)), lanes_(step.lanes), block_(step.block) {
+    : body_(std::move(body)), lanes_(step.lanes), block_(step.block), lines_(lineQueueOf(step)) {
   const Plan& inner = body_->plan();
-  io_ = takeFrom(perThread_, inner.ioDoubles);
+  io_ = takeFrom(perThread_, inner.ioDoubles + lines_.doubles());
   workspace_ = takeFrom(perThread_, body_->workspaceDoubles(1));
   std::int64_t widest = 0;
   const auto makePort = [&](const LaneStep::Port& outside, const IoPort& inside) {
@@ -57,17 +76,6 @@ LaneProgram::LaneProgram(const Plan& plan, const LaneStep& step,
   for (std::size_t i = 0; i < step.outputs.size(); ++i)
     outputs_.push_back(makePort(step.outputs[i], inner.outputs[i]));
   turned_ = takeFrom(perThread_, widest * block_);
-  std::int64_t touched = 0;
-  for (const auto* ports : {&inputs_, &outputs_}) {
-    for (const Port& port : *ports) {
-      const std::int64_t rows = port.outside.kind == Kind::Mapped     ? lanes_
-                                : port.outside.kind == Kind::Gathered ? port.outside.rows
-                                                                      : 0;
-      touched += port.outside.outer * rows * port.outside.inner;
-    }
-  }
-  prefetches_ = touched > kCacheDoubles;
-
   // A chunk has whole chunks of every sum (docs/design/0003); its last block may be a part of one.
   chunkLanes_ = kChunkLanes;
   bool hasSums = false;
@@ -151,37 +159,48 @@ void LaneProgram::readPort(const RunContext& context, const Port& port, double* 
   }
 }
 
-/// Asks for the memory of lanes first .. first + n - 1: the processor's own prefetching loses rows
-/// that several loads take apart, and does not fetch what is only written.
-void LaneProgram::prefetch(const RunContext& context, std::int64_t first, std::int64_t n) const {
-  constexpr std::int64_t kLine = 8;
-  const auto ask = [](const double* from, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i, 0, 2);
+/// Calls visit(address) for each line with what lanes first .. first + n - 1 read and write.
+template <class Visit>
+void LaneProgram::visitLines(const RunContext& context, std::int64_t first, std::int64_t n,
+                             Visit visit) const {
+  const auto visitRun = [&](const double* from, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += LineQueue::kLine) visit(from + i);
   };
-  for (const Port& port : inputs_) {
-    const std::int64_t inner = port.outside.inner;
-    const double* from = context.at(port.place.base, port.place.offset);
-    if (port.outside.kind == Kind::Mapped) {
-      for (std::int64_t o = 0; o < port.outside.outer; ++o)
-        ask(from + (o * lanes_ + first) * inner, n * inner);
-    } else if (port.outside.kind == Kind::Gathered) {
-      const double* indices = context.at(port.indices.base, port.indices.offset) + first;
-      for (std::int64_t o = 0; o < port.outside.outer; ++o) {
-        for (std::int64_t i = 0; i < n; ++i)
-          ask(from + (o * port.outside.rows + static_cast<std::int64_t>(indices[i])) * inner,
-              inner);
+  for (const auto* ports : {&inputs_, &outputs_}) {
+    for (const Port& port : *ports) {
+      const std::int64_t inner = port.outside.inner;
+      const double* from = context.at(port.place.base, port.place.offset);
+      if (port.outside.kind == Kind::Mapped) {
+        for (std::int64_t o = 0; o < port.outside.outer; ++o)
+          visitRun(from + (o * lanes_ + first) * inner, n * inner);
+      } else if (port.outside.kind == Kind::Gathered) {
+        const double* indices = context.at(port.indices.base, port.indices.offset) + first;
+        for (std::int64_t o = 0; o < port.outside.outer; ++o) {
+          for (std::int64_t i = 0; i < n; ++i)
+            visitRun(from + (o * port.outside.rows + static_cast<std::int64_t>(indices[i])) * inner,
+                     inner);
+        }
       }
     }
   }
-  for (const Port& port : outputs_) {
-    if (port.outside.kind != Kind::Mapped) continue;
-    const std::int64_t inner = port.outside.inner;
-    const double* to = context.at(port.place.base, port.place.offset);
-    for (std::int64_t o = 0; o < port.outside.outer; ++o) {
-      for (std::int64_t i = 0; i < n * inner; i += kLine)
-        __builtin_prefetch(to + (o * lanes_ + first) * inner + i, 1, 2);
-    }
+}
+
+/// Asks for the memory of lanes first .. first + n - 1, or has the body ask for it: the processor's
+/// own prefetching loses rows that several loads take apart, and does not fetch what is only
+/// written.
+void LaneProgram::askFor(const RunContext& context, double* own, std::int64_t first,
+                         std::int64_t n) const {
+  if (!body_->asksForLines()) {
+    visitLines(context, first, n, [](const double* line) { __builtin_prefetch(line, 0, 2); });
+    return;
   }
+  double* to = own + io_ + body_->plan().ioDoubles;
+  double* const end = to + lines_.doubles();
+  const auto put = [&](const double* line) {
+    if (to != end) *to++ = std::bit_cast<double>(line);
+  };
+  visitLines(context, first, n, put);
+  while (to != end) put(own);
 }
 
 void LaneProgram::readBlock(const RunContext& context, double* own, std::int64_t first,
@@ -275,8 +294,8 @@ bool LaneProgram::runChunk(const RunContext& context, double* own, std::int64_t 
   for (std::int64_t first = chunk * chunkLanes_; first < end; first += block_) {
     const std::int64_t n = std::min(block_, end - first);
     readBlock(context, own, first, n);
-    if (prefetches_ && first + n < end)
-      prefetch(context, first + n, std::min(block_, end - first - n));
+    if (const std::int64_t next = first + n; lines_.rows > 0 && next < lanes_)
+      askFor(context, own, next, std::min(block_, lanes_ - next));
     const RunStatus status = body_->run(own + io_, own + workspace_, nullptr);
     if (!status.ok) {
       *context.status = status;

@@ -4,13 +4,18 @@
 
 #include "exec/block.h"
 #include "exec/library.h"
+#include "exec/line_queue.h"
 #include "plan/plan.h"
 
 namespace adjoint::exec {
 
+/// Of a loop over lanes; none where what it reads and writes stays in a cache.
+LineQueue lineQueueOf(const LaneStep& step);
+
 /// A loop over blocks of lanes around an executable of its own.
 class LaneProgram {
  public:
+  /// `body`: of step.plan, with the step's queue behind its io.
   LaneProgram(const Plan& plan, const LaneStep& step, std::shared_ptr<const Executable> body);
 
   /// Doubles of scratch memory, for one thread, and for each one more.
@@ -48,7 +53,9 @@ class LaneProgram {
   void share(const RunContext& context, double* own) const;
   void readPort(const RunContext& context, const Port& port, double* to, std::int64_t first,
                 std::int64_t n) const;
-  void prefetch(const RunContext& context, std::int64_t first, std::int64_t n) const;
+  template <class Visit>
+  void visitLines(const RunContext& context, std::int64_t first, std::int64_t n, Visit visit) const;
+  void askFor(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void readBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void writeBlock(const RunContext& context, double* own, std::int64_t first, std::int64_t n) const;
   void feed(const Port& port, const RunContext& context, double* own, const double* x,
@@ -62,8 +69,8 @@ class LaneProgram {
   std::int64_t chunkLanes_ = 0, chunks_ = 0;
   std::vector<Port> inputs_, outputs_;
   std::int64_t io_ = 0, workspace_ = 0, turned_ = 0, packed_ = 0;  ///< in a thread's memory
-  bool prefetches_ = false;  ///< what it reads and writes is more than stays in a cache
-  std::int64_t parts_ = 1;   ///< chunks of a sum with a term a lane
+  LineQueue lines_;
+  std::int64_t parts_ = 1;  ///< chunks of a sum with a term a lane
   std::int64_t perThread_ = 0;
   std::int64_t first_ = 0;  ///< scratch offset: the first thread's memory
   std::int64_t scratch_ = 0;

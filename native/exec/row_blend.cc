@@ -62,7 +62,9 @@ void RowBlend::writeOf(const RowBlend& blend, const double* const* from, std::in
       if constexpr (Count > 1)
         v = _mm512_mask2_permutex2var_pd(a, _mm512_castpd_si512(v), picked[k], b);
       if constexpr (Count > 2) v = _mm512_mask_permutexvar_pd(v, third[k], row[k], c);
-      _mm512_storeu_pd(at + 8 * k, v);
+      // In halves: Zen 4 takes a fourth longer to write whole vectors.
+      _mm256_storeu_pd(at + 8 * k, __builtin_shufflevector(v, v, 0, 1, 2, 3));
+      _mm256_storeu_pd(at + 8 * k + 4, __builtin_shufflevector(v, v, 4, 5, 6, 7));
     }
   };
   // Blocks overlap at both ends, so that those between begin where a line of the cache does.

@@ -57,6 +57,8 @@ class Target {
   virtual void operate(const MicroOp& op, int d, const Source& a, const Source& b,
                        const Source& c) = 0;
   virtual void call(const KernelCall& call) = 0;
+  /// Asks for the line whose address is at Code::memory[address].
+  virtual void prefetch(std::uint32_t address) = 0;
   /// The code; empty where it could not be written.
   virtual std::string end() = 0;
 };

@@ -90,6 +90,11 @@ class NeonTarget final : public Target {
     as_.blr(kAddress);
   }
 
+  void prefetch(std::uint32_t address) override {
+    as_.ldr(kAddress, memory(code_.memory[address], kDouble));
+    as_.prfm(a64::Predicate::PRFOp::kPLDL2KEEP, a64::ptr(kAddress));
+  }
+
   void operate(const MicroOp& op, int to, const Source& first, const Source& second,
                const Source& third) override {
     using I = a64::Inst;
@@ -295,7 +300,9 @@ class NeonTarget final : public Target {
     const std::int64_t size = lanes_ * kDouble;
     if (from.kind == Source::Kind::Spill)
       return withOffset(pointerOf(code_.spillSlot), kSpillStart + from.index * size, size);
-    const MemoryOperand& m = code_.memory[from.index];
+    return memory(code_.memory[from.index], size);
+  }
+  a64::Mem memory(const MemoryOperand& m, std::int64_t size) {
     if (m.isIndexed && !advances(m)) return a64::ptr(pointerOf(m.slot), kIndex);
     return withOffset(pointerOf(m.slot, advances(m)), m.offset, size);
   }

@@ -101,6 +101,12 @@ void X86Target::call(const KernelCall& call) {
   as_.call(x86::rax);
 }
 
+/// Into the second-level cache: the first one is full of what the code works on.
+void X86Target::prefetch(std::uint32_t address) {
+  as_.mov(x86::rax, one({Source::Kind::Memory, 0, address}));
+  as_.prefetcht1(x86::ptr(x86::rax));
+}
+
 /// The slots named most often have their addresses in registers.
 void X86Target::choosePointers() {
   // That of spilled values comes first: its register has the shortest instructions.

@@ -20,6 +20,7 @@ class X86Target : public Target {
   void store(const Source& to, int a) final;
   void move(int d, int a) final { as_.emit(kind_.copy, vec(d), vec(a)); }
   void call(const KernelCall& call) final;
+  void prefetch(std::uint32_t address) final;
 
  protected:
   struct Kind {

@@ -49,7 +49,7 @@ TapePtr curve() {
 
 TEST(Lanes, ABatchOfGradientsIsOneLoop) {
   const TapePtr gradient = valueAndGrad(curve(), Positions{0});
-  for (const std::int64_t lanes : {32, 100, 1000}) {
+  for (const std::int64_t lanes : {32, 100, 1000, 2601}) {
     const TapePtr batch = vmap(gradient, lanes, {true, true});
     EXPECT_TRUE(hasLoops(batch));
     Evaluator evaluator(batch);

@@ -130,6 +130,7 @@ class Program {
     }
     while (static_cast<int>(code_.ops.size()) < length) step();
     storeSome();
+    if (!isScalar) askForSome();
   }
 
   const Code& code() const { return code_; }
@@ -234,6 +235,16 @@ class Program {
         return compute(Micro::Compare, pickAny(), pickAny(), 0, below(8));
       default:
         return arithmetic();
+    }
+  }
+
+  /// At addresses that may be anything.
+  void askForSome() {
+    for (int n = below(40); n > 0; --n) {
+      code_.asked.push_back(static_cast<std::uint32_t>(code_.memory.size()));
+      const std::uint32_t slot =
+          below(4) == 0 ? kOthers + static_cast<std::uint32_t>(below(kSlots - kOthers)) : kInputs;
+      code_.memory.push_back({slot, true, (below(2) * kFar + below(kRows * kLanes / 2)) * 8});
     }
   }
 
