@@ -127,6 +127,8 @@ class Assigner {
         return {Source::Kind::One, 0, extra};
       case Micro::Constant:
         return {Source::Kind::Constant, 0, extra};
+      case Micro::Pattern:
+        return {Source::Kind::Pattern, 0, extra};
       default:
         return {Source::Kind::Spill, 0, spill_[v]};
     }
@@ -231,6 +233,7 @@ class Assigner {
       case Micro::Load:
       case Micro::Broadcast:
       case Micro::Constant:
+      case Micro::Pattern:
         return;
       case Micro::LoadNow: {
         if (nextUse_[i] == kNever) return;
@@ -292,8 +295,10 @@ class Assigner {
     if (op.kind == Micro::Compare) op.c = uses_.isReadOnlyNext(i);
     Source from[3];
     for (int k = 0; k < n; ++k) from[k] = sourceOf(v[k]);
+    // Some instructions write their result before they have read all operands.
+    const int apart = op.kind == Micro::Pick ? takeRegister() : -1;
     for (int k = 0; k < n; ++k) advance(v[k], next[k]);
-    const int d = destination(from, n);
+    const int d = apart >= 0 ? apart : destination(from, n);
     target_.operate(op, d, from[0], from[1], from[2]);
     hold(i, d);
     reuseSpills();

@@ -17,6 +17,7 @@ int arityOf(Micro kind) {
     case Micro::Load:
     case Micro::Broadcast:
     case Micro::Constant:
+    case Micro::Pattern:
     case Micro::LoadNow:
     case Micro::Call:
       return 0;
@@ -32,6 +33,7 @@ int arityOf(Micro kind) {
     case Micro::Select:
     case Micro::Negative:
     case Micro::Guard:
+    case Micro::Pick:
       return 3;
     default:
       return 2;
@@ -67,6 +69,16 @@ std::string Code::key() const {
     append(call.attr);
     append(call.lanes);
   }
+  append(picks.size());
+  for (const LanePicks& pick : picks) {
+    for (const std::int64_t lane : pick.lanes) append(lane);
+    append(pick.picked);
+  }
+  append(moving.size());
+  for (const MovingSlot& m : moving) {
+    append(m.slot);
+    append(m.bytes);
+  }
   append(asked.size());
   for (const std::uint32_t address : asked) append(address);
   for (const LoopSum& sum : sums) {
@@ -89,10 +101,7 @@ std::int64_t Code::spillDoubles(std::int64_t lanes) const {
     const std::uint32_t operands[3] = {op.a, op.b, op.c};
     const int n = arityOf(op.kind);
     for (int k = 0; k < n; ++k) {
-      const Micro kind = ops[operands[k]].kind;
-      const bool isReread =
-          kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant;
-      if (isReread || isAlive[operands[k]]) continue;
+      if (isReread(ops[operands[k]].kind) || isAlive[operands[k]]) continue;
       isAlive[operands[k]] = 1;
       ++alive;
     }
@@ -111,6 +120,17 @@ std::uint32_t CodeWriter::constant(double x) {
         add(Micro::Constant, 0, 0, 0, static_cast<std::int32_t>(code_.constants.size() - 1));
   }
   return entry->second;
+}
+
+std::uint32_t CodeWriter::pick(const LanePicks& picks, std::uint32_t a, std::uint32_t b) {
+  const auto same = std::ranges::find(code_.picks, picks);
+  const auto number = static_cast<std::size_t>(same - code_.picks.begin());
+  const auto extra = static_cast<std::int32_t>(number);
+  if (same == code_.picks.end()) {
+    code_.picks.push_back(picks);
+    patterns_.push_back(add(Micro::Pattern, 0, 0, 0, extra));
+  }
+  return add(Micro::Pick, a, b, patterns_[number], extra);
 }
 
 void CodeWriter::sum(const MemoryOperand& partials, std::uint32_t value) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,7 @@ enum class Micro : std::uint8_t {
   Load,       ///< lanes at memory[extra]; memory that does not change, read when it is wanted
   Broadcast,  ///< the double at memory[extra] in every lane; likewise
   Constant,   ///< the double constants[extra] in every lane
+  Pattern,    ///< picks[extra].lanes
   LoadNow,    ///< lanes at memory[extra], read at once
   Store,      ///< memory[extra] = a
   Call,       ///< calls[extra]; every vector register is the callee's
@@ -42,6 +44,7 @@ enum class Micro : std::uint8_t {
   ShiftLeft,  ///< of 64-bit patterns, by extra
   ShiftRight,
   Guard,  ///< c; where mask a holds in some lane, calls[extra] of b in all lanes instead
+  Pick,   ///< lanes of a and of b, and numbers of the pattern c, picks[extra]: for AVX-512 alone
 };
 
 enum class Rounding : std::uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3 };
@@ -67,6 +70,11 @@ struct MicroOp {
 
 /// How many of a, b, c an instruction reads.
 int arityOf(Micro kind);
+/// What needs no place while it waits: it is read again.
+inline bool isReread(Micro kind) {
+  return kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant ||
+         kind == Micro::Pattern;
+}
 /// Whether it does something beside making a value.
 inline bool hasEffect(Micro kind) { return kind == Micro::Store || kind == Micro::Call; }
 
@@ -76,6 +84,20 @@ struct MemoryOperand {
   bool isIndexed = false;
   std::int64_t offset = 0;
   bool operator==(const MemoryOperand&) const = default;
+};
+
+/// Eight lanes: where a bit of `picked` is set, lane 0..7 of a vector or 8..15 of another one;
+/// elsewhere a number's bits.
+struct LanePicks {
+  std::array<std::int64_t, 8> lanes = {};
+  std::uint8_t picked = 0;
+  bool operator==(const LanePicks&) const = default;
+};
+
+/// A slot whose address moves on in every round of a loop.
+struct MovingSlot {
+  std::uint32_t slot = 0;
+  std::int32_t bytes = 0;
 };
 
 /// A row's kernel on `lanes` doubles at the call area: out, and the operands in the order they
@@ -102,7 +124,9 @@ struct Code {
   std::vector<MemoryOperand> memory;
   std::vector<double> constants;
   std::vector<KernelCall> calls;
-  std::vector<LoopSum> sums;  ///< of loops
+  std::vector<LanePicks> picks;
+  std::vector<MovingSlot> moving;  ///< of loops; for x86-64 alone
+  std::vector<LoopSum> sums;       ///< of loops
   /// Of loops: in `memory`, addresses of lines that every round asks for.
   std::vector<std::uint32_t> asked;
   /// The slot whose memory holds spilled values (kCallDoubles of calls before them), aligned as
@@ -146,6 +170,7 @@ class CodeWriter {
   std::uint32_t read(Micro kind, const MemoryOperand& from) {
     return add(kind, 0, 0, 0, put(from));
   }
+  std::uint32_t pick(const LanePicks& picks, std::uint32_t a, std::uint32_t b);
   void sum(const MemoryOperand& partials, std::uint32_t value);
   void store(const MemoryOperand& to, std::uint32_t a) { add(Micro::Store, a, 0, 0, put(to)); }
   /// `otherwise`, but the kernel's values of x where the mask holds in some lane.
@@ -163,6 +188,7 @@ class CodeWriter {
 
   Code& code_;
   std::unordered_map<std::uint64_t, std::uint32_t> constants_;  ///< instruction by bits
+  std::vector<std::uint32_t> patterns_;                         ///< instruction by number
 };
 
 /// Translates operations of the table. Masks stay masks until somebody wants their number.

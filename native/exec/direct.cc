@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "exec/abreast.h"
-#include "exec/alias.h"
 #include "exec/overlap.h"
+#include "exec/plain_kernel.h"
 #include "exec/schedule.h"
 
 namespace adjoint::exec {
@@ -12,79 +12,23 @@ namespace {
 
 /// Longer kernels are worth blocks, and threads.
 constexpr std::int64_t kMostPoints = 2048;
-constexpr std::size_t kMostOperations = 1000;
 constexpr std::int64_t kDoubleBytes = sizeof(double);
 constexpr std::uint32_t kScratchSlot = kBases;  ///< after the memories by Base
-
-/// Whether the one loop walks the access element by element, or not at all where that is allowed.
-bool isPlain(const Kernel& kernel, const Access& access, bool mayStand) {
-  const IndexMap& map = kernel.maps[access.map];
-  return map.windows.empty() && (map.stride[0] == 1 || (mayStand && map.stride[0] == 0));
-}
-
-bool isDirect(const Plan& plan, const Kernel& kernel) {
-  const std::int64_t points = kernel.points();
-  if (kernel.extents.size() != 1 || points > kMostPoints) return false;
-  if (!kernel.reductions.empty() || !kernel.gathers.empty()) return false;
-  if (kernel.body.size() > kMostOperations) return false;
-  Intervals stores;
-  for (const Instr& instr : kernel.body) {
-    if (instr.kind != InstrKind::Store) continue;
-    const Access& access = kernel.accesses[static_cast<std::size_t>(instr.extra)];
-    if (!isPlain(kernel, access, false)) return false;
-    const Place place = placeOf(plan, access);
-    stores.add(place.base, place.offset, place.offset + points);
-  }
-  stores.close();
-  for (const Instr& instr : kernel.body) {
-    if (instr.kind == InstrKind::Iota || instr.kind == InstrKind::Gather) return false;
-    if (instr.kind == InstrKind::Compute && !canLower(static_cast<Op>(instr.op))) return false;
-    if (instr.kind != InstrKind::Load) continue;
-    const Access& access = kernel.accesses[static_cast<std::size_t>(instr.extra)];
-    if (!isPlain(kernel, access, true)) return false;
-    // What the last vector reads again must still be there.
-    const Place place = placeOf(plan, access);
-    if (stores.overlaps(place.base, place.offset, place.offset + points)) return false;
-  }
-  return true;
-}
 
 /// The kernel's elements from `first` on; false where an address is out of reach.
 bool write(const Plan& plan, const Kernel& kernel, std::int64_t first, Code& code) {
   CodeWriter writer(code);
-  Lowering lowering(writer);
   code.spillSlot = kScratchSlot;
   bool isInReach = true;
-  const auto operand = [&](const Instr& instr) {
-    const Access& access = kernel.accesses[static_cast<std::size_t>(instr.extra)];
-    const Place place = placeOf(plan, access);
-    const bool moves = kernel.maps[access.map].stride[0] == 1;
-    const std::int64_t bytes = (place.offset + (moves ? first : 0)) * 8;
+  const auto operand = [&](const Place& place, bool moves) {
+    const std::int64_t bytes = (place.offset + (moves ? first : 0)) * kDoubleBytes;
     isInReach = isInReach && bytes == static_cast<std::int32_t>(bytes);
     return MemoryOperand{static_cast<std::uint32_t>(place.base), moves, bytes};
   };
-  std::vector<Lowering::Value> values(kernel.body.size());
-  for (std::size_t i = 0; i < kernel.body.size(); ++i) {
-    const Instr& instr = kernel.body[i];
-    switch (instr.kind) {
-      case InstrKind::Const:
-        values[i].number = writer.constant(kernel.constants[static_cast<std::size_t>(instr.extra)]);
-        break;
-      case InstrKind::Load: {
-        const MemoryOperand from = operand(instr);
-        values[i].number = writer.read(from.isIndexed ? Micro::Load : Micro::Broadcast, from);
-        break;
-      }
-      case InstrKind::Store:
-        writer.store(operand(instr), lowering.number(values[instr.a]));
-        break;
-      default:
-        if (!lowering.lower(static_cast<Op>(instr.op), values[instr.a], values[instr.b],
-                            values[instr.c], values[i]))
-          return false;
-    }
-  }
-  return isInReach;
+  const auto store = [&](const Access& to, std::uint32_t value) {
+    writer.store(operand(placeOf(plan, to), true), value);
+  };
+  return writePlainKernel(plan, kernel, writer, operand, store) && isInReach;
 }
 
 }  // namespace
@@ -92,7 +36,7 @@ bool write(const Plan& plan, const Kernel& kernel, std::int64_t first, Code& cod
 bool DirectKernel::compile(const Plan& plan, const Kernel& kernel, JitBuilder& jit) {
   lanes_ = lanesOf(jit.instructionSet());
   const std::int64_t points = kernel.points();
-  if (points < lanes_ || !isDirect(plan, kernel)) return false;
+  if (points < lanes_ || points > kMostPoints || !isPlainKernel(plan, kernel)) return false;
   const Kernel ordered = scheduled(kernel);
   // Up to four vectors are straight lines of two of them; more are a loop and the last one.
   const std::int64_t vectors = (points + lanes_ - 1) / lanes_, last = points - lanes_;

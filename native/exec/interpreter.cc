@@ -101,6 +101,7 @@ class Interpreter final : public Executable {
       module_ = builder.finish();
       if (module_ == nullptr) throw NoCode{};
       for (const auto& program : blocks_) linkBlock(*program, *module_);
+      for (const auto& rows : rows_) rows->link(*module_);
       for (const auto& kernel : directs_) kernel->link(*module_);
       for (const auto& code : codes_) code->function = module_->function(code->number);
     }
@@ -360,7 +361,7 @@ class Interpreter final : public Executable {
   std::int64_t prepare(const InterleaveStep& step) {
     if (!steps_.empty() && steps_.back().kind == Prepared::Kind::Block) {
       const Kernel& kernel = std::get<Kernel>(plan_->steps[steps_.size() - 1]);
-      if (auto rows = RowsProgram::make(*plan_, kernel, *blocks_.back(), step)) {
+      if (auto rows = RowsProgram::make(*plan_, kernel, *blocks_.back(), step, jit_)) {
         rows_.push_back(std::move(rows));
         steps_.back() = {Prepared::Kind::Rows, rows_.back().get()};
         steps_.push_back({Prepared::Kind::Done, nullptr});
@@ -457,7 +458,7 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<const KnownSums>> sums_;
   KnownSums* lastSums_ = nullptr;  ///< while steps are prepared: where sums may be added
-  std::vector<std::unique_ptr<const RowsProgram>> rows_;
+  std::vector<std::unique_ptr<RowsProgram>> rows_;
   std::vector<std::unique_ptr<const InterleaveProgram>> interleaves_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;
   std::vector<std::unique_ptr<DirectKernel>> directs_;

@@ -1,8 +1,19 @@
 #include "exec/moves.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace adjoint::exec {
+
+bool Moves::areApart(const std::vector<Move>& moves, const Place& out) {
+  std::unordered_set<std::int64_t> written;
+  for (const Move& move : moves) {
+    if (move.from.base <= out.base) written.insert(move.to);
+  }
+  return std::ranges::none_of(moves, [&](const Move& move) {
+    return move.from.base == out.base && written.contains(move.from.offset - out.offset);
+  });
+}
 
 void Moves::add(std::vector<Move> moves) {
   std::ranges::stable_sort(moves, {}, [](const Move& move) { return move.from.base; });

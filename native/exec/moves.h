@@ -14,8 +14,10 @@ class Moves {
     Place from;
   };
 
-  /// The next part.
+  /// The next part. Elements come in any order, but memory by memory.
   void add(std::vector<Move> moves);
+  /// Whether none of these, as one part, may read what another one has written.
+  static bool areApart(const std::vector<Move>& moves, const Place& out);
   void run(const RunContext& context, double* out, std::size_t part) const;
   std::size_t bytes() const;
 

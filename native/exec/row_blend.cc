@@ -1,8 +1,16 @@
 #include "exec/row_blend.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace adjoint::exec {
+
+LanePicks RowBlend::picks(std::size_t k) const {
+  LanePicks picks;
+  std::copy_n(alike_.begin() + static_cast<std::ptrdiff_t>(8 * k), 8, picks.lanes.begin());
+  picks.picked = picked_[k];
+  return picks;
+}
 
 #if defined(__AVX512F__)
 namespace {

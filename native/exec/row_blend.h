@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "exec/code.h"
 #include "ops/math/vec.h"
 
 namespace adjoint::exec {
@@ -15,12 +16,17 @@ class RowBlend {
  public:
   static constexpr std::int64_t kWidest = 8;
   static constexpr std::size_t kMostVarying = 3;
+  static constexpr std::size_t kMostPicked = 2;  ///< of those, for `picks`
   static constexpr std::int64_t kFewestRows = 8;
 
   /// Of columns that are one number, or vary. Nothing where vectors do not help.
   static std::optional<RowBlend> of(std::span<const std::optional<double>> columns);
 
   bool operator==(const RowBlend&) const = default;
+
+  /// Where no more than kMostPicked columns vary: what vector k of eight rows takes from the two,
+  /// or from one as the first.
+  LanePicks picks(std::size_t k) const;
 
   /// kFewestRows or more; `from`: the columns that vary, in their order.
   void write(const double* const* from, std::int64_t rows, double* to) const {

@@ -17,9 +17,9 @@ bool overlap(const Buffer& a, const Buffer& b) {
 
 }  // namespace
 
-std::unique_ptr<const RowsProgram> RowsProgram::make(const Plan& plan, const Kernel& kernel,
-                                                     const BlockProgram& program,
-                                                     const InterleaveStep& step) {
+std::unique_ptr<RowsProgram> RowsProgram::make(const Plan& plan, const Kernel& kernel,
+                                               const BlockProgram& program,
+                                               const InterleaveStep& step, JitBuilder* jit) {
   if (!canBeInPieces(kernel)) return nullptr;
   // Rows are written before the kernel has read all.
   for (const Access& access : kernel.accesses) {
@@ -38,7 +38,9 @@ std::unique_ptr<const RowsProgram> RowsProgram::make(const Plan& plan, const Ker
   if (!rows->hasPieces_ &&
       (kernel.points() <= rows->piece_ || std::ranges::none_of(rows->isComputed_, std::identity{})))
     return nullptr;
-  rows->divide();
+  if (jit != nullptr && rows->hasPieces_)
+    rows->code_ = RowsCode::make(plan, kernel, step, rows->isComputed_, *jit);
+  if (rows->code_ == nullptr) rows->divide();
   return rows;
 }
 
@@ -100,7 +102,8 @@ void RowsProgram::divide() {
 
 std::size_t RowsProgram::bytes() const {
   return sizeof(*this) + interleave_.bytes() + rowsOfPiece_.capacity() * sizeof(std::size_t) +
-         rows_.capacity() * sizeof(Rows) + singles_.bytes();
+         rows_.capacity() * sizeof(Rows) + singles_.bytes() +
+         (code_ == nullptr ? 0 : code_->bytes());
 }
 
 void RowsProgram::write(const RunContext& context, std::size_t piece) const {
@@ -112,6 +115,11 @@ void RowsProgram::write(const RunContext& context, std::size_t piece) const {
 }
 
 bool RowsProgram::run(const RunContext& context) const noexcept {
+  if (code_ != nullptr) {
+    for (const std::uint32_t r : code_->constantRuns())
+      interleave_.write(context, r, 0, step_.runs[r].rows);
+    return code_->run(context, threadsOf(program_, context));
+  }
   if (!hasPieces_ && !isApart_ && threadsOf(program_, context) > 1)
     return runBlock(program_, context) && interleave_.run(context);
   const auto write = [](const void* self, const RunContext& own, std::int64_t piece) {

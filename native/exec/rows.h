@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "exec/interleave.h"
+#include "exec/rows_code.h"
 
 namespace adjoint::exec {
 
@@ -13,14 +15,19 @@ class RowsProgram {
  public:
   /// Null where the steps do not fit together, or would gain nothing by it; never where values are
   /// in Base::Piece.
-  static std::unique_ptr<const RowsProgram> make(const Plan& plan, const Kernel& kernel,
-                                                 const BlockProgram& program,
-                                                 const InterleaveStep& step);
+  static std::unique_ptr<RowsProgram> make(const Plan& plan, const Kernel& kernel,
+                                           const BlockProgram& program, const InterleaveStep& step,
+                                           JitBuilder* jit);
+  void link(const JitModule& module) {
+    if (code_ != nullptr) code_->link(module);
+  }
 
   const BlockProgram& program() const { return program_; }
   std::size_t bytes() const;
   /// Doubles of scratch memory.
-  std::int64_t scratch() const { return program_.scratch + plan_.pieceDoubles; }
+  std::int64_t scratch() const {
+    return std::max(program_.scratch + plan_.pieceDoubles, code_ == nullptr ? 0 : code_->scratch());
+  }
   /// False: status says why.
   bool run(const RunContext& context) const noexcept;
 
@@ -41,10 +48,11 @@ class RowsProgram {
   const BlockProgram& program_;
   const InterleaveStep& step_;
   const InterleaveProgram interleave_;
-  std::vector<bool> isComputed_;  ///< by source: element i at point i
-  bool hasPieces_ = false;        ///< values in Base::Piece
-  bool isApart_ = true;           ///< no row needs several points
-  std::int64_t piece_ = 0;        ///< points
+  std::unique_ptr<RowsCode> code_;  ///< where that can be had: instead of all below
+  std::vector<bool> isComputed_;    ///< by source: element i at point i
+  bool hasPieces_ = false;          ///< values in Base::Piece
+  bool isApart_ = true;             ///< no row needs several points
+  std::int64_t piece_ = 0;          ///< points
   // What has all it needs when a piece of the points is computed: rows, then single elements.
   std::vector<std::size_t> rowsOfPiece_;  ///< the first, and the end
   std::vector<Rows> rows_;

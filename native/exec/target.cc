@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <tuple>
 
 /// Debian's asmjit is a static library that is not position-independent where it names stderr,
 /// which it writes to from failed assertions: a shared object links with it only if it has that
@@ -90,8 +91,11 @@ std::vector<std::uint32_t> slotsByUse(const Code& code) {
     counts.emplace_back(last - at, *at);
     at = last;
   }
+  const auto isMoving = [&](std::uint32_t slot) {
+    return std::ranges::find(code.moving, slot, &MovingSlot::slot) != code.moving.end();
+  };
   std::ranges::stable_sort(counts, std::greater{}, [&](const auto& c) {
-    return std::pair{c.second == code.spillSlot, c.first};
+    return std::tuple{c.second == code.spillSlot, isMoving(c.second), c.first};
   });
   std::vector<std::uint32_t> slots;
   for (const auto& [count, slot] : counts) slots.push_back(slot);

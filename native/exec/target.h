@@ -29,9 +29,17 @@ int registersOf(InstructionSet set);
 
 /// A vector register, or memory of the kinds an instruction of the target may read directly.
 struct Source {
-  enum class Kind : std::uint8_t { Register, Memory, One, Constant, Spill } kind = Kind::Register;
+  enum class Kind : std::uint8_t {
+    Register,
+    Memory,
+    One,
+    Constant,
+    Pattern,
+    Spill
+  } kind = Kind::Register;
   int reg = 0;
-  std::uint32_t index = 0;  ///< of Code::memory (Memory, One), Code::constants, or a spill slot
+  /// Of Code::memory (Memory, One), Code::constants, Code::picks, or a spill slot.
+  std::uint32_t index = 0;
 };
 
 /// Writes a Code as machine code for one instruction set. Registers are numbered from 0.

@@ -20,7 +20,8 @@ class Failure : public asmjit::ErrorHandler {
   bool failed = false;
 };
 
-/// The slots that a code names: first that of spilled values, then those named most often.
+/// The slots that a code names: first that of spilled values, those whose addresses move, then
+/// those named most often.
 std::vector<std::uint32_t> slotsByUse(const Code& code);
 
 /// The written bytes, or none.

@@ -29,6 +29,8 @@ class AvxTarget final : public X86Target {
     if (kind == Micro::Guard || kind == Micro::Negative || kind == Micro::ShiftLeft ||
         kind == Micro::ShiftRight)
       return false;
+    if (kind == Micro::Pick || source == Source::Kind::Pattern)
+      return kind == Micro::Pick && source == Source::Kind::Pattern;
     const bool isLogic = kind == Micro::And || kind == Micro::Or || kind == Micro::Xor ||
                          kind == Micro::Select || kind == Micro::AddBits;
     switch (source) {
@@ -102,6 +104,8 @@ class AvxTarget final : public X86Target {
         return negative(d, a, b, c);
       case Micro::Guard:
         return guard(op, d, a, b, c);
+      case Micro::Pick:
+        return pick(op.extra, d, a.reg, b.reg, c);
       case Micro::Sqrt:
         return squareRoot(d, a);
       case Micro::Round:
@@ -167,6 +171,36 @@ class AvxTarget final : public X86Target {
     } else {
       as_.emit(x86::Inst::kIdVblendvpd, vec(d), operand(c), operand(b), operand(a));
     }
+  }
+
+  // --- picked lanes ----------------------------------------------------------------------------
+
+  static constexpr std::size_t kFirstMask = 2, kMasks = 6;
+
+  /// The first masks of picked lanes stay in registers.
+  void prepare() override {
+    for (const LanePicks& pick : code_.picks) {
+      if (masks_.size() == kMasks || lanes_ != 8) break;
+      if (std::ranges::find(masks_, pick.picked) != masks_.end()) continue;
+      masks_.push_back(pick.picked);
+      loadMask(kFirstMask + masks_.size() - 1, pick.picked);
+    }
+  }
+
+  void loadMask(std::size_t k, std::uint8_t mask) {
+    as_.mov(x86::eax, mask);
+    as_.kmovb(x86::k(static_cast<std::uint32_t>(k)), x86::eax);
+  }
+
+  void pick(std::int32_t number, int d, int a, int b, const Source& pattern) {
+    if (lanes_ != 8) failure_.failed = true;
+    const std::uint8_t mask = code_.picks[static_cast<std::size_t>(number)].picked;
+    const auto kept = static_cast<std::size_t>(std::ranges::find(masks_, mask) - masks_.begin());
+    const std::size_t k = kept < masks_.size() ? kFirstMask + kept : 1;
+    if (kept == masks_.size()) loadMask(k, mask);
+    as_.emit(x86::Inst::kIdVmovapd, vec(d), operand(pattern));
+    as_.k(x86::k(static_cast<std::uint32_t>(k)))
+        .emit(x86::Inst::kIdVpermi2pd, vec(d), vec(a), vec(b));
   }
 
   void testLanes(int mask) override {
@@ -283,7 +317,8 @@ class AvxTarget final : public X86Target {
     }
   }
 
-  int waiting_ = -1;  ///< the register of a mask that is in k1 only
+  std::vector<std::uint8_t> masks_;  ///< that stay
+  int waiting_ = -1;                 ///< the register of a mask that is in k1 only
 };
 
 }  // namespace

@@ -34,6 +34,7 @@ void X86Target::begin() {
   holder_.setErrorHandler(&failure_);
   holder_.attach(&as_);
   pool_ = as_.newLabel();
+  picks_ = as_.newLabel();
   choosePointers();
   for (const x86::Gp& r : saved_) as_.push(r);
   if (saved_.size() % 2 == 0) as_.sub(x86::rsp, 8);
@@ -44,6 +45,7 @@ void X86Target::begin() {
     as_.mov(kWindow, pointerOf(code_.spillSlot));
     windowAt_ = kSpillBias;
   }
+  prepare();
 }
 
 void X86Target::beginLoop() {
@@ -54,6 +56,7 @@ void X86Target::beginLoop() {
 }
 
 void X86Target::endLoop() {
+  for (const MovingSlot& m : code_.moving) as_.add(pointerOf(m.slot), m.bytes);
   as_.add(x86::rcx, lanes_ * kDouble);
   as_.cmp(x86::rcx, x86::rsi);
   as_.jl(loop_);
@@ -70,11 +73,24 @@ std::string X86Target::end() {
   for (const double x : code_.constants) {
     for (std::int64_t i = 0; i < kind_.poolStride / kDouble; ++i) as_.embedDouble(x);
   }
+  as_.align(asmjit::AlignMode::kData, 64);
+  as_.bind(picks_);
+  for (const LanePicks& pick : code_.picks) as_.embed(pick.lanes.data(), sizeof pick.lanes);
   return bytesOf(holder_, failure_);
 }
 
 void X86Target::store(const Source& to, int a) {
   if (isFar(to)) moveWindow(spillOffset(to.index));
+  const bool isRow = to.kind == Source::Kind::Memory && isMoving(code_.memory[to.index].slot);
+  if (isRow && lanes_ == 8) {
+    // Rows are long, and Zen 4 takes a fourth longer to write whole vectors.
+    x86::Mem half = memory(to);
+    half.setSize(32);
+    as_.vmovupd(half, vec(a).as<x86::Zmm>().half());
+    half.addOffset(32);
+    as_.vextractf64x4(half, vec(a).as<x86::Zmm>(), 1);
+    return;
+  }
   as_.emit(kind_.move, memory(to), vec(a));
 }
 
@@ -107,6 +123,10 @@ void X86Target::prefetch(std::uint32_t address) {
   as_.prefetcht1(x86::ptr(x86::rax));
 }
 
+bool X86Target::isMoving(std::uint32_t slot) const {
+  return std::ranges::find(code_.moving, slot, &MovingSlot::slot) != code_.moving.end();
+}
+
 /// The slots named most often have their addresses in registers.
 void X86Target::choosePointers() {
   // That of spilled values comes first: its register has the shortest instructions.
@@ -129,7 +149,7 @@ x86::Gp X86Target::pointerOf(std::uint32_t slot) {
   for (const Pointer& p : pointers_) {
     if (p.slot == slot) return p.reg;
   }
-  if (code_.isScalar) failure_.failed = true;
+  if (code_.isScalar || isMoving(slot)) failure_.failed = true;
   as_.mov(x86::rax, x86::ptr(x86::rdi, slotOffset(slot)));
   return x86::rax;
 }
@@ -188,6 +208,8 @@ x86::Mem X86Target::address(const Source& from) {
   switch (from.kind) {
     case Source::Kind::Constant:
       return x86::Mem(pool_, static_cast<int>(from.index * kind_.poolStride), size);
+    case Source::Kind::Pattern:
+      return x86::Mem(picks_, static_cast<int>(from.index * sizeof(LanePicks::lanes)), size);
     case Source::Kind::Spill: {
       const std::int64_t offset = spillOffset(from.index);
       if (isFar(from)) return x86::Mem(kWindow, static_cast<int>(offset - windowAt_), size);

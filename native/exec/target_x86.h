@@ -35,6 +35,8 @@ class X86Target : public Target {
   X86Target(const Code& code, const Kind& kind);
 
   virtual asmjit::x86::Vec vec(int r) const = 0;
+  /// What code needs beside its addresses, before its loop.
+  virtual void prepare() {}
   /// Sets the zero flag unless the mask holds in some lane.
   virtual void testLanes(int mask) = 0;
 
@@ -72,6 +74,7 @@ class X86Target : public Target {
   std::int64_t spillOffset(std::uint32_t index) const;
   void moveWindow(std::int64_t offset);
   asmjit::x86::Mem address(const Source& from);
+  bool isMoving(std::uint32_t slot) const;
   void shortenOffset(const asmjit::x86::Mem& m);
   asmjit::x86::Gp pointerOf(std::uint32_t slot);
   void emitDetour(const Detour& detour);
@@ -83,7 +86,7 @@ class X86Target : public Target {
   std::int64_t windowAt_ = 0;     ///< where it points, from the beginning of that memory
   int storesSinceMove_ = 0;
   asmjit::CodeHolder holder_;
-  asmjit::Label pool_, loop_;
+  asmjit::Label pool_, picks_, loop_;
   std::vector<Pointer> pointers_;
   std::vector<asmjit::x86::Gp> saved_;
   std::vector<Detour> detours_;

@@ -30,7 +30,7 @@ bool Uses::isReadOnlyNext(std::uint32_t v) const {
 
 bool Uses::isInvariant(std::uint32_t v) const {
   const MicroOp& op = code_.ops[v];
-  return op.kind == Micro::Constant ||
+  return op.kind == Micro::Constant || op.kind == Micro::Pattern ||
          (op.kind == Micro::Broadcast &&
           !code_.memory[static_cast<std::size_t>(op.extra)].isIndexed);
 }

@@ -40,9 +40,4 @@ class Uses {
   BigVector<std::uint32_t> later_;  ///< by operand
 };
 
-/// Whether a value can be read from where it comes from whenever it is wanted.
-inline bool isReread(Micro kind) {
-  return kind == Micro::Load || kind == Micro::Broadcast || kind == Micro::Constant;
-}
-
 }  // namespace adjoint::exec

@@ -134,6 +134,25 @@ TEST(Threads, RowsAreShared) {
   }
 }
 
+/// Rows of which most columns are numbers, written from registers where that can be had.
+TEST(Threads, RowsOfNumbersAreShared) {
+  for (const std::int64_t n : {40'000, 131'073}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {n})};
+    std::vector<double> positions;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t first = i % 77 == 76 ? 1 : 0;
+      for (const std::int64_t column : {first, 1 - first, std::int64_t{2}, std::int64_t{3}})
+        positions.push_back(static_cast<double>(column * n + i));
+    }
+    const Expr columns = concat({x * x, Expr{&builder, builder.constant(2, {n})}, x + 1.0,
+                                 Expr{&builder, builder.constant(3, {n})}},
+                                0);
+    expectTheSameBits(makePlan(builder.finish(
+        {{"y", gather(columns, {&builder, builder.data(positions, {4 * n})}, 0).id}})));
+  }
+}
+
 /// Kernels without lanes: elementwise, sums and extremes of all, of rows and of columns, windows.
 TEST(Threads, LargeKernelsAreShared) {
   for (const std::int64_t n : {40000, 200'001, 131'072}) {
