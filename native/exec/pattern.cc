@@ -169,7 +169,7 @@ void storeWalk(const Pattern& pattern, PatternState& state, double* memory, cons
         if (stride == 1 && laneStep == 1) {
           copyPiece(to, in + lane, count, 1);
         } else {
-          // Rolled up it takes one cycle an element or two, as it happens to be aligned.
+      // Rolled up it takes one cycle an element or two, as it happens to be aligned.
 #pragma GCC unroll 4
           for (std::int64_t i = 0; i < count; ++i) to[i * stride] = in[lane + i * laneStep];
         }

@@ -51,6 +51,7 @@ class RowsCode::Maker {
       code_->callsOfPiece_.push_back(code_->calls_.size());
     }
     for (Code& code : codes_) code_->numbers_.push_back(jit_.add(std::move(code)));
+    code_->values_ = roundUp(code_->values_, kLanes);
     code_->scratch_ = code_->values_ + kMostValues * doublesOfValues();
     return std::move(code_);
   }
@@ -95,10 +96,7 @@ class RowsCode::Maker {
       if (points > 0) calls_.back().push_back({number, first, points, 0});
     };
     const std::int64_t to = part.firstPoint + part.points;
-    std::int64_t aligned = part.firstPoint;
-    const std::int64_t last = std::min(aligned + kLanes, to - kLanes);
-    while (!part.rows.empty() && aligned < last && !points_.beginsLine(part.rows.front(), aligned))
-      ++aligned;
+    const std::int64_t aligned = alignedPoint(part);
     for (std::int64_t first = part.firstPoint; first < to;) {
       const std::int64_t begin = std::max(first, aligned);
       std::int64_t end = begin + kPiece;
@@ -111,6 +109,16 @@ class RowsCode::Maker {
       if (begin + points < end) call(end - kLanes, kLanes);
       first = end;
     }
+  }
+
+  /// The first point from which rows of whole vectors begin lines, if any does.
+  std::int64_t alignedPoint(const RowsOfPoints::Part& part) const {
+    const std::int64_t from = part.firstPoint;
+    const std::int64_t last = std::min(from + kLanes, from + part.points - kLanes);
+    for (std::int64_t point = from; point <= last && !part.rows.empty(); ++point) {
+      if (points_.beginsLine(part.rows.front(), point)) return point;
+    }
+    return from;
   }
 
   /// The one whose calls come last before those of later points.
@@ -305,7 +313,7 @@ void RowsCode::runPiece(const RunContext& context, std::int64_t piece) const {
       slots[kFromPoint + static_cast<std::uint32_t>(base)] = context.at(base, call.firstPoint);
     double** row = slots + kRows;
     *row = context.at(Base::Piece, call.values);
-    for (const Rows& rows : part.rows) *row++ = out + rows.start + call.firstPoint * rows.width;
+    for (const Rows& rows : part.rows) *row++ = out + (rows.start + call.firstPoint * rows.width);
     functions_[part.code](slots, call.points);
   }
   singles_.run(context, out, p);

@@ -95,9 +95,11 @@ void RowsOfPoints::extend(PointRows& rows, std::int64_t before) {
   }
   while (rows.firstPoint + rows.points < points_ && isFree(rows.end())) ++rows.points;
   const auto addSingles = [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t place = from; place < to; ++place) {
-      const std::int64_t k = (place - rows.start) % rows.width;
-      addSingle(rows, (place - rows.start - k) / rows.width, k);
+    for (std::int64_t at = from - run.start; at < to - run.start; ++at) {
+      InterleaveStep::Column value = step_.columnsOf(run)[static_cast<std::size_t>(at % run.width)];
+      if (!step_.sources[value.part].isUniform)
+        value.element += static_cast<std::int32_t>(at / run.width);
+      singles_.push_back({run.start + at, value});
     }
   };
   addSingles(run.start, rows.begin());

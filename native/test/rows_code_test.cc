@@ -154,6 +154,8 @@ TEST(RowsCode, RunsOfAllKinds) {
     for (const double number : {1.0, 2.0, 3.0})
       columns.emplace_back(&builder, builder.constant(number, {n}));
     std::vector<double> positions;
+    for (std::int64_t k = below(2 * width); k > 0; --k)
+      positions.push_back(static_cast<double>((k % 2 == 0 ? 3 : 0) * n + below(n)));
     std::vector<std::int64_t> row;
     for (std::int64_t point = 0, left = 0; point < n; ++point, --left) {
       if (left == 0) {
