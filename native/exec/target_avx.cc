@@ -23,7 +23,12 @@ bool isArithmetic(const Code& code) {
 
 class AvxTarget final : public X86Target {
  public:
-  AvxTarget(const Code& code, bool isWide) : X86Target(code, kindFor(code, isWide)) {}
+  AvxTarget(const Code& code, bool isWide) : X86Target(code, kindFor(code, isWide)) {
+    for (const LanePicks& pick : code.picks) {
+      const bool isKnown = std::ranges::find(masks_, pick.picked) != masks_.end();
+      if (!isKnown && masks_.size() < kMasks) masks_.push_back(pick.picked);
+    }
+  }
 
   bool canFold(Micro kind, Source::Kind source) const override {
     if (kind == Micro::Guard || kind == Micro::Negative || kind == Micro::ShiftLeft ||
@@ -177,14 +182,8 @@ class AvxTarget final : public X86Target {
 
   static constexpr std::size_t kFirstMask = 2, kMasks = 6;
 
-  /// The first masks of picked lanes stay in registers.
-  void prepare() override {
-    for (const LanePicks& pick : code_.picks) {
-      if (masks_.size() == kMasks || lanes_ != 8) break;
-      if (std::ranges::find(masks_, pick.picked) != masks_.end()) continue;
-      masks_.push_back(pick.picked);
-      loadMask(kFirstMask + masks_.size() - 1, pick.picked);
-    }
+  void loadMasks() override {
+    for (std::size_t i = 0; i < masks_.size(); ++i) loadMask(kFirstMask + i, masks_[i]);
   }
 
   void loadMask(std::size_t k, std::uint8_t mask) {
@@ -317,7 +316,7 @@ class AvxTarget final : public X86Target {
     }
   }
 
-  std::vector<std::uint8_t> masks_;  ///< that stay
+  std::vector<std::uint8_t> masks_;  ///< of picked lanes: the first ones, which stay in registers
   int waiting_ = -1;                 ///< the register of a mask that is in k1 only
 };
 

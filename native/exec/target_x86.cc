@@ -45,7 +45,7 @@ void X86Target::begin() {
     as_.mov(kWindow, pointerOf(code_.spillSlot));
     windowAt_ = kSpillBias;
   }
-  prepare();
+  loadMasks();
 }
 
 void X86Target::beginLoop() {
@@ -266,6 +266,7 @@ void X86Target::emitDetour(const Detour& detour) {
   if (kind_.hasUpperHalves) as_.vzeroupper();
   as_.mov(x86::rax, reinterpret_cast<std::uint64_t>(detour.kernel));
   as_.call(x86::rax);
+  loadMasks();
   for (std::size_t i = std::size(callers); i-- > 0;) as_.pop(callers[i]);
   for (int r = 0; r < registers(); ++r) {
     if (r != detour.d) as_.emit(kind_.move, vec(r), place(r));

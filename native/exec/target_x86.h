@@ -35,8 +35,8 @@ class X86Target : public Target {
   X86Target(const Code& code, const Kind& kind);
 
   virtual asmjit::x86::Vec vec(int r) const = 0;
-  /// What code needs beside its addresses, before its loop.
-  virtual void prepare() {}
+  /// Those that stay in registers, which are the callee's of every call.
+  virtual void loadMasks() {}
   /// Sets the zero flag unless the mask holds in some lane.
   virtual void testLanes(int mask) = 0;
 

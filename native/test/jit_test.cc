@@ -84,6 +84,58 @@ TEST_P(Jit, TwoAbreastAreTheSameTwice) {
   for (int i = n; i < 16; ++i) EXPECT_EQ(twice[i], 0) << i;
 }
 
+#if defined(__AVX512F__)
+void sizeAndTakeMasks(double* out, const double* x, const double*, const double*, std::size_t n,
+                      std::int32_t) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = std::abs(x[i]);
+  asm volatile(
+      "kxorw %%k0, %%k0, %%k1\n kxorw %%k0, %%k0, %%k2\n kxorw %%k0, %%k0, %%k3\n"
+      "kxorw %%k0, %%k0, %%k4\n kxorw %%k0, %%k0, %%k5\n kxorw %%k0, %%k0, %%k6\n"
+      "kxorw %%k0, %%k0, %%k7\n" ::
+          : "k1", "k2", "k3", "k4", "k5", "k6", "k7");
+}
+
+/// Lanes of two vectors and numbers side by side, after calls of which nothing is left in masks.
+TEST(JitChoice, PickedLanesOutliveCalls) {
+  if (chosenInstructionSet() != InstructionSet::Avx512) GTEST_SKIP() << "for AVX-512 alone";
+  constexpr int kVectors = 8;  // more masks than stay in registers
+  Code code;
+  code.spillSlot = 3;
+  CodeWriter writer(code);
+  const std::uint32_t x = writer.read(Micro::Load, {0, true, 0});
+  const std::uint32_t mask = writer.compare(x, writer.constant(0.0), Predicate::Less);
+  const std::uint32_t size = writer.guard(mask, x, x, sizeAndTakeMasks);
+  const std::uint32_t square = writer.add(Micro::Mul, x, x);
+  std::vector<LanePicks> all(kVectors);
+  for (int k = 0; k < kVectors; ++k) {
+    LanePicks& picks = all[static_cast<std::size_t>(k)];
+    picks.picked = static_cast<std::uint8_t>(1 + 30 * k);
+    for (int lane = 0; lane < 8; ++lane) {
+      const bool isPicked = picks.picked >> lane & 1;
+      picks.lanes[static_cast<std::size_t>(lane)] =
+          isPicked ? (lane * 5 + k) % 16 : std::bit_cast<std::int64_t>(100.0 * k + lane);
+    }
+    writer.store({1, false, 64 * k}, writer.pick(picks, size, square));
+  }
+  code.moving.push_back({1, 64 * kVectors});
+  const auto module = moduleOf(InstructionSet::Avx512, {code});
+  ASSERT_NE(module, nullptr);
+  constexpr int kPoints = 24;
+  alignas(64) double in[kPoints], out[kPoints * kVectors], numbers[8] = {}, spills[2048];
+  for (int i = 0; i < kPoints; ++i) in[i] = i % 3 == 1 || i < 16 ? i + 1 : -i;
+  double* const slots[] = {in, out, numbers, spills};
+  module->function(0)(slots, kPoints);
+  for (int at = 0; at < kPoints * kVectors; ++at) {
+    const int first = at / (8 * kVectors) * 8, k = at / 8 % kVectors, lane = at % 8;
+    const LanePicks& picks = all[static_cast<std::size_t>(k)];
+    const std::int64_t from = picks.lanes[static_cast<std::size_t>(lane)];
+    const bool isPicked = picks.picked >> lane & 1;
+    const double value = isPicked ? in[first + from % 8] : std::bit_cast<double>(from);
+    EXPECT_EQ(out[at], !isPicked ? value : from < 8 ? std::abs(value) : value * value) << at;
+  }
+}
+#endif
+
 TEST(JitChoice, OperationsOfMoreThanAFewInstructionsAreCalled) {
   EXPECT_FALSE(canLower(Op::Erf));
   EXPECT_TRUE(canLower(Op::Where));

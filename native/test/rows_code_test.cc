@@ -50,6 +50,7 @@ struct Grid {
   std::int64_t width = 6;
   std::int64_t blocks = 2, values = 2;  ///< of values in each row
   bool isOutput = false;                ///< a value is read elsewhere too
+  bool hasCalls = false;                ///< rare lanes of values are computed by calls
 
   std::int64_t points() const { return line * lines; }
 
@@ -65,6 +66,10 @@ struct Grid {
     return first + std::min(ofLine + ofEnd, width - 2);
   }
 
+  Expr value(const Expr& x, const Expr& y, double number) const {
+    return hasCalls ? exp(x * (600.0 + 100.0 * number)) + y : x * y * 1.5 + number;
+  }
+
   TapePtr tape() const {
     Builder builder;
     const std::int64_t n = points();
@@ -73,7 +78,7 @@ struct Grid {
     std::vector<Port> outputs;
     for (std::int64_t block = 0; block < blocks; ++block) {
       for (std::int64_t k = 0; k < values; ++k)
-        columns.push_back(x * y * (1.5 + static_cast<double>(k)) + static_cast<double>(block));
+        columns.push_back(value(x, y, static_cast<double>(block + 2 * k)));
     }
     const auto numbersAt = static_cast<double>(columns.size());
     for (const double number : {-0.0, 2.5})
@@ -126,6 +131,11 @@ TEST(RowsCode, RowsOfAnyWidth) {
 
 TEST(RowsCode, ValuesThatAreReadElsewhereAreThereToo) {
   for (const std::int64_t line : {32, 33, 50}) compare({.line = line, .isOutput = true});
+}
+
+/// A call takes all registers, masks too.
+TEST(RowsCode, CallsOfRareLanes) {
+  for (const std::int64_t line : {32, 33, 50}) compare({.line = line, .hasCalls = true});
 }
 
 /// More than one piece, of which the last ones are short.
