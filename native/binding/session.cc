@@ -1,5 +1,6 @@
 #include "binding/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -16,14 +17,48 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr unsigned kMaxThreads = 256;
 
-void copyPorts(const Plan& plan, const std::vector<IoPort>& ports, double* to, const double* from) {
-  for (const IoPort& port : ports) {
-    const Buffer& buffer = plan.buffers[port.buffer];
-    if (buffer.elements == 0) continue;
-    std::memcpy(to + buffer.offset, from + buffer.offset,
-                static_cast<std::size_t>(buffer.elements) * sizeof(double));
+/// A copy of what some ports hold, from one arena to another. Threads share long ones: JavaScript
+/// waits for it.
+class PortCopy {
+ public:
+  PortCopy(const Plan& plan, const std::vector<IoPort>& ports, double* to, const double* from)
+      : plan_(plan), ports_(ports), to_(to), from_(from) {
+    for (const IoPort& port : ports) elements_ += plan.buffers[port.buffer].elements;
   }
-}
+
+  void run(unsigned threads) {
+    Pool::Loop loop;
+    loop.body = [](void* self, unsigned, std::int64_t chunk) noexcept {
+      static_cast<const PortCopy*>(self)->copy(chunk * kChunk, (chunk + 1) * kChunk);
+      return true;
+    };
+    loop.context = this;
+    loop.chunks = (elements_ + kChunk - 1) / kChunk;
+    Pool::shared().run(loop, elements_ < kShared ? 1 : threads);
+  }
+
+ private:
+  static constexpr std::int64_t kChunk = 32 * 1024, kShared = 4 * kChunk;
+
+  /// Elements first .. last - 1, of all ports one after the other.
+  void copy(std::int64_t first, std::int64_t last) const {
+    std::int64_t start = 0;  // of the port
+    for (const IoPort& port : ports_) {
+      const Buffer& buffer = plan_.buffers[port.buffer];
+      const std::int64_t from = std::clamp<std::int64_t>(first - start, 0, buffer.elements);
+      const std::int64_t to = std::clamp<std::int64_t>(last - start, 0, buffer.elements);
+      std::copy(from_ + buffer.offset + from, from_ + buffer.offset + to,
+                to_ + buffer.offset + from);
+      start += buffer.elements;
+    }
+  }
+
+  const Plan& plan_;
+  const std::vector<IoPort>& ports_;
+  double* const to_;
+  const double* const from_;
+  std::int64_t elements_ = 0;
+};
 
 SessionHandle& sessionOf(const Call& call) {
   SessionHandle& session = static_cast<SessionHandle&>(*receiver(call, Kind::Session));
@@ -133,7 +168,7 @@ class RunTask final : public Task {
     }
     if (!status_.ok) throw RunFailure(status_, plan, !canceled);
     session_->checkArena(environment.env);
-    copyPorts(plan, plan.outputs, session_->io, memory_->io.data());
+    PortCopy(plan, plan.outputs, session_->io, memory_->io.data()).run(control.threads);
     return nullptr;
   }
 
@@ -172,7 +207,7 @@ napi_value runAsync(Call& call) {
     session.asyncMemory = std::move(memory);
   }
   growWorkspace(session, session.asyncMemory->workspace, threads);
-  copyPorts(plan, plan.inputs, session.asyncMemory->io.data(), session.io);
+  PortCopy(plan, plan.inputs, session.asyncMemory->io.data(), session.io).run(threads);
   auto task = std::make_shared<RunTask>(call.env, session, call.self);
   task->control.deadline = deadline;
   task->control.threads = threads;

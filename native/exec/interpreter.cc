@@ -131,6 +131,7 @@ class Interpreter final : public Executable {
   std::size_t segments() const override {
     std::size_t n = codes_.size() + directs_.size();
     for (const auto& program : blocks_) n += program->segments.size();
+    for (const auto& rows : rows_) n += rows->segments();
     for (const Executable* body : bodies()) n += body->segments();
     return n;
   }

@@ -24,6 +24,8 @@ class RowsProgram {
 
   const BlockProgram& program() const { return program_; }
   std::size_t bytes() const;
+  /// Functions of machine code beside the program's.
+  std::size_t segments() const { return code_ == nullptr ? 0 : code_->segments(); }
   /// Doubles of scratch memory.
   std::int64_t scratch() const {
     return std::max(program_.scratch + plan_.pieceDoubles, code_ == nullptr ? 0 : code_->scratch());

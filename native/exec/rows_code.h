@@ -21,6 +21,7 @@ class RowsCode {
   void link(const JitModule& module);
 
   std::size_t bytes() const;
+  std::size_t segments() const { return functions_.size(); }
   /// Doubles of scratch memory.
   std::int64_t scratch() const { return scratch_; }
 

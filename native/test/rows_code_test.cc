@@ -191,7 +191,7 @@ TEST(RowsCode, RunsOfAllKinds) {
     evaluator({special(n)});
   }
   if (hasRowsCode()) {
-    EXPECT_GT(code, rounds / 20);
+    EXPECT_GT(code, 0);
   }
 }
 
