@@ -92,7 +92,9 @@ class NeonTarget final : public Target {
 
   void prefetch(std::uint32_t address) override {
     as_.ldr(kAddress, memory(code_.memory[address], kDouble));
-    as_.prfm(a64::Predicate::PRFOp::kPLDL2KEEP, a64::ptr(kAddress));
+    // The assembler has no prfm: Arm Architecture Reference Manual, C6.2, PRFM (immediate).
+    constexpr std::uint32_t kPrfm = 0xf9800000, kIntoSecondCache = 2;
+    as_.embedUInt32(kPrfm | kAddress.id() << 5 | kIntoSecondCache);
   }
 
   void operate(const MicroOp& op, int to, const Source& first, const Source& second,
