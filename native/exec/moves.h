@@ -14,7 +14,7 @@ class Moves {
     Place from;
   };
 
-  /// The next part. Elements come in any order, but memory by memory.
+  /// The next part: by the order of Base, those from one memory in their order.
   void add(std::vector<Move> moves);
   /// Whether none of these, as one part, may read what another one has written.
   static bool areApart(const std::vector<Move>& moves, const Place& out);

@@ -31,6 +31,10 @@ class RowsCode {
   const std::vector<std::uint32_t>& constantRuns() const { return constantRuns_; }
 
  private:
+  // Slots of the code: memories by Base as they are, and from the first point on, the scratch
+  // memory, and where the rows are, or values.
+  static constexpr std::uint32_t kFromPoint = kBases, kScratch = 2 * kBases, kRows = kScratch + 1;
+
   /// Where the row of point 0 would be.
   struct Rows {
     std::int64_t start = 0, width = 0;
