@@ -3,11 +3,17 @@
  *
  * What it takes before the first sparse derivative is computed, step by step, beside ADOL-C, which finds patterns on its
  * tape, and ColPack, which colors them, in the same run: interleaved medians in milliseconds. Problems have the text in
- * their names. Of adjoint the pattern comes with the derivative's graph; ADOL-C's and ColPack's steps have nothing like it.
+ * their names. Steps that a derivative does by itself, not by pattern and coloring, have no peer.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type CsrPattern, colorPattern, sparseHessian, sparseJacobian } from "adjoint";
+import {
+  colorPattern,
+  type DetectedPattern,
+  sparseHessian,
+  sparseJacobian,
+  sparsity,
+} from "adjoint";
 import { describe, machine } from "./harness/machine.js";
 import { type AnyContender, type Contender, measure } from "./harness/measure.js";
 import { openNative } from "./harness/native.js";
@@ -27,9 +33,8 @@ interface Made {
 interface Problem {
   readonly name: string;
   trace(): Made;
-  derive(traced: Made): Made & { readonly pattern: CsrPattern };
-  /** The pattern that is colored, where that is not the derivative's. */
-  whole?(traced: Made): CsrPattern;
+  detect(traced: Made): DetectedPattern;
+  derive(traced: Made): Made;
   readonly method: "columns" | "star";
   readonly peer?: {
     readonly name: string;
@@ -38,13 +43,16 @@ interface Problem {
   };
 }
 
-const steps = ["record", "pattern", "compile", "coloring"] as const;
+/** What is timed. */
+const steps = ["record", "pattern", "natural", "smallestLast", "derivative", "compiled"] as const;
+type Step = (typeof steps)[number];
 
 function brusselatorProblem(n: number): Problem {
   const { u, v } = brusselatorInput(n);
   return {
     name: `Brusselator N=${n}, Jacobian`,
     trace: () => brusselator(n),
+    detect: (traced) => sparsity(traced as ReturnType<typeof brusselator>),
     derive: (traced) => sparseJacobian(traced as ReturnType<typeof brusselator>),
     method: "columns",
     peer: { name: "brusselator", sizes: [n], inputs: [u, v] },
@@ -57,8 +65,8 @@ function chainedProblem(n: number): Problem {
   return {
     name: `chained Lagrangian n=${n}, Hessian`,
     trace: () => chained(n),
+    detect: (traced) => sparsity(traced as Function, { of: "hessian", wrt: ["x"] }),
     derive: (traced) => sparseHessian(traced as Function, { wrt: ["x"], triangle: "lower" }),
-    whole: (traced) => sparseHessian(traced as Function, { wrt: ["x"] }).pattern,
     method: "star",
     peer: { name: "chained", sizes: [n], inputs: [x, weights] },
   };
@@ -73,44 +81,45 @@ function opfProblems(name: string): Problem[] {
     {
       name: `optimal power flow ${name}, Jacobian`,
       trace: () => opfConstraints(network),
+      detect: (traced) => sparsity(traced as ReturnType<typeof opfConstraints>),
       derive: (traced) => sparseJacobian(traced as ReturnType<typeof opfConstraints>),
       method: "columns",
     },
     {
       name: `optimal power flow ${name}, Hessian`,
       trace: () => opfLagrangian(network),
+      detect: (traced) => sparsity(traced as Lagrangian, { of: "hessian", wrt: variableNames }),
       derive: (traced) =>
         sparseHessian(traced as Lagrangian, { wrt: variableNames, triangle: "lower" }),
-      whole: (traced) => sparseHessian(traced as Lagrangian, { wrt: variableNames }).pattern,
       method: "star",
     },
   ];
 }
 
-/** One contender a step; the first one has what the second begins with, and so on. */
+/** One contender a step. */
 function ours(problem: Problem): Contender[] {
   const traced = problem.trace();
-  const derived = problem.derive(traced);
-  const pattern = problem.whole?.(traced) ?? derived.pattern;
-  const order = "smallestLast";
-  const runs: Record<(typeof steps)[number], () => number> = {
+  const pattern = problem.detect(traced);
+  const { method } = problem;
+  const runs: Record<Step, () => number> = {
     record: () => {
       problem.trace().dispose();
       return 0;
     },
-    pattern: () => {
-      const made = problem.derive(traced);
-      made.dispose();
-      return made.pattern.nonzeros;
+    pattern: () => problem.detect(traced).nonzeros,
+    natural: () => colorPattern(pattern, { method, order: "natural" }).count,
+    smallestLast: () => colorPattern(pattern, { method, order: "smallestLast" }).count,
+    derivative: () => {
+      problem.derive(traced).dispose();
+      return 0;
     },
     // A function's plan is made once, with its first session.
-    compile: () => {
+    compiled: () => {
       const made = problem.derive(traced);
       made.session().dispose();
       made.dispose();
       return 0;
     },
-    coloring: () => colorPattern(pattern, { method: problem.method, order }).count,
   };
   return steps.map((step) => ({
     ...{ tool: "adjoint", backend: step, dtype: "f64", run: runs[step] },
@@ -143,25 +152,29 @@ for (const problem of problems.filter(({ name }) =>
     peers.push(made && contenders.push(made) - 1);
   }
   const timings = await measure(contenders, { rounds: Number(rounds), roundSeconds: 0.02 });
-  const own = timings.slice(0, steps.length).map(({ seconds }) => seconds * 1e3);
-  // Compiling was timed together with what comes before it.
-  own[2] = Math.max(0, own[2]! - own[1]!);
-  const others = peers.map((place) => place && timings[place]!.seconds * 1e3);
-  for (const [i, step] of steps.entries()) print(problem.name, step, own[i]!, others[i]);
-  const [, pattern, , coloring] = others;
-  print(
-    problem.name,
-    "pattern and coloring",
-    own[1]! + own[3]!,
-    pattern === undefined || coloring === undefined ? undefined : pattern + coloring,
-  );
-  print(problem.name, "all but coloring", own[0]! + own[1]! + own[2]!);
+  const own = (step: Step) => timings[steps.indexOf(step)]!.seconds * 1e3;
+  const others = (step: Step) => {
+    const place = peers[steps.indexOf(step)];
+    return place === undefined ? undefined : timings[place]!.seconds * 1e3;
+  };
+  const row = (label: string, ...of: Step[]) =>
+    print(problem.name, label, of.map(own), of.map(others));
+  row("record", "record");
+  row("pattern", "pattern");
+  row("coloring, natural order", "natural");
+  row("coloring, smallest last", "smallestLast");
+  row("pattern and coloring, natural order", "pattern", "natural");
+  row("from recording to a session of the derivative", "record", "compiled");
+  row("of that: the derivative's graph, pattern included", "derivative");
   for (const contender of contenders) contender.dispose?.();
 }
 natives.dispose();
 
-function print(name: string, step: string, adjoint: number, other?: number): void {
-  const ratio = other === undefined ? "" : (adjoint / other).toPrecision(2);
-  const theirs = other === undefined ? "" : other.toPrecision(3);
-  console.log(`| ${name} | ${step} | ${adjoint.toPrecision(3)} | ${theirs} | ${ratio} |`);
+function print(name: string, label: string, own: number[], others: (number | undefined)[]): void {
+  const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b);
+  const known = others.filter((other) => other !== undefined);
+  const isWhole = known.length === others.length;
+  const theirs = isWhole ? sum(known).toPrecision(3) : "";
+  const ratio = isWhole ? (sum(own) / sum(known)).toPrecision(2) : "";
+  console.log(`| ${name} | ${label} | ${sum(own).toPrecision(3)} | ${theirs} | ${ratio} |`);
 }

@@ -67,10 +67,42 @@ void sumUp(std::vector<Index>& counts) {
   for (std::size_t i = 1; i < counts.size(); ++i) counts[i] += counts[i - 1];
 }
 
-[[noreturn]] void failAsymmetric(Index row, Index column) {
-  throw Error(ErrorCode::Argument, "a pattern is not symmetric: row or column " +
-                                       std::to_string(row) + " differs from its mirror image at " +
-                                       std::to_string(column));
+struct Mirrored {
+  bool isSymmetric = false;
+  bool hasWholeDiagonal = true;  ///< where it is symmetric
+  Index row = 0, column = 0;     ///< where it is not
+};
+
+/// Compares a pattern with its mirror image. Rows are read in order, so that entries right of the
+/// diagonal meet their mirror images in order.
+Mirrored mirrored(const Pattern& pattern) {
+  Mirrored result;
+  const Index n = pattern.rows();
+  if (n != pattern.columns()) return result;
+  const Index* const start = pattern.rowStart().data();
+  const Index* const column = pattern.columnIndex().data();
+  const auto differsAt = [&](Index row, Index at) {
+    result.row = row;
+    result.column = at;
+    return result;
+  };
+  std::vector<Index> next(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) {
+    const Index end = start[i + 1];
+    Index k = start[i];
+    for (; k < end && column[k] < i; ++k) {
+      const Index j = column[k], mirror = next[j]++;
+      if (mirror == start[j + 1] || column[mirror] != i) return differsAt(i, j);
+    }
+    const bool isThere = k < end && column[k] == i;
+    result.hasWholeDiagonal &= isThere;
+    next[i] = k + isThere;
+  }
+  for (Index i = 0; i < n; ++i) {
+    if (next[i] != start[i + 1]) return differsAt(i, column[next[i]]);
+  }
+  result.isSymmetric = true;
+  return result;
 }
 
 }  // namespace
@@ -144,14 +176,22 @@ Pattern Pattern::transposed() const {
   result.rows_ = columns_;
   result.columns_ = rows_;
   result.rowStart_.assign(static_cast<std::size_t>(columns_) + 1, 0);
-  for (const Index j : columnIndex_) ++result.rowStart_[j + 1];
-  sumUp(result.rowStart_);
   result.columnIndex_.resize(columnIndex_.size());
-  std::vector<Index> next = result.rowStart_;
+  // A place further on first, so that filling the rows moves their beginnings to where they belong.
+  Index* const next = result.rowStart_.data() + 1;
+  for (const Index j : columnIndex_) {
+    if (j + 1 < columns_) ++next[j + 1];
+  }
+  sumUp(result.rowStart_);
   for (Index i = 0; i < rows_; ++i) {
     for (const Index j : row(i)) result.columnIndex_[next[j]++] = i;
   }
   return result;
+}
+
+BipartiteGraph::BipartiteGraph(Pattern pattern) : byRow_(std::move(pattern)) {
+  isSymmetric_ = mirrored(byRow_).isSymmetric;
+  if (!isSymmetric_) byColumn_ = byRow_.transposed();
 }
 
 AdjacencyGraph::AdjacencyGraph(Pattern pattern) : pattern_(std::move(pattern)) {
@@ -160,25 +200,12 @@ AdjacencyGraph::AdjacencyGraph(Pattern pattern) : pattern_(std::move(pattern)) {
     throw Error(ErrorCode::Shape, "a symmetric pattern has as many rows as columns, not " +
                                       std::to_string(n) + " x " +
                                       std::to_string(pattern_.columns()));
-  // Rows are read in order, so that entries right of the diagonal meet their mirror images in
-  // order.
-  const std::vector<Index>& start = pattern_.rowStart();
-  const std::vector<Index>& column = pattern_.columnIndex();
-  std::vector<Index> next(static_cast<std::size_t>(n));
-  for (Index i = 0; i < n; ++i) {
-    const Index end = start[i + 1];
-    Index k = start[i];
-    for (; k < end && column[k] < i; ++k) {
-      const Index j = column[k], mirror = next[j]++;
-      if (mirror == start[j + 1] || column[mirror] != i) failAsymmetric(i, j);
-    }
-    const bool isThere = k < end && column[k] == i;
-    hasWholeDiagonal_ &= isThere;
-    next[i] = k + isThere;
-  }
-  for (Index i = 0; i < n; ++i) {
-    if (next[i] != start[i + 1]) failAsymmetric(i, column[next[i]]);
-  }
+  const Mirrored found = mirrored(pattern_);
+  if (!found.isSymmetric)
+    throw Error(ErrorCode::Argument,
+                "a pattern is not symmetric: row or column " + std::to_string(found.row) +
+                    " differs from its mirror image at " + std::to_string(found.column));
+  hasWholeDiagonal_ = found.hasWholeDiagonal;
 }
 
 }  // namespace adjoint::coloring

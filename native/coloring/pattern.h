@@ -46,15 +46,15 @@ class Pattern {
 /// Rows and columns as vertices, nonzeros as edges.
 class BipartiteGraph {
  public:
-  explicit BipartiteGraph(Pattern pattern)
-      : byRow_(std::move(pattern)), byColumn_(byRow_.transposed()) {}
+  explicit BipartiteGraph(Pattern pattern);
 
   /// The pattern itself, and its transpose.
   const Pattern& byRow() const { return byRow_; }
-  const Pattern& byColumn() const { return byColumn_; }
+  const Pattern& byColumn() const { return isSymmetric_ ? byRow_ : byColumn_; }
 
  private:
   Pattern byRow_, byColumn_;
+  bool isSymmetric_ = false;  ///< then `byColumn_` is empty
 };
 
 /// The vertices of a symmetric matrix, an edge for every pair of nonzeros off the diagonal.

@@ -14,6 +14,7 @@ namespace {
 
 /// Nonzeros of a dense line that could have `of` of them.
 std::int64_t leastDense(std::int64_t of) { return std::max<std::int64_t>(32, of / 2 + 1); }
+static_assert(PatternRows::kShortRow < 32, "short rows are not looked at");
 
 /// Dense lines, neighbors with one cause together.
 class DenseLinesFound {
@@ -122,12 +123,21 @@ class Detection {
     rows.reserve(expectedNonzeros(walk));
     const std::int64_t least = leastDense(columns_);
     std::vector<SetId> ids;
+    std::vector<const SetId*> layers;
     std::int64_t row = 0;
     for (std::size_t o = 0; o < tape_.outputs().size(); ++o) {
       const NodeId output = expanded_.tape->outputs()[o].node;
       const Dependence& found = walk.of(output);
       const std::int64_t count = expanded_.tape->count(output);
+      layers.clear();
+      for (const Layer& layer : found.layers) layers.push_back(layer->data());
       for (std::int64_t i = 0; i < count; ++i, ++row) {
+        if (found.common == kEmptySet) {
+          const std::int64_t added = rows.addShort(layers, i, count);
+          row += added;
+          i += added;
+          if (i == count) break;
+        }
         ids.clear();
         found.setsOf(static_cast<std::size_t>(i), ids);
         const std::int64_t nonzeros = rows.add(ids);
@@ -176,7 +186,7 @@ class Detection {
 
   void addDenseColumns() {
     const std::int64_t least = leastDense(rows_);
-    std::vector<std::int64_t> nonzeros(static_cast<std::size_t>(columns_), 0);
+    std::vector<std::int32_t> nonzeros(static_cast<std::size_t>(columns_), 0);
     for (const std::int32_t column : result_.pattern.columnIndex)
       ++nonzeros[static_cast<std::size_t>(column)];
     forDenseRuns(nonzeros, least, [&](std::int64_t column, std::int64_t count) {
@@ -187,7 +197,7 @@ class Detection {
 
   /// Calls `run(first, count)` for neighboring lines, of one input, that are dense.
   template <class Run>
-  void forDenseRuns(std::span<const std::int64_t> nonzeros, std::int64_t least, Run run) {
+  void forDenseRuns(std::span<const std::int32_t> nonzeros, std::int64_t least, Run run) {
     std::int64_t line = 0;
     for (const std::size_t input : wrt_) {
       const std::int64_t end = line + tape_.count(tape_.inputs()[input].node);
@@ -238,7 +248,7 @@ class Detection {
 
   void hessianRows(const IndexSets& sets, const Interactions& interactions) {
     PatternRows rows(sets, columns_, options_.maxNonzeros);
-    std::vector<std::int64_t> nonzeros;
+    std::vector<std::int32_t> nonzeros;
     const Partners partners(sets, interactions, options_.maxNonzeros);
     std::int64_t least = 0;
     for (std::int64_t row = 0; row < columns_; ++row) least += leastOf(sets, partners.of(row));
@@ -247,7 +257,7 @@ class Detection {
     for (std::int64_t row = 0; row < columns_; ++row) {
       const auto own = partners.of(row);
       ids.assign(own.begin(), own.end());
-      nonzeros.push_back(rows.add(ids));
+      nonzeros.push_back(static_cast<std::int32_t>(rows.add(ids)));
     }
     result_.pattern = std::move(rows).finish();
     const std::int64_t dense = leastDense(columns_);

@@ -168,9 +168,9 @@ std::span<const std::int32_t> SetMembers::of(std::span<const SetId> ids) {
     }
     return members_;
   }
-  if (call_ == std::numeric_limits<std::int32_t>::max()) {
-    std::ranges::fill(seenColumn_, 0);
-    std::ranges::fill(seenUnion_, 0);
+  if (call_ == 0 || call_ == std::numeric_limits<std::int32_t>::max()) {
+    seenColumn_.assign(static_cast<std::size_t>(sets_.columns()), 0);
+    seenUnion_.assign(sets_.unions(), 0);
     call_ = 0;
   }
   ++call_;

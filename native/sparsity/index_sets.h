@@ -94,10 +94,7 @@ class IndexSets {
 /// Lists the members of unions.
 class SetMembers {
  public:
-  explicit SetMembers(const IndexSets& sets)
-      : sets_(sets),
-        seenColumn_(static_cast<std::size_t>(sets.columns()), 0),
-        seenUnion_(sets.unions(), 0) {}
+  explicit SetMembers(const IndexSets& sets) : sets_(sets) {}
 
   /// Members of all these sets, ascending; good until the next call.
   std::span<const std::int32_t> of(std::span<const SetId> ids);
@@ -106,7 +103,8 @@ class SetMembers {
   void visit(SetId id);
 
   const IndexSets& sets_;
-  BigVector<std::int32_t> seenColumn_, seenUnion_;  ///< the call that saw it last
+  /// The call that saw it last; empty as long as lists of columns are all there is.
+  BigVector<std::int32_t> seenColumn_, seenUnion_;
   std::int32_t call_ = 0;
   ColumnRuns runs_;
   std::vector<std::int32_t> members_;

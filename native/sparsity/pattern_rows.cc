@@ -52,6 +52,43 @@ std::int64_t PatternRows::addSingles(std::span<SetId> ids) {
   return static_cast<std::int64_t>(length);
 }
 
+std::int64_t PatternRows::addShort(std::span<const SetId* const> layers, std::int64_t first,
+                                   std::int64_t end) {
+  if (layers.size() > kShortRow) return 0;
+  ascending_.assign(layers.begin(), layers.end());
+  std::int32_t row[kShortRow];
+  std::size_t length = 0;
+  SetId last = kEmptySet;
+  // Equal ones are taken once, and the empty set, which comes first, not at all.
+  const auto isWritten = [&](std::int64_t i) {
+    length = 0;
+    last = kEmptySet;
+    bool isAscending = true;
+    for (const SetId* layer : ascending_) {
+      const SetId id = layer[i];
+      row[length] = id - 1;
+      length += id > last;
+      isAscending &= id >= last;
+      last = id;
+    }
+    return isAscending;
+  };
+  std::int64_t i = first;
+  for (; i < end; ++i) {
+    // The layers of neighbors mostly have the same order.
+    if (!isWritten(i)) {
+      std::ranges::sort(ascending_, {}, [i](const SetId* layer) { return layer[i]; });
+      isWritten(i);
+    }
+    if (!sets_.isSingle(last)) break;
+    checkRoom(length);
+    pattern_.columnIndex.insert(pattern_.columnIndex.end(), row, row + length);
+    pattern_.rowIndex.push_back(static_cast<std::int32_t>(pattern_.columnIndex.size()));
+  }
+  if (i > first) last_.clear();
+  return i - first;
+}
+
 std::int64_t PatternRows::add(std::span<SetId> ids) {
   const bool isShort = ids.size() <= kShortRow &&
                        std::ranges::all_of(ids, [&](SetId id) { return sets_.isSingle(id); });

@@ -20,12 +20,16 @@ class PatternRows {
   void expect(std::int64_t nonzeros) const;
   /// The next row: the union of these sets. Returns its length.
   std::int64_t add(std::span<SetId> ids);
-  SparsePattern finish() &&;
+  /// The next rows, of elements [first, end): each the union of its sets in all layers, as long as
+  /// these are few and single columns. Returns how many rows there were.
+  std::int64_t addShort(std::span<const SetId* const> layers, std::int64_t first, std::int64_t end);
 
- private:
   /// Longest row that is put in order here.
   static constexpr std::size_t kShortRow = 24;
 
+  SparsePattern finish() &&;
+
+ private:
   void checkRoom(std::size_t more) const;
   std::int64_t addSingles(std::span<SetId> ids);
 
@@ -33,7 +37,8 @@ class PatternRows {
   SetMembers members_;
   std::int64_t most_;
   SparsePattern pattern_;
-  std::vector<SetId> last_;  ///< sets of the last row that was not short
+  std::vector<const SetId*> ascending_;  ///< layers by their sets of one of the last rows
+  std::vector<SetId> last_;              ///< sets of the last row that was not short
 };
 
 }  // namespace adjoint

@@ -45,6 +45,32 @@ Pattern dense(Index rows, Index columns) {
   return Pattern::fromEntries(rows, columns, i, j);
 }
 
+TEST(ColoringPattern, GraphsHaveTheTranspose) {
+  std::mt19937 random(3);
+  for (int trial = 0; trial < 300; ++trial) {
+    const Index rows = static_cast<Index>(random() % 12),
+                columns = static_cast<Index>(random() % 12);
+    const bool isSymmetric = trial % 2 == 0;
+    std::vector<Index> i, j;
+    const std::size_t count = rows * columns == 0 ? 0 : random() % 40;
+    for (std::size_t k = 0; k < count; ++k) {
+      i.push_back(static_cast<Index>(random() % static_cast<unsigned>(rows)));
+      j.push_back(static_cast<Index>(random() % static_cast<unsigned>(columns)));
+      if (isSymmetric && i.back() < columns && j.back() < rows) {
+        const Index row = i.back();
+        i.push_back(j.back());
+        j.push_back(row);
+      }
+    }
+    const BipartiteGraph graph(Pattern::fromEntries(rows, columns, i, j));
+    const Pattern expected = Pattern::fromEntries(columns, rows, j, i);
+    EXPECT_EQ(graph.byColumn().rows(), columns);
+    EXPECT_EQ(graph.byColumn().columns(), rows);
+    EXPECT_EQ(graph.byColumn().rowStart(), expected.rowStart());
+    EXPECT_EQ(graph.byColumn().columnIndex(), expected.columnIndex());
+  }
+}
+
 TEST(ColoringPattern, IsNotBelieved) {
   using Indices = std::vector<Index>;
   const auto make = [](std::int64_t rows, std::int64_t columns, Indices start, Indices column) {

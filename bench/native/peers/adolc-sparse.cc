@@ -3,7 +3,8 @@
 // and picks the entries, whose places are known. ADOL-C's own sparse drivers do the same where they
 // are built with ColPack, which Debian's are not.
 //
-// Set-up is measured by problems of their own: NAME-record, NAME-pattern and NAME-coloring.
+// Set-up is measured by problems of their own: NAME-record, NAME-pattern, NAME-natural (coloring in
+// that order) and NAME-smallestLast.
 #include <ColPack/ColPackHeaders.h>
 #include <adolc/adolc.h>
 #include <adolc/adolc_sparse.h>
@@ -29,6 +30,8 @@ adouble operator*(const Parameter& a, const badouble& b) { return getparam(a.ind
 namespace {
 
 constexpr short kTag = 1;
+/** As ColPack names it. */
+constexpr const char* kSmallestLast = "SMALLEST_LAST";
 
 /** Rows as ADOL-C makes them: how many entries, and their columns. */
 class Rows {
@@ -68,7 +71,7 @@ class Matrix {
   std::vector<double*> rows_;
 };
 
-enum class Step { Record, Pattern, Coloring, Values };
+enum class Step { Record, Pattern, Natural, SmallestLast, Values };
 
 template <class Function>
 class Sparse : public DerivativeOnly {
@@ -84,7 +87,8 @@ class Sparse : public DerivativeOnly {
   void derivative() override {
     if (step_ == Step::Record) return record();
     if (step_ == Step::Pattern) return findPattern();
-    if (step_ == Step::Coloring) return color();
+    if (step_ == Step::Natural) return color("NATURAL");
+    if (step_ == Step::SmallestLast) return color(kSmallestLast);
     const Numbers parameters = function_.parameters();
     if (!parameters.empty()) {
       set_param_vec(kTag, static_cast<locint>(parameters.size()),
@@ -98,7 +102,7 @@ class Sparse : public DerivativeOnly {
 
  protected:
   virtual void findPattern() = 0;
-  virtual void color() = 0;
+  virtual void color(const char* order) = 0;
   /** The derivative times the seeds. */
   virtual void compress() = 0;
   /** Where in the compressed matrix entry (i, j) is; -1 where it is not wanted. */
@@ -109,7 +113,7 @@ class Sparse : public DerivativeOnly {
   /** The seeds of all colors, and where in their products the pattern's entries are. */
   void prepare(Rows& rows) {
     findPattern();
-    color();
+    color(kSmallestLast);
     seed_ = std::make_unique<Matrix>(n_, count_);
     compressed_ = std::make_unique<Matrix>(rows.count(), count_);
     for (int j = 0; j < n_; j++) (*seed_)(j, colors_[j]) = 1;
@@ -163,10 +167,10 @@ class SparseJacobian final : public Sparse<Function> {
     jac_pat(kTag, this->m_, this->n_, this->x(), rows_.data(), options);
   }
 
-  void color() override {
+  void color(const char* order) override {
     ColPack::BipartiteGraphPartialColoringInterface graph(SRC_MEM_ADOLC, rows_.data(), this->m_,
                                                           this->n_);
-    graph.PartialDistanceTwoColoring("SMALLEST_LAST", "COLUMN_PARTIAL_DISTANCE_TWO");
+    graph.PartialDistanceTwoColoring(order, "COLUMN_PARTIAL_DISTANCE_TWO");
     graph.GetRightVertexColors(this->colors_);
     this->count_ = graph.GetRightVertexColorCount();
   }
@@ -197,9 +201,9 @@ class SparseHessian final : public Sparse<Function> {
     hess_pat(kTag, this->n_, this->x(), rows_.data(), 0);
   }
 
-  void color() override {
+  void color(const char* order) override {
     ColPack::GraphColoringInterface graph(SRC_MEM_ADOLC, rows_.data(), this->n_);
-    graph.Coloring("SMALLEST_LAST", "STAR");
+    graph.Coloring(order, "STAR");
     graph.GetVertexColors(this->colors_);
     this->count_ = graph.GetVertexColorCount();
   }
@@ -226,7 +230,8 @@ void add(Problems& problems, const std::string& name) {
   const std::pair<const char*, Step> steps[] = {{"", Step::Values},
                                                 {"-record", Step::Record},
                                                 {"-pattern", Step::Pattern},
-                                                {"-coloring", Step::Coloring}};
+                                                {"-natural", Step::Natural},
+                                                {"-smallestLast", Step::SmallestLast}};
   for (const auto& [suffix, step] : steps) {
     problems[name + suffix] = [step](Sizes sizes, Numbers inputs) {
       return std::make_unique<Tool>(sizes, inputs, step);
