@@ -13,6 +13,7 @@ import { lstmProblem } from "./lstm.js";
 import { baNative, htNative } from "./native-inputs.js";
 import { odeProblem } from "./ode.js";
 import { opfProblems, pglibFile } from "./opf-problem.js";
+import { pairsProblem } from "./pairs.js";
 import type { Problem } from "./problem.js";
 import { rosenbrockProblem } from "./rosenbrock.js";
 
@@ -31,6 +32,7 @@ export const problems: readonly Problem[] = [
   gmmProblem(2, 5, 1000),
   ...[10, 32, 64].map((d) => gmmProblem(d, 25, 1000)),
   ...[1, 1000, 100_000].map(curveProblem),
+  ...[6, 12].map(pairsProblem),
   kmeansProblem(1000, 100, 8),
   detProblem(8),
   odeProblem(1000, 10),

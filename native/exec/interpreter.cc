@@ -5,6 +5,7 @@
 #include "exec/block.h"
 #include "exec/direct.h"
 #include "exec/interleave.h"
+#include "exec/known_scatter.h"
 #include "exec/known_sums.h"
 #include "exec/lanes.h"
 #include "exec/library.h"
@@ -30,6 +31,7 @@ struct Prepared {
     Recurrence,
     Index,
     ScatterAdd,
+    KnownScatter,
     Interleave,
     Rows,  ///< together with the next step
     Done,  ///< by the step before
@@ -143,6 +145,7 @@ class Interpreter final : public Executable {
     for (const auto& program : scalars_) n += program->bytes();
     for (const auto& program : blocks_) n += program->bytes();
     for (const auto& sums : sums_) n += sums->bytes();
+    for (const auto& scatter : scatters_) n += scatter->bytes();
     for (const auto& rows : rows_) n += rows->bytes();
     for (const auto& program : interleaves_) n += program->bytes();
     for (const Executable* body : bodies()) n += body->bytes();
@@ -355,6 +358,12 @@ class Interpreter final : public Executable {
   }
   std::int64_t prepare(const ScatterAddStep& step) {
     if (prepareSums(step)) return 0;
+    if (auto known = KnownScatter::make(*plan_, step)) {
+      mostThreads_ = std::max(mostThreads_, known->threads());
+      scatters_.push_back(std::move(known));
+      steps_.push_back({Prepared::Kind::KnownScatter, scatters_.back().get()});
+      return 0;
+    }
     steps_.push_back({Prepared::Kind::ScatterAdd, &step});
     return 0;
   }
@@ -439,6 +448,8 @@ class Interpreter final : public Executable {
         return runIndex(*plan_, *static_cast<const IndexStep*>(step), context);
       case Prepared::Kind::ScatterAdd:
         return runScatterAdd(*plan_, *static_cast<const ScatterAddStep*>(step), context);
+      case Prepared::Kind::KnownScatter:
+        return static_cast<const KnownScatter*>(step)->run(context);
       case Prepared::Kind::Interleave:
         return static_cast<const InterleaveProgram*>(step)->run(context);
       case Prepared::Kind::Rows:
@@ -459,6 +470,7 @@ class Interpreter final : public Executable {
   std::vector<std::unique_ptr<BlockProgram>> blocks_;
   std::vector<std::unique_ptr<const KnownSums>> sums_;
   KnownSums* lastSums_ = nullptr;  ///< while steps are prepared: where sums may be added
+  std::vector<std::unique_ptr<const KnownScatter>> scatters_;
   std::vector<std::unique_ptr<RowsProgram>> rows_;
   std::vector<std::unique_ptr<const InterleaveProgram>> interleaves_;
   std::vector<std::unique_ptr<ScalarCode>> codes_;

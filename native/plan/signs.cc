@@ -11,7 +11,8 @@ namespace adjoint {
 namespace {
 
 /// Rounding to nearest does not look at signs: -a * b is -(a * b), and a + -b is a - b. A sum of
-/// two negative values is not the negative of their sum: where they cancel, both are +0.
+/// two negative values is not the negative of their sum: where they cancel, both are +0. So is a
+/// scatter-add of nothing but zeros, whose sign can be carried to a sum with what is never -0.
 class SignCarrier {
  public:
   explicit SignCarrier(const Tape& t)
@@ -37,17 +38,45 @@ class SignCarrier {
   }
 
  private:
+  /// Values that are never -0, and scatter-adds that are only added to or subtracted from such.
+  void findZeros() {
+    std::vector<bool> isPlus(tape_.size(), false);
+    isBesidePlus_.assign(tape_.size(), true);
+    for (NodeId id = 0; id < tape_.size(); ++id) {
+      const Node& node = tape_.node(id);
+      const Op op = opOf(node);
+      const auto operands = tape_.operands(node);
+      const bool isAdd = op == Op::Add, isSub = op == Op::Sub;
+      isPlus[id] = op == Op::ScatterSum || ((isAdd || isSub) && isPlus[operands[0]]) ||
+                   (isAdd && isPlus[operands[1]]);
+      for (std::size_t k = 0; k < operands.size(); ++k) {
+        const bool isTaken =
+            (isAdd && isPlus[operands[1 - k]]) || (isSub && k == 1 && isPlus[operands[0]]);
+        if (!isTaken) isBesidePlus_[operands[k]] = false;
+      }
+    }
+  }
+
   /// Whether whoever uses a value takes its sign for nothing.
   void findTakers() {
+    findZeros();
     takesSign_.assign(tape_.size(), true);
     for (const Port& port : tape_.outputs()) takesSign_[port.node] = false;
     for (const NodeId id : tape_.checks()) takesSign_[id] = false;
     for (NodeId id = tape_.size(); id-- > 0;) {
       const Node& node = tape_.node(id);
+      if (isCarriedScatter(id)) {
+        takesSign_[node.operand[0]] = false;
+        continue;
+      }
       const bool takes = isSum(opOf(node)) || (isProduct(opOf(node)) && takesSign_[id]);
       if (takes) continue;
       for (const NodeId operand : tape_.operands(node)) takesSign_[operand] = false;
     }
+  }
+
+  bool isCarriedScatter(NodeId id) const {
+    return opOf(tape_.node(id)) == Op::ScatterSum && isBesidePlus_[id] && takesSign_[id];
   }
 
   static bool isSum(Op op) {
@@ -88,6 +117,11 @@ class SignCarrier {
         } else {
           map_[id] = product(id, plain(node.operand[0]), plain(node.operand[1]));
         }
+        return;
+      case Op::ScatterSum:
+        if (!isCarriedScatter(id)) return copyPlain(id, node);
+        map_[id] = copier_.copyMapped(node, map_);
+        isNegative_[id] = isMinus(1);
         return;
       case Op::Add:
         return sum(id, isMinus(0), isMinus(1));
@@ -179,7 +213,7 @@ class SignCarrier {
   Copier copier_;
   std::vector<NodeId> map_;    ///< by node: the value, or its negative
   std::vector<NodeId> plain_;  ///< by node: the value, where map_ has its negative
-  std::vector<bool> isNegative_, takesSign_;
+  std::vector<bool> isNegative_, takesSign_, isBesidePlus_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "exec/known_scatter.h"
 #include "exec/library.h"
 #include "exec_reference.h"
 
@@ -150,6 +151,76 @@ TEST(KnownSums, ScatterAddsStartFromZero) {
           static_cast<double>(size);
       EXPECT_FALSE(known.add(plan, step)) << "the run says what is wrong";
     }
+  }
+}
+
+TEST(KnownScatter, AddsAsOneUpdateAfterTheOther) {
+  std::mt19937 random(4);
+  for (const std::int64_t inner : {1, 2, 3, 4, 7, 8, 9, 20}) {
+    for (const auto& [outer, count, size] :
+         {std::array<std::int64_t, 3>{1, 1, 1}, {3, 40, 7}, {1, 900, 300}, {2, 30000, 501}}) {
+      PlanMaker maker;
+      ScatterAddStep step{outer, count, inner, size};
+      step.updates = maker.io(outer * count * inner);
+      step.out = maker.temp(outer * size * inner);
+      step.indices = maker.constant(randomIndices(random, count, size));
+      Plan& plan = *maker.plan;
+      const auto known = KnownScatter::make(plan, step);
+      // Many rows in no order are best read one after the other.
+      EXPECT_EQ(known == nullptr, count * inner * 8 > (1 << 20));
+      if (known == nullptr) continue;
+      Memories expected(plan);
+      ASSERT_TRUE(
+          runScatterAdd(plan, step, contextOf(plan, expected.io.data(), expected.temp.data())));
+      for (const unsigned threads : {1U, 2U, 3U, 7U}) {
+        Memories actual(plan);
+        RunContext context = contextOf(plan, actual.io.data(), actual.temp.data());
+        RunControl control;
+        control.threads = threads;
+        context.control = &control;
+        ASSERT_TRUE(known->run(context));
+        expectSame(actual, expected);
+      }
+    }
+  }
+}
+
+TEST(KnownScatter, TakesManyUpdatesInOrder) {
+  std::mt19937 random(5);
+  constexpr std::int64_t kCount = 100000;
+  std::vector<double> indices = randomIndices(random, kCount, 3000);
+  std::ranges::sort(indices);
+  PlanMaker maker;
+  ScatterAddStep step{1, kCount, 3, 3000};
+  step.updates = maker.io(kCount * 3);
+  step.out = maker.temp(9000);
+  step.indices = maker.constant(indices);
+  const auto known = KnownScatter::make(*maker.plan, step);
+  ASSERT_NE(known, nullptr);
+  EXPECT_GT(known->threads(), 1);
+  Memories expected(*maker.plan), actual(*maker.plan);
+  ASSERT_TRUE(runScatterAdd(*maker.plan, step,
+                            contextOf(*maker.plan, expected.io.data(), expected.temp.data())));
+  RunStatus status;
+  RunContext context = contextOf(*maker.plan, actual.io.data(), actual.temp.data());
+  RunControl control;
+  context.control = &control;
+  context.status = &status;
+  ASSERT_TRUE(known->run(context));
+  expectSame(actual, expected);
+  control.cancel = true;
+  EXPECT_FALSE(known->run(context));
+}
+
+TEST(KnownScatter, OthersAreLeftAlone) {
+  for (const int what : {0, 1, 2}) {
+    PlanMaker maker;
+    ScatterAddStep step{1, 3, 2, what == 2 ? 100000 : 5};
+    step.updates = maker.io(6);
+    step.out = maker.temp(step.size * 2);
+    // Not known, no place, and hardly any results that are not zero.
+    step.indices = what == 0 ? maker.io(3) : maker.constant({0, what == 1 ? 5.0 : 4.0, 1});
+    EXPECT_EQ(KnownScatter::make(*maker.plan, step), nullptr) << what;
   }
 }
 

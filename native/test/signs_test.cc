@@ -55,6 +55,44 @@ TEST(Signs, NegationsBecomeDifferences) {
   evaluate(t, {a, b, c});
 }
 
+TEST(Signs, ScatterAddsBesideOthers) {
+  for (const bool isCarried : {true, false}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {256})};
+    const Expr y{&builder, builder.input("y", {256})};
+    const Expr z{&builder, builder.input("z", {20})};
+    std::vector<double> places;
+    for (int i = 0; i < 256; ++i) places.push_back(i / 16);
+    const Expr by = {&builder, builder.data(places, {256})};
+    const auto scatter = [&](const Expr& updates) { return scatterSum(by, updates, 0, 20); };
+    std::vector<Port> outputs;
+    const auto give = [&](const Expr& value) { outputs.push_back({"r", value.id}); };
+    if (isCarried) {
+      give(scatter(x) + scatter(-x));
+      give(scatter(-(x * y)) + scatter(y) - scatter(-y));
+      give(scatter(x) - z + scatter(y) + scatter(-x * y));
+    } else {
+      // Zeros show whose sign it was.
+      give(scatter(-x));
+      give(z + scatter(-y));
+      give(exp(scatter(-x * y)) * scatter(x));
+      give(scatter(x) * scatter(-(y + x)));
+    }
+    const TapePtr t = builder.finish(std::move(outputs));
+    EXPECT_GT(countOf(t, Op::Neg), 0);
+    EXPECT_EQ(countOf(carrySigns(t), Op::Neg) == 0, isCarried);
+    Values a, b;
+    for (int i = 0; i < 256; ++i) {
+      a.push_back(kSome[i % 16]);
+      b.push_back(kSome[i / 16]);
+    }
+    for (const double zero : {0.0, -0.0}) {
+      evaluate(t, {a, b, Values(20, -0.0)});
+      evaluate(t, {Values(256, zero), Values(256, -0.0), Values(20, -0.0)});
+    }
+  }
+}
+
 TEST(Signs, APowerOfTwoJoinsAConstant) {
   Builder builder;
   const Expr x{&builder, builder.input("x", {16})};

@@ -28,6 +28,7 @@ std::unique_ptr<Problem> ht(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> lstm(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> ode(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> odeScaled(Sizes sizes, Numbers inputs);
+std::unique_ptr<Problem> pairs(Sizes sizes, Numbers inputs);
 std::unique_ptr<Problem> burgers(Sizes sizes, Numbers inputs);
 
 }  // namespace bench::hand

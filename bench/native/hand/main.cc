@@ -28,6 +28,7 @@ int main() {
                              {"lstm", hand::lstm},
                              {"ode", hand::ode},
                              {"ode-scaled", hand::odeScaled},
+                             {"pairs", hand::pairs},
                              {"burgers", hand::burgers},
                          });
 }
