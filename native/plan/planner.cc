@@ -12,6 +12,7 @@
 #include "plan/emit.h"
 #include "plan/interleave.h"
 #include "plan/join.h"
+#include "plan/join_batch.h"
 #include "plan/lanes.h"
 #include "plan/loops.h"
 #include "plan/pieces_apart.h"
@@ -600,6 +601,7 @@ class Planner : public BufferTable {
       if (isOwn) step.nonzero = structure().nonzeroSpans(node.operand[0]);
       step.needed = structure().neededSpans(id);
     }
+    joinBatch(step);
     return step;
   }
 

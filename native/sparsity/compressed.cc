@@ -6,6 +6,7 @@
 #include "coloring/recovery.h"
 #include "ops/build.h"
 #include "sparsity/substitution.h"
+#include "transform/lane.h"
 
 namespace adjoint {
 
@@ -86,14 +87,9 @@ class Sweeps {
  private:
   /// Of each element of a port whether it has the color of the lane.
   Expr seeds(const Shape& shape, const Coloring& coloring, std::int64_t first) {
-    const std::int64_t size = elementCount(shape);
     const auto begin = coloring.colors.begin() + first;
-    std::vector<double> colors(begin, begin + size);
-    const Expr own{&builder_, builder_.data(std::move(colors), {size})};
-    const Expr lane = ex::iota(builder_, 0, {coloring.count, size});
-    Shape full{coloring.count};
-    full.insert(full.end(), shape.begin(), shape.end());
-    return ex::reshape(apply(Op::ToNumber, {apply(Op::Equal, {lane, own})}), full);
+    const std::vector<double> colors(begin, begin + elementCount(shape));
+    return laneSeeds(builder_, shape, coloring.count, colors);
   }
 
   void sweep(const TapePtr& t, const TapePtr& derivative, const std::vector<Port>& seeded,

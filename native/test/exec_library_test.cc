@@ -10,6 +10,7 @@
 
 #include "exec/pool.h"
 #include "exec_reference.h"
+#include "plan/join_batch.h"
 
 namespace adjoint {
 namespace {
@@ -88,6 +89,44 @@ TEST(ExecMatMul, EveryShapeAndLayout) {
           }
           for (int i = 0; i < 8; ++i)
             ASSERT_EQ((*run.io)[static_cast<std::size_t>(maker.plan->ioDoubles + i)], -7.5);
+        }
+      }
+    }
+  }
+}
+
+TEST(ExecMatMul, BatchesThatShareAnOperandAreOneProduct) {
+  std::mt19937_64 random(4);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (const std::int64_t batch : {1, 2, 5, 40}) {
+    for (const std::int64_t m : {1, 3, 20}) {
+      for (const std::int64_t n : {1, 6}) {
+        for (const std::int64_t k : {0, 1, 9, 130}) {
+          for (int layout = 0; layout < 5; ++layout) {
+            PlanMaker maker;
+            const BufferId a = maker.io(batch * m * k), b = maker.io(batch * k * n);
+            const BufferId c = maker.io(batch * m * n);
+            MatMulStep step{batch, m, n, k, {a, 0, {m * k, k, 1}}, {b, 0, {k * n, n, 1}}, c};
+            if (layout == 1 || layout == 4) step.a.stride[0] = 0;
+            if (layout == 2 || layout == 3) step.b.stride[0] = 0;
+            // Rows of one product that are not those of the next.
+            if (layout == 3) step.a.stride = {k, batch * k, 1};
+            if (layout == 4) step.a.stride = {0, 1, m};
+            MatMulStep joined = step;
+            joinBatch(joined);
+            const bool areRows = (layout == 2 || (layout == 3 && m == 1));
+            const bool isTurned = (layout == 1 || layout == 4) && n == 1;
+            EXPECT_EQ(joined.batch == 1, batch == 1 || areRows || isTurned) << layout;
+            OneStep one(maker, step);
+            for (std::int64_t i = 0; i < maker.at(c); ++i)
+              (*one.io)[static_cast<std::size_t>(i)] = uniform(random);
+            ASSERT_TRUE(one.run().ok);
+            OneStep other(maker, joined);
+            std::copy_n(one.io->data(), maker.at(c), other.io->data());
+            ASSERT_TRUE(other.run().ok);
+            for (std::size_t i = 0; i < one.io->size(); ++i)
+              ASSERT_TRUE(sameBits((*one.io)[i], (*other.io)[i])) << layout << " at " << i;
+          }
         }
       }
     }

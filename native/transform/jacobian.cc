@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <numeric>
 
 #include "ops/build.h"
 #include "ops/loop.h"
 #include "ops/row.h"
+#include "transform/lane.h"
 #include "transform/transform.h"
 
 namespace adjoint {
@@ -62,15 +64,9 @@ double costOf(const Tape& t, const Node& node) {
 /// For each port a unit direction a lane: lanes [first, first + size) carry the unit vectors of
 /// this one.
 Expr unitSeeds(Builder& builder, const Shape& shape, std::int64_t first, std::int64_t lanes) {
-  const std::int64_t size = elementCount(shape);
-  const Shape flat{lanes, size};
-  const Expr lane = iota(builder, 0, flat);
-  const Expr position = iota(builder, 1, flat);
-  const Expr own = first == 0 ? position : position + static_cast<double>(first);
-  const Expr hit = apply(Op::ToNumber, {apply(Op::Equal, {lane, own})});
-  Shape full{lanes};
-  full.insert(full.end(), shape.begin(), shape.end());
-  return reshape(hit, full);
+  std::vector<double> laneOf(static_cast<std::size_t>(elementCount(shape)));
+  std::iota(laneOf.begin(), laneOf.end(), static_cast<double>(first));
+  return laneSeeds(builder, shape, lanes, laneOf);
 }
 
 Expr moveLanesLast(Expr x) {

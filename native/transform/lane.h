@@ -20,6 +20,12 @@ Expr spread(const Lane& x, std::int64_t lanes);
 /// x with the axis at `from` moved to `to`.
 Expr moveAxis(Expr x, std::int64_t from, std::int64_t to);
 
+/// [lanes, shape]: 1 where the lane is the element's, else 0; an element whose lane is negative has
+/// none. For tangents and cotangents: a lane is a unit vector, or the sum of those of one color.
+/// Few are written down, more are compared in every run, where they are used.
+Expr laneSeeds(Builder& builder, const Shape& shape, std::int64_t lanes,
+               const std::vector<double>& laneOfElement);
+
 /// A function over lanes, and which of its outputs have a lane axis.
 struct LaneTape {
   TapePtr tape;
