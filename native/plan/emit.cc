@@ -21,7 +21,7 @@ std::vector<int> loopsOf(const Shape& shape) {
 
 }  // namespace
 
-Emitter::Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites,
+Emitter::Emitter(Analysis& analysis, PlanBuffers& buffers, const std::vector<Site>& sites,
                  const std::vector<bool>& needed)
     : analysis_(analysis),
       tape_(analysis.tape()),
@@ -48,7 +48,7 @@ Kernel Emitter::emit(const KernelJob& job) {
     } else if (needed_[item.node]) {
       const std::uint32_t value = compute(item.node);
       if (analysis_.isStored(item.node)) {
-        store(value, buffers_.bufferOf(item.node), 0, contiguous(tape_.shape(item.node)));
+        store(value, buffers_.of(item.node), 0, contiguous(tape_.shape(item.node)));
       }
     }
   }
@@ -157,7 +157,7 @@ std::uint32_t Emitter::loadView(const View& view, const Shape& shape, std::size_
     window.loop = static_cast<std::uint32_t>(loop);
     map.windows.push_back(window);
   }
-  kernel_.accesses.push_back({buffers_.bufferOf(view.root), internMap(std::move(map)), offset});
+  kernel_.accesses.push_back({buffers_.of(view.root), internMap(std::move(map)), offset});
   return append(
       {.kind = InstrKind::Load, .extra = static_cast<std::int32_t>(kernel_.accesses.size() - 1)});
 }
@@ -190,7 +190,7 @@ std::uint32_t Emitter::gather(NodeId id) {
   std::vector<std::int64_t> result(shape.size(), 0);
   for (std::size_t k = 0; k < axis; ++k) result[k] = strides[k];
   for (std::size_t k = axis + 1; k < from.size(); ++k) result[k - 1 + width] = strides[k];
-  kernel_.accesses.push_back({buffers_.bufferOf(root), internMap(mapOf(shape, result)), 0});
+  kernel_.accesses.push_back({buffers_.of(root), internMap(mapOf(shape, result)), 0});
   kernel_.gathers.push_back(
       {static_cast<std::uint32_t>(kernel_.accesses.size() - 1), strides[axis], from[axis], id});
   return append({.kind = InstrKind::Gather,
@@ -225,7 +225,7 @@ void Emitter::reduce(NodeId id) {
       strides[k] = resultStrides[kept++];
     }
   }
-  kernel_.accesses.push_back({buffers_.bufferOf(id), internMap(mapOf(from, strides)), 0});
+  kernel_.accesses.push_back({buffers_.of(id), internMap(mapOf(from, strides)), 0});
   reduction.access = static_cast<std::uint32_t>(kernel_.accesses.size() - 1);
   kernel_.reductions.push_back(reduction);
   append({.kind = InstrKind::Reduce,

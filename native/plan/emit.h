@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/analysis.h"
+#include "plan/buffers.h"
 #include "plan/plan.h"
 
 namespace adjoint {
@@ -30,17 +31,10 @@ struct KernelJob {
   std::vector<Item> items;
 };
 
-/// Gives a buffer to every value that needs one.
-class BufferTable {
- public:
-  virtual ~BufferTable() = default;
-  virtual BufferId bufferOf(NodeId value) = 0;
-};
-
 /// Writes kernels from jobs.
 class Emitter {
  public:
-  Emitter(Analysis& analysis, BufferTable& buffers, const std::vector<Site>& sites,
+  Emitter(Analysis& analysis, PlanBuffers& buffers, const std::vector<Site>& sites,
           const std::vector<bool>& needed);
 
   Kernel emit(const KernelJob& job);
@@ -65,7 +59,7 @@ class Emitter {
 
   Analysis& analysis_;
   const Tape& tape_;
-  BufferTable& buffers_;
+  PlanBuffers& buffers_;
   const std::vector<Site>& sites_;
   const std::vector<bool>& needed_;
 

@@ -7,6 +7,7 @@
 
 #include "plan/analysis.h"
 #include "plan/arena.h"
+#include "plan/buffers.h"
 #include "plan/by_row.h"
 #include "plan/contract.h"
 #include "plan/emit.h"
@@ -67,7 +68,7 @@ constexpr std::int64_t kManyMultiplications = 4096;
 LaneStep makeLaneStep(const TapePtr& body, const LaneAttributes& attributes,
                       const std::vector<ElementSet>& inputZeros);
 
-class Planner : public BufferTable {
+class Planner {
  public:
   Planner(TapePtr tape, const PlanOptions& options, std::vector<ElementSet> inputZeros = {})
       : tape_(*tape),
@@ -76,7 +77,7 @@ class Planner : public BufferTable {
         analysis_(tape_),
         pairs_(tape_),
         plan_(std::make_shared<Plan>()),
-        buffers_(tape_.size(), kNoNode),
+        buffers_(tape_, analysis_.views(), *plan_),
         needed_(tape_.size(), false) {
     plan_->tape = std::move(tape);
   }
@@ -94,48 +95,10 @@ class Planner : public BufferTable {
     return plan_;
   }
 
-  BufferId bufferOf(NodeId value) override {
-    if (buffers_[value] != kNoNode) return buffers_[value];
-    const Node& node = tape_.node(value);
-    if (node.op == tapeop::kData) {
-      buffers_[value] = addConstants(tape_.data(node));
-    } else if (node.op == tapeop::kConstant) {
-      buffers_[value] = addConstants({Tape::constantValue(node)});
-    } else {
-      buffers_[value] = addBuffer({Base::Temp, 0, tape_.count(value)});
-    }
-    return buffers_[value];
-  }
-
  private:
-  BufferId addBuffer(const Buffer& buffer) {
-    plan_->buffers.push_back(buffer);
-    return static_cast<BufferId>(plan_->buffers.size() - 1);
-  }
-
-  BufferId addConstants(const std::vector<double>& values) {
-    const auto offset = static_cast<std::int64_t>(plan_->constants.size());
-    plan_->constants.insert(plan_->constants.end(), values.begin(), values.end());
-    plan_->constants.resize(
-        static_cast<std::size_t>(paddedDoubles(static_cast<std::int64_t>(plan_->constants.size()))),
-        0.0);
-    return addBuffer({Base::Constant, offset, static_cast<std::int64_t>(values.size())});
-  }
-
-  /// A buffer with every element of the value in row-major order.
-  BufferId contiguousBufferOf(NodeId operand) {
-    const NodeId value = analysis_.views().strip(operand);
-    const Node& node = tape_.node(value);
-    if (node.op != tapeop::kConstant) return bufferOf(value);
-    return addConstants(std::vector<double>(static_cast<std::size_t>(tape_.count(value)),
-                                            Tape::constantValue(node)));
-  }
-
   IoPort addPort(const Port& port) {
-    const std::int64_t elements = tape_.count(port.node);
-    const BufferId buffer = addBuffer({Base::Io, plan_->ioDoubles, elements});
-    plan_->ioDoubles += std::max<std::int64_t>(paddedDoubles(elements), 8);
-    return {port.name, buffer, tape_.shape(port.node), tape_.node(port.node).dtype};
+    return {port.name, buffers_.addIo(tape_.count(port.node)), tape_.shape(port.node),
+            tape_.node(port.node).dtype};
   }
 
   /// The value with the same elements in their order: whoever makes it may write any shape of them.
@@ -149,7 +112,7 @@ class Planner : public BufferTable {
   void placeIo() {
     for (const Port& port : tape_.inputs()) {
       plan_->inputs.push_back(addPort(port));
-      buffers_[port.node] = plan_->inputs.back().buffer;
+      buffers_.put(port.node, plan_->inputs.back().buffer);
     }
     for (const Port& port : tape_.outputs()) {
       plan_->outputs.push_back(addPort(port));
@@ -157,8 +120,8 @@ class Planner : public BufferTable {
       const Role role = analysis_.role(value);
       const bool isOwn = role == Role::Pointwise || role == Role::Reduction ||
                          role == Role::Concat || role == Role::Library;
-      if (isOwn && buffers_[value] == kNoNode) {
-        buffers_[value] = plan_->outputs.back().buffer;
+      if (isOwn && !buffers_.has(value)) {
+        buffers_.put(value, plan_->outputs.back().buffer);
         analysis_.setStored(value);
       } else {
         const BufferId buffer = plan_->outputs.back().buffer;
@@ -191,7 +154,7 @@ class Planner : public BufferTable {
       const Node& node = tape_.node(id);
       const NodeId first = joinedFirst(node);
       const bool isWhole = around(tape_.shape(node), tape_.attrs(node)[0]).outer == 1;
-      if (isWhole && first != kNoNode && buffers_[first] == kNoNode) buffers_[first] = bufferOf(id);
+      if (isWhole && first != kNoNode && !buffers_.has(first)) buffers_.put(first, buffers_.of(id));
     }
   }
 
@@ -215,13 +178,13 @@ class Planner : public BufferTable {
         case Role::Concat: {
           const auto axis = static_cast<std::size_t>(tape_.attrs(node)[0]);
           const std::vector<std::int64_t> strides = rowMajorStrides(tape_.shape(node));
-          const BufferId buffer = bufferOf(id);
+          const BufferId buffer = buffers_.of(id);
           const bool isWhole = around(tape_.shape(node), tape_.attrs(node)[0]).outer == 1;
           std::int64_t start = 0;
           for (const NodeId piece : tape_.operands(node)) {
             const NodeId item = isWhole ? loneItem(piece) : kNoNode;
             const NodeId nested = start == 0 ? joinedFirst(node) : kNoNode;
-            if (nested != kNoNode && buffers_[nested] == buffer) {
+            if (nested != kNoNode && buffers_.of(nested) == buffer) {
               // It is there.
             } else if (item != kNoNode) {
               piecesInPlace_.emplace(item, PieceInPlace{buffer, start * strides[axis]});
@@ -290,7 +253,7 @@ class Planner : public BufferTable {
     std::vector<std::vector<NodeId>> librariesOfLevel(analysis_.levelCount());
     for (std::size_t i = 0; i < jobs_.size(); ++i) jobsOfLevel[jobs_[i].level].push_back(i);
     for (const NodeId id : libraries_) librariesOfLevel[analysis_.level(id)].push_back(id);
-    Emitter emitter(analysis_, *this, sites_, needed_);
+    Emitter emitter(analysis_, buffers_, sites_, needed_);
     for (std::uint32_t level = 0; level < analysis_.levelCount(); ++level) {
       for (const std::size_t i : jobsOfLevel[level]) {
         Kernel kernel = emitter.emit(jobs_[i]);
@@ -311,9 +274,9 @@ class Planner : public BufferTable {
       case Op::LinearRecurrence: {
         const Around a = around(tape_.shape(node), attrs[0]);
         const bool hasA = opOf(node) == Op::LinearRecurrence;
-        RecurrenceStep step{a.outer, a.n, a.inner, hasA, attrs[1] != 0, 0, 0, bufferOf(id)};
-        if (hasA) step.a = contiguousBufferOf(node.operand[0]);
-        step.b = contiguousBufferOf(node.operand[hasA ? 1 : 0]);
+        RecurrenceStep step{a.outer, a.n, a.inner, hasA, attrs[1] != 0, 0, 0, buffers_.of(id)};
+        if (hasA) step.a = buffers_.contiguousOf(node.operand[0]);
+        step.b = buffers_.contiguousOf(node.operand[hasA ? 1 : 0]);
         return step;
       }
       case Op::ScatterSum: {
@@ -324,9 +287,9 @@ class Planner : public BufferTable {
                               tape_.count(indices),
                               a.inner,
                               attrs[1],
-                              contiguousBufferOf(indices),
-                              contiguousBufferOf(updates),
-                              bufferOf(id),
+                              buffers_.contiguousOf(indices),
+                              buffers_.contiguousOf(updates),
+                              buffers_.of(id),
                               id};
       }
       case Op::ArgMax:
@@ -336,8 +299,8 @@ class Planner : public BufferTable {
         const auto kind = opOf(node) == Op::ArgSort  ? IndexStep::Kind::ArgSort
                           : opOf(node) == Op::ArgMax ? IndexStep::Kind::ArgMax
                                                      : IndexStep::Kind::ArgMin;
-        return IndexStep{kind,        a.outer, a.n, a.inner, contiguousBufferOf(node.operand[0]),
-                         bufferOf(id)};
+        return IndexStep{
+            kind, a.outer, a.n, a.inner, buffers_.contiguousOf(node.operand[0]), buffers_.of(id)};
       }
       case Op::Interleave:
         return interleave(id);
@@ -360,13 +323,13 @@ class Planner : public BufferTable {
       if (node.op == tapeop::kConstant) {
         const double x = parts.back().uniform.emplace(Tape::constantValue(node));
         const std::vector<double> all(InterleaveStep::kUniformElements, x);
-        step.sources.push_back({addConstants(all), true});
+        step.sources.push_back({buffers_.addConstants(all), true});
       } else {
-        step.sources.push_back({contiguousBufferOf(part), false});
+        step.sources.push_back({buffers_.contiguousOf(part), false});
       }
     }
     findRuns(tape_.data(tape_.node(operands[0])), parts, step);
-    step.out = bufferOf(id);
+    step.out = buffers_.of(id);
     return step;
   }
 
@@ -379,7 +342,7 @@ class Planner : public BufferTable {
     for (const auto& [kind, axis] : attributes.inputs) {
       const NodeId from = *operand++;
       LaneStep::Port port;
-      port.buffer = contiguousBufferOf(from);
+      port.buffer = buffers_.contiguousOf(from);
       if (kind == LaneInput::Shared) {
         port.kind = LaneStep::Port::Kind::Shared;
         port.inner = tape_.count(from);
@@ -390,7 +353,7 @@ class Planner : public BufferTable {
         if (kind == LaneInput::Gathered) {
           port.kind = LaneStep::Port::Kind::Gathered;
           port.rows = a.n;
-          port.indices = contiguousBufferOf(*operand++);
+          port.indices = buffers_.contiguousOf(*operand++);
         }
       }
       step.inputs.push_back(port);
@@ -431,8 +394,7 @@ class Planner : public BufferTable {
         port.buffer = inPlace->second.buffer;
         port.offset = inPlace->second.offset;
       } else {
-        port.buffer =
-            items[k] != kNoNode ? bufferOf(items[k]) : addBuffer({Base::Temp, 0, elements});
+        port.buffer = items[k] != kNoNode ? buffers_.of(items[k]) : buffers_.addTemporary(elements);
       }
     }
     return step;
@@ -464,14 +426,14 @@ class Planner : public BufferTable {
         const double value = Tape::constantValue(tape_.node(operands[i]));
         ports.emplace_back();
         ports.back().buffer =
-            addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
+            buffers_.addConstants(std::vector<double>(static_cast<std::size_t>(row), value));
         ports.back().isUniform = true;
       } else {
         ports.emplace_back();
-        ports.back().buffer = contiguousBufferOf(operands[i]);
+        ports.back().buffer = buffers_.contiguousOf(operands[i]);
       }
     }
-    if (attributes.trips == LoopTrips::Counted) step.count = contiguousBufferOf(operands.back());
+    if (attributes.trips == LoopTrips::Counted) step.count = buffers_.contiguousOf(operands.back());
 
     const TapePtr& own = tape_.rule(attributes.rule).primal;
     std::vector<NodeId> items(itemCount(tape_, node), kNoNode);
@@ -484,10 +446,10 @@ class Planner : public BufferTable {
       if (!isCarry && !isRead) continue;
       kept.push_back(k);
       auto& port = (isCarry ? step.last : step.results).emplace_back();
-      if (isRead) port.buffer = bufferOf(items[k]);
+      if (isRead) port.buffer = buffers_.of(items[k]);
     }
     if (attributes.trips == LoopTrips::While && items.back() != kNoNode)
-      step.counted = bufferOf(items.back());
+      step.counted = buffers_.of(items.back());
     if (pair != nullptr) replay(step, *pair);
     const TapePtr body = selectOutputs(own, kept);
     placeBody(step, *makePlan(body, bodyOptions(*body)));
@@ -509,7 +471,7 @@ class Planner : public BufferTable {
     const Checkpoints checkpoints =
         chooseCheckpoints(attributes.checkpoints, step.trips, step.length, step.row);
     const std::int64_t storage = storageRows(checkpoints, step.length) * step.row;
-    step.kept = LoopStep::Kept{addBuffer({Base::Temp, 0, storage}), checkpoints,
+    step.kept = LoopStep::Kept{buffers_.addTemporary(storage), checkpoints,
                                tape_.rule(attributes.rule).directory};
     auto again = std::make_shared<LoopStep>(step);
     if (!step.results.empty()) {
@@ -560,7 +522,7 @@ class Planner : public BufferTable {
     if (isLeft) {
       const Shape& right = step.plan->outputs[k + 1].shape;
       const std::int64_t elements = port.outer * port.inner * right[right.size() - 2];
-      port.buffer = item != kNoNode ? bufferOf(item) : addBuffer({Base::Temp, 0, elements});
+      port.buffer = item != kNoNode ? buffers_.of(item) : buffers_.addTemporary(elements);
       if (item != kNoNode) port.needed = structure().neededSpans(item);
     } else {
       port.buffer = step.outputs[k - 1].buffer;
@@ -569,7 +531,7 @@ class Planner : public BufferTable {
 
   StridedOperand strided(NodeId operand) {
     const View view = analysis_.views().resolve(operand);
-    StridedOperand result{bufferOf(view.root), view.offset, {0, 0, 0}};
+    StridedOperand result{buffers_.of(view.root), view.offset, {0, 0, 0}};
     result.stride[1] = view.stride[view.rank - 2];
     result.stride[2] = view.stride[view.rank - 1];
     // More than one batch axis stands in row-major order (Analysis keeps a copy otherwise).
@@ -594,7 +556,7 @@ class Planner : public BufferTable {
     step.k = a[rank - 1];
     step.a = strided(node.operand[0]);
     step.b = strided(node.operand[1]);
-    step.c = bufferOf(id);
+    step.c = buffers_.of(id);
     if (step.m * step.n * step.k >= kManyMultiplications) {
       // Rows of a step are rows of its operand.
       const bool isOwn = step.batch == 1 || step.a.stride[0] != 0;
@@ -613,7 +575,7 @@ class Planner : public BufferTable {
   const LoopPairs pairs_;
   std::unordered_map<NodeId, std::shared_ptr<const LoopStep>> keptLoops_;
   std::shared_ptr<Plan> plan_;
-  std::vector<BufferId> buffers_;  // by node
+  PlanBuffers buffers_;
   std::vector<bool> needed_;
   std::vector<KernelJob> jobs_;
   std::unordered_map<std::uint64_t, std::size_t> jobOf_;
