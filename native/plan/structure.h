@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "plan/plan.h"
@@ -37,6 +38,23 @@ class Structure {
   std::vector<ElementSet> zeros_;
   std::vector<Need> need_;
   std::vector<ElementSet> needed_;  ///< where need_ is Some
+};
+
+/// A tape's structure, found when it is first asked for.
+class LazyStructure {
+ public:
+  LazyStructure(const Tape& t, std::vector<ElementSet> inputZeros)
+      : tape_(t), inputZeros_(std::move(inputZeros)) {}
+
+  const Structure& get() {
+    if (!found_) found_.emplace(tape_, inputZeros_);
+    return *found_;
+  }
+
+ private:
+  const Tape& tape_;
+  const std::vector<ElementSet> inputZeros_;
+  std::optional<Structure> found_;
 };
 
 }  // namespace adjoint
