@@ -209,6 +209,11 @@ struct BlockProgram {
   std::uint32_t laneSlot(Base base) const { return numberSlot(base) + kBases; }
   std::uint32_t allSlots() const { return slots + 2 + 2 * kBases; }
 
+  std::uint32_t addKnown(const Place& place, KnownPlaces known) {
+    knownPlaces.push_back({place, std::move(known)});
+    return static_cast<std::uint32_t>(knownPlaces.size() - 1);
+  }
+
   std::size_t bytes() const;
 };
 

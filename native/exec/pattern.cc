@@ -3,11 +3,12 @@
 #include <cstring>
 
 namespace adjoint::exec {
-namespace {
 
-[[noreturn]] void bug(const char* what) {
+void brokenKernel(const char* what) {
   throw Error(ErrorCode::Native, std::string("kernel: ") + what);
 }
+
+namespace {
 
 void finish(Pattern& pattern) {
   for (const PatternDim& dim : pattern.dims) {
@@ -70,8 +71,8 @@ inline void storeRows(double* out, const double* in, std::int64_t rows, std::int
 
 Pattern makePattern(const IndexMap& map, const std::vector<std::int64_t>& extents,
                     std::uint32_t skip) {
-  if (map.stride.size() != extents.size()) bug("a map does not fit the nest");
-  if (extents.size() > kMaxRank) bug("too many loops");
+  if (map.stride.size() != extents.size()) brokenKernel("a map does not fit the nest");
+  if (extents.size() > kMaxRank) brokenKernel("too many loops");
   Pattern pattern;
   pattern.fill = map.fill;
   for (std::size_t l = extents.size(); l-- > 0;) {
@@ -81,8 +82,8 @@ Pattern makePattern(const IndexMap& map, const std::vector<std::int64_t>& extent
     dim.stride = map.stride[l];
     for (const Window& window : map.windows) {
       if (window.loop != l) continue;
-      if (dim.windowed) bug("two windows on one loop");
-      if (window.step < 1) bug("a window's step");
+      if (dim.windowed) brokenKernel("two windows on one loop");
+      if (window.step < 1) brokenKernel("a window's step");
       dim.windowed = true;
       dim.lo = window.lo;
       dim.hi = std::min(window.hi, extents[l]);
@@ -100,7 +101,7 @@ Pattern makePattern(const IndexMap& map, const std::vector<std::int64_t>& extent
 }
 
 Pattern makeIotaPattern(std::uint32_t loop, const std::vector<std::int64_t>& extents) {
-  if (loop >= extents.size()) bug("iota of a loop that is not there");
+  if (loop >= extents.size()) brokenKernel("iota of a loop that is not there");
   IndexMap map;
   map.stride.assign(extents.size(), 0);
   map.stride[loop] = 1;

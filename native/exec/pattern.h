@@ -9,6 +9,9 @@
 
 namespace adjoint::exec {
 
+/// Throws an Error: a kernel breaks its contract.
+[[noreturn]] void brokenKernel(const char* what);
+
 /// One loop of a Pattern.
 struct PatternDim {
   std::int64_t extent = 1;
