@@ -27,14 +27,12 @@ class PortCopy {
   }
 
   void run(unsigned threads) {
-    Pool::Loop loop;
-    loop.body = [](void* self, unsigned, std::int64_t chunk) noexcept {
-      static_cast<const PortCopy*>(self)->copy(chunk * kChunk, (chunk + 1) * kChunk);
-      return true;
-    };
-    loop.context = this;
-    loop.chunks = (elements_ + kChunk - 1) / kChunk;
-    Pool::shared().run(loop, elements_ < kShared ? 1 : threads);
+    const std::int64_t chunks = (elements_ + kChunk - 1) / kChunk;
+    Pool::shared().run(chunks, elements_ < kShared ? 1 : threads,
+                       [this](unsigned, std::int64_t chunk) {
+                         copy(chunk * kChunk, (chunk + 1) * kChunk);
+                         return true;
+                       });
   }
 
  private:

@@ -29,6 +29,17 @@ struct RunContext {
   double* at(Base where, std::int64_t offset) const {
     return base[static_cast<int>(where)] + offset;
   }
+  /// Scratch memory of one of several threads; those beside the first have so many doubles.
+  double* scratchOf(unsigned worker, std::int64_t doubles) const {
+    return worker == 0 ? scratch : threadScratch + (worker - 1) * doubles;
+  }
+  /// The context of one of several threads, with that memory and a status of its own.
+  RunContext ofWorker(unsigned worker, std::int64_t doubles, RunStatus& own) const {
+    RunContext context = *this;
+    context.scratch = scratchOf(worker, doubles);
+    context.status = &own;
+    return context;
+  }
 };
 
 /// Whether the caller wants the run to end; notes it in the status.

@@ -379,38 +379,32 @@ struct SharedRun {
   }
 
   RunContext of(unsigned worker, RunStatus& status) const {
-    RunContext own = context;
     const std::int64_t scratch = program.scratch + (after == nullptr ? 0 : after->memory);
-    if (worker > 0) own.scratch = context.threadScratch + (worker - 1) * scratch;
-    own.status = &status;
-    return own;
+    return context.ofWorker(worker, scratch, status);
   }
 
-  static bool chunk(void* self, unsigned worker, std::int64_t number) noexcept {
-    const auto& run = *static_cast<const SharedRun*>(self);
+  bool chunk(unsigned worker, std::int64_t number) const {
     RunStatus status;
-    const RunContext own = run.of(worker, status);
-    Runner runner(run.program, own, run.context.scratch);
-    if (run.after == nullptr) return runner.chunk(number);
-    const std::int64_t n = run.piecesOfChunk();
-    return runner.pieces(*run.after, number * n, std::min(run.pieces(), (number + 1) * n));
+    const RunContext own = of(worker, status);
+    Runner runner(program, own, context.scratch);
+    if (after == nullptr) return runner.chunk(number);
+    const std::int64_t n = piecesOfChunk();
+    return runner.pieces(*after, number * n, std::min(pieces(), (number + 1) * n));
   }
 };
 
-bool runShared(SharedRun shared, unsigned threads) {
+bool runShared(const SharedRun& shared, unsigned threads) {
   const RunContext& context = shared.context;
   RunStatus status;
   for (unsigned worker = 0; worker < threads; ++worker) {
     const RunContext own = shared.of(worker, status);
     Runner(shared.program, own, context.scratch).prepare();
   }
-  Pool::Loop loop;
-  loop.body = SharedRun::chunk;
-  loop.context = &shared;
-  loop.chunks = shared.chunks();
   Runner runner(shared.program, context, context.scratch);
   // Which element fails first does not depend on threads either: one of them finds it.
-  const bool isDone = Pool::shared().run(loop, threads);
+  const bool isDone = Pool::shared().run(
+      shared.chunks(), threads,
+      [&](unsigned worker, std::int64_t number) { return shared.chunk(worker, number); });
   if (!isDone && stopped(context)) return false;
   if (shared.after != nullptr) return isDone || runner.pieces(*shared.after, 0, shared.pieces());
   if (!isDone) return runner.run();

@@ -337,38 +337,26 @@ void LaneProgram::finish(const RunContext& context) const {
   }
 }
 
-struct LaneProgram::Worker {
-  const LaneProgram& program;
-  const RunContext& context;
-  std::atomic<bool> isFailing{false};
-
-  double* memory(unsigned worker) const {
-    return worker == 0 ? context.scratch + program.first_
-                       : context.threadScratch + (worker - 1) * program.perThread_;
-  }
-
-  static bool run(void* self, unsigned worker, std::int64_t chunk) noexcept {
-    auto& w = *static_cast<Worker*>(self);
-    RunStatus status;
-    RunContext context = w.context;
-    context.status = &status;
-    if (w.program.runChunk(context, w.memory(worker), chunk)) return true;
-    // The first to fail says why.
-    if (!w.isFailing.exchange(true)) *w.context.status = status;
-    return false;
-  }
-};
-
 bool LaneProgram::run(const RunContext& context) const noexcept {
   const unsigned most = context.control == nullptr ? 1 : context.control->threads;
   const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, chunks_));
-  Worker worker{*this, context};
-  for (unsigned t = 0; t < std::max(1u, threads); ++t) share(context, worker.memory(t));
-  Pool::Loop loop;
-  loop.body = Worker::run;
-  loop.context = &worker;
-  loop.chunks = chunks_;
-  if (!Pool::shared().run(loop, threads)) return false;
+  // The first thread's is behind what all share.
+  const auto memoryOf = [&](unsigned worker) {
+    return context.scratchOf(worker, perThread_) + (worker == 0 ? first_ : 0);
+  };
+  for (unsigned t = 0; t < std::max(1u, threads); ++t) share(context, memoryOf(t));
+  std::atomic<bool> isFailing{false};
+  const bool isDone =
+      Pool::shared().run(chunks_, threads, [&](unsigned worker, std::int64_t chunk) {
+        RunStatus status;
+        RunContext own = context;
+        own.status = &status;
+        if (runChunk(own, memoryOf(worker), chunk)) return true;
+        // The first to fail says why.
+        if (!isFailing.exchange(true)) *context.status = status;
+        return false;
+      });
+  if (!isDone) return false;
   finish(context);
   return true;
 }

@@ -45,7 +45,6 @@ class LaneProgram {
 
     std::int64_t productSize() const { return product.batch * product.m * product.n; }
   };
-  struct Worker;
 
   void placeProducts();
   bool runChunk(const RunContext& context, double* own, std::int64_t chunk) const;

@@ -138,11 +138,10 @@ class MatMulRun {
       cut();
       const auto threads = static_cast<unsigned>(std::min<std::int64_t>(most, chunks()));
       if (threads > 1) {
-        Pool::Loop loop;
-        loop.body = chunk;
-        loop.context = this;
-        loop.chunks = chunks();
-        return Pool::shared().run(loop, threads) || !stopped(context_);
+        const auto run = [this](unsigned worker, std::int64_t number) {
+          return chunk(worker, number);
+        };
+        return Pool::shared().run(chunks(), threads, run) || !stopped(context_);
       }
     }
     for (std::int64_t i = 0; i < step_.batch; ++i) {
@@ -189,19 +188,15 @@ class MatMulRun {
   }
   std::int64_t chunks() const { return step_.batch * perProduct_; }
 
-  static bool chunk(void* self, unsigned worker, std::int64_t number) noexcept {
-    const auto& run = *static_cast<const MatMulRun*>(self);
-    const RunContext& context = run.context_;
-    double* scratch = worker == 0 ? context.scratch
-                                  : context.threadScratch + (worker - 1) * matMulScratch(run.step_);
-    Product p = run.product(number / run.perProduct_);
-    const std::int64_t from = number % run.perProduct_ * run.rows_;
-    p.m = std::min(run.rows_, p.m - from);
+  bool chunk(unsigned worker, std::int64_t number) const {
+    Product p = product(number / perProduct_);
+    const std::int64_t from = number % perProduct_ * rows_;
+    p.m = std::min(rows_, p.m - from);
     p.a += from * p.aRow;
     p.c += from * p.cRow;
     if (p.nonzero != nullptr) p.nonzero += from;
     if (p.needed != nullptr) p.needed += from;
-    return run.compute(p, scratch);
+    return compute(p, context_.scratchOf(worker, matMulScratch(step_)));
   }
 
   const MatMulStep& step_;

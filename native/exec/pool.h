@@ -38,6 +38,17 @@ class Pool {
   /// free; returns when all are done. Allocates nothing once the pool's threads are there. False if
   /// a chunk ended the loop.
   bool run(Loop& loop, unsigned threads);
+  /// Likewise a loop of body(worker, chunk), which throws nothing.
+  template <class Body>
+  bool run(std::int64_t chunks, unsigned threads, Body body) {
+    Loop loop;
+    loop.body = [](void* self, unsigned worker, std::int64_t chunk) noexcept -> bool {
+      return (*static_cast<Body*>(self))(worker, chunk);
+    };
+    loop.context = &body;
+    loop.chunks = chunks;
+    return run(loop, threads);
+  }
 
   /// Threads the pool may have.
   unsigned size() const;

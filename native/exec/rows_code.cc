@@ -57,24 +57,14 @@ bool RowsCode::runPieces(const RunContext& shared, std::int64_t from, std::int64
 bool RowsCode::run(const RunContext& context, unsigned threads) const noexcept {
   const auto pieces = static_cast<std::int64_t>(callsOfPiece_.size()) - 1;
   if (threads <= 1) return runPieces(context, 0, pieces);
-  struct Shared {
-    const RowsCode& code;
-    const RunContext& context;
-    std::int64_t pieces;
-  } shared{*this, context, pieces};
-  Pool::Loop loop;
-  loop.chunks = (pieces + kPiecesOfChunk - 1) / kPiecesOfChunk;
-  loop.context = &shared;
-  loop.body = [](void* self, unsigned worker, std::int64_t chunk) noexcept {
-    const auto& [code, context, pieces] = *static_cast<const Shared*>(self);
-    RunContext own = context;
+  const std::int64_t chunks = (pieces + kPiecesOfChunk - 1) / kPiecesOfChunk;
+  const auto runChunk = [&](unsigned worker, std::int64_t chunk) {
     RunStatus status;
-    own.status = &status;
-    if (worker > 0) own.scratch = context.threadScratch + (worker - 1) * code.scratch_;
     const std::int64_t from = chunk * kPiecesOfChunk;
-    return code.runPieces(own, from, std::min(pieces, from + kPiecesOfChunk));
+    return runPieces(context.ofWorker(worker, scratch_, status), from,
+                     std::min(pieces, from + kPiecesOfChunk));
   };
-  return Pool::shared().run(loop, threads) || runPieces(context, 0, pieces);
+  return Pool::shared().run(chunks, threads, runChunk) || runPieces(context, 0, pieces);
 }
 
 }  // namespace adjoint::exec
