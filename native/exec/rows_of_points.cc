@@ -35,11 +35,17 @@ bool RowsOfPoints::isSingle(std::int64_t place) const {
   return std::ranges::binary_search(step_.singles, place, {}, &InterleaveStep::Single::place);
 }
 
-/// What a row would have there.
-void RowsOfPoints::addSingle(const PointRows& rows, std::int64_t point, std::int64_t k) {
-  InterleaveStep::Column value = column(rows, k);
+/// What a row would have there, where nothing else is.
+void RowsOfPoints::addSingle(const PointRows& rows, std::int64_t place) {
+  if (isSingle(place)) return;
+  const std::int64_t point = rows.pointAt(place);
+  InterleaveStep::Column value = column(rows, place - rows.place(point));
   if (!step_.sources[value.part].isUniform) value.element = static_cast<std::int32_t>(point);
-  singles_.push_back({rows.place(point) + k, value});
+  singles_.push_back({place, value});
+}
+
+void RowsOfPoints::addSingles(const PointRows& rows, std::int64_t from, std::int64_t to) {
+  for (std::int64_t place = from; place < to; ++place) addSingle(rows, place);
 }
 
 bool RowsOfPoints::findRows() {
@@ -94,16 +100,8 @@ void RowsOfPoints::extend(PointRows& rows, std::int64_t before) {
     ++rows.points;
   }
   while (rows.firstPoint + rows.points < points_ && isFree(rows.end())) ++rows.points;
-  const auto addSingles = [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t at = from - run.start; at < to - run.start; ++at) {
-      InterleaveStep::Column value = step_.columnsOf(run)[static_cast<std::size_t>(at % run.width)];
-      if (!step_.sources[value.part].isUniform)
-        value.element += static_cast<std::int32_t>(at / run.width);
-      singles_.push_back({run.start + at, value});
-    }
-  };
-  addSingles(run.start, rows.begin());
-  addSingles(rows.end(), runEnd);
+  addSingles(rows, run.start, rows.begin());
+  addSingles(rows, rows.end(), runEnd);
 }
 
 /// Runs that directly follow others take some of their last rows, of which what differs becomes
@@ -141,7 +139,7 @@ void RowsOfPoints::moveRows(PointRows& rows, PointRows& next, std::int64_t count
   for (std::int64_t point = next.firstPoint - count; point < next.firstPoint; ++point) {
     for (std::int64_t k = 0; k < rows.width; ++k) {
       const bool isSame = column(rows, k).part == column(next, k).part;
-      if (!isSame && !isSingle(rows.place(point) + k)) addSingle(rows, point, k);
+      if (!isSame) addSingle(rows, rows.place(point) + k);
     }
   }
   rows.points -= count;
@@ -173,12 +171,8 @@ bool RowsOfPoints::findParts() {
       continue;
     }
     if (isWhole_) return false;
-    for (const PointRows& rows : part.rows) {
-      for (std::int64_t at = 0; at < part.points * rows.width; ++at) {
-        if (!isSingle(rows.place(part.firstPoint) + at))
-          addSingle(rows, part.firstPoint + at / rows.width, at % rows.width);
-      }
-    }
+    for (const PointRows& rows : part.rows)
+      addSingles(rows, rows.place(ends[i]), rows.place(ends[i + 1]));
   }
   return !parts_.empty();
 }
@@ -193,7 +187,7 @@ const RowsOfPoints::Part* RowsOfPoints::partOf(std::int64_t point) const {
 std::int64_t RowsOfPoints::pointAt(std::int64_t place) const {
   const auto rows = std::ranges::upper_bound(rows_, place, {}, &PointRows::end);
   if (rows == rows_.end() || place < rows->begin()) return -1;
-  const std::int64_t point = (place - rows->start) / rows->width;
+  const std::int64_t point = rows->pointAt(place);
   return partOf(point) == nullptr ? -1 : point;
 }
 

@@ -18,6 +18,8 @@ struct PointRows {
   std::int64_t place(std::int64_t point) const { return start + point * width; }
   std::int64_t begin() const { return place(firstPoint); }
   std::int64_t end() const { return place(firstPoint + points); }
+  /// The point whose row has the place, or would have; -1: before that of point 0.
+  std::int64_t pointAt(std::int64_t at) const { return (at - start + width) / width - 1; }
 };
 
 /// An interleave step seen from the points of the kernel that computes its values: parts of all
@@ -67,7 +69,8 @@ class RowsOfPoints {
   void moveRows(PointRows& rows, PointRows& next, std::int64_t count);
   bool findParts();
   bool isSingle(std::int64_t place) const;
-  void addSingle(const PointRows& rows, std::int64_t point, std::int64_t k);
+  void addSingle(const PointRows& rows, std::int64_t place);
+  void addSingles(const PointRows& rows, std::int64_t from, std::int64_t to);
   const Part* partOf(std::int64_t point) const;
 
   const InterleaveStep& step_;
