@@ -134,36 +134,20 @@ void KnownScatter::runChunk(std::int64_t chunk, const double* updates, double* o
   }
 }
 
-struct KnownScatter::Sharing {
-  const KnownScatter& scatter;
-  const RunContext& context;
-  const double* updates;
-  double* out;
-
-  bool run(std::int64_t chunk) const noexcept {
-    if (stopped(context)) return false;
-    scatter.runChunk(chunk, updates, out);
-    return true;
-  }
-};
-
 bool KnownScatter::run(const RunContext& context) const noexcept {
   if (inner_ == 0) return true;
-  Sharing sharing{*this, context, context.at(updates_.base, updates_.offset),
-                  context.at(out_.base, out_.offset)};
+  const double* const updates = context.at(updates_.base, updates_.offset);
+  double* const out = context.at(out_.base, out_.offset);
+  const auto runOne = [&](unsigned, std::int64_t chunk) {
+    if (stopped(context)) return false;
+    runChunk(chunk, updates, out);
+    return true;
+  };
   const auto most = context.control == nullptr ? 1 : std::int64_t{context.control->threads};
   const auto threads = static_cast<unsigned>(std::min(most, chunks_));
-  if (threads > 1) {
-    Pool::Loop loop;
-    loop.body = [](void* shared, unsigned, std::int64_t chunk) noexcept {
-      return static_cast<const Sharing*>(shared)->run(chunk);
-    };
-    loop.context = &sharing;
-    loop.chunks = chunks_;
-    return Pool::shared().run(loop, threads);
-  }
+  if (threads > 1) return Pool::shared().run(chunks_, threads, runOne);
   for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) {
-    if (!sharing.run(chunk)) return false;
+    if (!runOne(0, chunk)) return false;
   }
   return true;
 }

@@ -23,8 +23,6 @@ class KnownScatter {
   std::size_t bytes() const;
 
  private:
-  struct Sharing;
-
   void runChunk(std::int64_t chunk, const double* updates, double* out) const noexcept;
 
   Place updates_, out_;
