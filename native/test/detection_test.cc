@@ -16,6 +16,7 @@
 #include "test/support/custom.h"
 #include "test/support/detected.h"
 #include "test/support/random_tapes.h"
+#include "transform/copy.h"
 #include "transform/transform.h"
 
 namespace adjoint::testing {
@@ -33,10 +34,43 @@ bool hasDerivativesOfAll(const Tape& t) {
   });
 }
 
+/// The function with the branches that it takes at a point: NaN in a condition would choose others,
+/// which can be NaN by themselves.
+TapePtr withBranchesAt(const TapePtr& t, const Arrays& inputs) {
+  std::vector<Port> conditions;
+  for (const Node& node : t->nodes()) {
+    if (opOf(node) == Op::Where) conditions.push_back({"condition", node.operand[0]});
+  }
+  if (conditions.empty()) return t;
+  Builder all(*t);
+  const Arrays taken = evaluate(all.finish(std::move(conditions)), inputs);
+  Builder builder;
+  Copier copier(builder, *t);
+  std::vector<NodeId> map(t->size(), kNoNode);
+  std::size_t next = 0;
+  for (NodeId id = 0; id < t->size(); ++id) {
+    const Node& node = t->node(id);
+    if (node.op == tapeop::kInput) {
+      map[id] = builder.input(t->inputs()[node.attr].name, t->shape(node), node.dtype);
+    } else if (opOf(node) == Op::Where) {
+      const auto [condition, a, b] = node.operand;
+      const NodeId operands[] = {builder.data(taken[next++], t->shape(condition), DType::Bool),
+                                 map[a], map[b]};
+      map[id] = copier.copy(node, operands);
+    } else {
+      map[id] = copier.copyMapped(node, map);
+    }
+    if (canFail(*t, node)) builder.check(map[id]);
+  }
+  std::vector<Port> outputs = t->outputs();
+  for (Port& port : outputs) port.node = map[port.node];
+  return builder.finish(std::move(outputs));
+}
+
 /// NaN in one element of an input reaches nothing outside of the pattern.
 void expectNaNWithin(const TapePtr& t, const Positions& wrt, const Arrays& inputs,
                      const Entries& pattern) {
-  Evaluator primal(t);
+  Evaluator primal(withBranchesAt(t, inputs));
   Arrays clean, outputs;
   ASSERT_TRUE(primal.tryRun(inputs, clean).ok);
   Entries reached;
