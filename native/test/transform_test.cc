@@ -171,6 +171,29 @@ TEST(Transform, VmapsNest) {
   EXPECT_EQ(evaluate(table, {{1, 2, 3, 4}, {1, 10, 100}})[0], (Values{3, 30, 300, 7, 70, 700}));
 }
 
+TEST(Transform, VectorsOfLanesAreRowsOfOneProduct) {
+  for (const bool isLeft : {true, false}) {
+    Builder builder;
+    const Expr matrix{&builder, builder.input("m", {3, 4})};
+    const Expr vector{&builder, builder.input("v", isLeft ? Shape{4, 1} : Shape{1, 3})};
+    const Expr y = isLeft ? batchMatmul(matrix, vector) : batchMatmul(vector, matrix);
+    const TapePtr t = builder.finish({{"y", y.id}});
+    const TapePtr lanes = vmap(t, 2, {false, true});
+    EXPECT_EQ(std::ranges::count_if(lanes->nodes(),
+                                    [](const Node& n) { return opOf(n) == Op::BroadcastTo; }),
+              0);
+    const Values m = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const Values v = isLeft ? Values{1, -1, 2, 0.5, 3, 0, -2, 1} : Values{1, -1, 2, 0.5, 3, 0};
+    const Values all = evaluate(lanes, {m, v})[0];
+    EXPECT_EQ(lanes->shape(lanes->outputs()[0].node), (isLeft ? Shape{2, 3, 1} : Shape{2, 1, 4}));
+    const std::size_t half = v.size() / 2;
+    Values each = evaluate(t, {m, Values(v.begin(), v.begin() + half)})[0];
+    const Values second = evaluate(t, {m, Values(v.begin() + half, v.end())})[0];
+    each.insert(each.end(), second.begin(), second.end());
+    EXPECT_EQ(all, each);
+  }
+}
+
 /// A batch of custom functions keeps its rules, sharing included.
 TEST(Transform, VmapOfCustomKeepsItsRules) {
   for (int kind = 1; kind < 4; ++kind) {

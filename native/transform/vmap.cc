@@ -146,12 +146,26 @@ class Batcher {
       case Op::LinearRecurrence:
         return linearRecurrence(spread(x[0]), spread(x[1]), attrs[0] + 1, attrs[1] != 0);
       case Op::BatchMatMul:
-        return batchMatmul(spread(x[0]), spread(x[1]));
+        return product(own, x[0], x[1]);
       case Op::StopGradient:
         return stopGradient(first);
       default:
         return elementwise(node, x);
     }
+  }
+
+  /// A vector of each lane times a matrix that all share is a row of one product.
+  Expr product(const Shape& own, const Lane& a, const Lane& b) {
+    const bool isPlain = own.size() == 2 && a.batched != b.batched;
+    const Shape& left = a.value.shape();
+    const Shape& right = b.value.shape();
+    if (isPlain && a.batched && own[0] == 1)
+      return reshape(batchMatmul(reshape(a.value, {lanes_, left.back()}), b.value),
+                     withLanes(lanes_, own));
+    if (isPlain && b.batched && own[1] == 1)
+      return reshape(batchMatmul(reshape(b.value, {lanes_, right[1]}), transpose(a.value, {1, 0})),
+                     withLanes(lanes_, own));
+    return batchMatmul(spread(a), spread(b));
   }
 
   /// Operands have one shape, so those without lanes broadcast along the new first axis.
