@@ -360,6 +360,8 @@ describe("checks of patterns", () => {
     const point = { x: range(6).map((i) => i / 3), weights: [1, 2, 3, 4] };
     const options = { of: "hessian", wrt: ["x"], at: point } as const;
     expect(checkPattern(g, pattern, options).ok).toBe(true);
+    const lower = sparseHessian(g, { wrt: ["x"], triangle: "lower" }).pattern;
+    expect(checkPattern(g, lower, options).ok).toBe(true);
     const report = checkPattern(g, without(pattern, 2), { ...options, throws: false });
     expect(report.missing.map(({ row, column }) => [row, column])).toEqual([
       [2, 1],
@@ -425,6 +427,11 @@ describe("errors", () => {
     const pattern = sparsity(f);
     const at = { x: [0, 1, 2] };
     message(ShapeError, () => checkPattern(f, { ...pattern, rows: 2 }, { at }));
+    message(ShapeError, () => checkPattern(f, pattern, { at: { x: [1, 2] } }));
+    const square = fn({ x: vector(3) }, ({ x }) => x.square());
+    const { rows, columns, rowStarts, columnIndices: diagonal } = sparsity(square);
+    const lower = { rows, columns, rowStarts, columnIndices: diagonal, triangle: "lower" } as const;
+    message(ArgumentError, () => checkPattern(square, lower, { at }));
     const columnIndices = pattern.columnIndices.slice().fill(7);
     message(IndexError, () => checkPattern(f, { ...pattern, columnIndices }, { at }));
     const disposed = fn({ x: vector(2) }, ({ x }) => x);
