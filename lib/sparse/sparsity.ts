@@ -33,7 +33,10 @@ export interface SparsityOptions<A extends readonly unknown[], W extends string>
   readonly maxNonzeros?: number;
 }
 
-/** Neighboring rows or columns that have entries for more than half of what they could, and 32 at least. */
+/**
+ * Neighboring rows that have more than half as many entries as the largest input has elements, columns likewise as the
+ * largest output; 32 at least.
+ */
 export interface DenseLines {
   readonly kind: "row" | "column";
   /** The output or input whose elements they are. */

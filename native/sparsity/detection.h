@@ -12,8 +12,8 @@ namespace adjoint {
 /// The matrix whose pattern is wanted.
 enum class PatternOf { Jacobian, Hessian };
 
-/// Neighboring rows, or columns, of which each has more than half of the entries it could have, and
-/// 32 at least.
+/// Neighboring rows, or columns, of which each has more than half as many entries as the largest
+/// input, or output, has elements, and 32 at least.
 struct DenseLines {
   bool areRows = true;
   std::int64_t first = 0, count = 1;

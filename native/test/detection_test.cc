@@ -497,9 +497,13 @@ TEST(Detection, DenseLinesAndTheirCauses) {
   const Expr total = sum(x, {0});
   const TapePtr t = builder.finish({{"y", (sin(total) * x).id}, {"z", (x * s).id}});
   const auto found = detectPattern(t, Positions{0, 1});
-  ASSERT_EQ(found.dense.size(), 2u);
+  ASSERT_EQ(found.dense.size(), 3u);
   EXPECT_FALSE(found.dense[1].areRows);
   EXPECT_EQ(found.dense[1].nonzeros, 81);
+  // All of z.
+  EXPECT_FALSE(found.dense[2].areRows);
+  EXPECT_EQ(found.dense[2].first, 80);
+  EXPECT_EQ(found.dense[2].nonzeros, 80);
   EXPECT_TRUE(found.dense[0].areRows);
   EXPECT_EQ(found.dense[0].first, 0);
   EXPECT_EQ(found.dense[0].count, 80);
@@ -512,6 +516,19 @@ TEST(Detection, DenseLinesAndTheirCauses) {
   EXPECT_EQ(columns.dense[0].first, 80);
   EXPECT_EQ(columns.dense[0].nonzeros, 80);
   EXPECT_EQ(columns.dense[0].op, code(Op::BroadcastTo));
+}
+
+TEST(Detection, LinesAreDenseByOneInput) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {80})}, y{&builder, builder.input("y", {80})};
+  const TapePtr t = builder.finish({{"a", (sum(x, {0}) * x).id}, {"b", sin(y).id}});
+  const auto found = detectPattern(t, Positions{0, 1});
+  ASSERT_EQ(found.dense.size(), 2u);
+  EXPECT_TRUE(found.dense[0].areRows);
+  EXPECT_EQ(found.dense[0].count, 80);
+  EXPECT_EQ(found.dense[0].op, code(Op::Sum));
+  EXPECT_FALSE(found.dense[1].areRows);
+  EXPECT_EQ(found.dense[1].count, 80);
 }
 
 }  // namespace
