@@ -5,9 +5,11 @@ import {
   checkPattern,
   colorPattern,
   concat,
+  cond,
   constant,
   custom,
   fn,
+  forLoop,
   grad,
   hessian,
   IndexError,
@@ -18,6 +20,7 @@ import {
   NameError,
   ShapeError,
   scalar,
+  scan,
   sort,
   sparseHessian,
   sparseJacobian,
@@ -178,6 +181,34 @@ describe("patterns of Jacobians", () => {
       5,
     );
     expect(sparsity(mapped).nonzeros).toBe(5);
+  });
+
+  test("dense rows are explained by lines in the bodies of loops and branches", () => {
+    const here = () =>
+      Number(/sparsity\.test\.ts:(\d+)/.exec(new Error().stack!.split("\n")[2]!)?.[1]);
+    let below = 0;
+    const linesOf = ({ dense }: Pattern) =>
+      dense
+        .filter(({ kind }) => kind === "row")
+        .map(({ operation, location }) => [operation, location!.line]);
+    const branched = fn({ x: vector(80) }, ({ x }) => {
+      const scaled = (v: Value<[80]>) => {
+        below = here() + 1;
+        const total = v.sum();
+        return v.mul(total);
+      };
+      return cond(x.at(0).greater(0), (v) => v.sin(), scaled, x);
+    });
+    expect(linesOf(sparsity(branched))).toEqual([["sum", below]]);
+    const nested = fn({ x: vector(80) }, ({ x }) => {
+      const step = (sum: Value<[]>, value: Value<[]>) => {
+        below = here() + 1;
+        const next = sum.add(value);
+        return [next, forLoop(2, (_, v) => v.mul(next), value)] as const;
+      };
+      return scan(step, 0, x)[1];
+    });
+    expect(linesOf(sparsity(nested))).toContainEqual(["add", below]);
   });
 
   test("dense rows and columns are explained", () => {

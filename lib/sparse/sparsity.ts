@@ -150,7 +150,7 @@ export function rangeAt(ranges: readonly PatternRange[], line: number): PatternR
 
 function denseLines(
   core: Core,
-  { areRows, first, count, nonzeros, operation, node }: NativeDenseLines,
+  { areRows, first, count, nonzeros, operation, node, stepNode }: NativeDenseLines,
   ranges: readonly PatternRange[],
 ): DenseLines {
   const { path, start } = rangeAt(ranges, first);
@@ -163,12 +163,12 @@ function denseLines(
     nonzeros,
     operation,
     get location() {
-      return core.locate(node);
+      return core.locate(node, stepNode);
     },
     toString() {
       const index = first - start;
       const lines = count > 1 ? `${kind}s ${index} to ${index + count - 1}` : `${kind} ${index}`;
-      const place = core.locate(node);
+      const place = core.locate(node, stepNode);
       const where = place === undefined ? "" : ` at ${formatLocation(place)}`;
       return `dense ${lines}${path === "" ? "" : ` of ${path}`}, ${nonzeros} entries, because of ${operation}${where}`;
     },

@@ -40,12 +40,15 @@ class DenseLinesFound {
   bool isFull() const { return all_.size() >= kMost; }
   std::int64_t lines() const { return lines_; }
 
-  std::vector<DenseLines> on(const Tape& t) const {
+  std::vector<DenseLines> on(const ExpandedTape& expanded) const {
     std::vector<DenseLines> result;
     for (const Lines& lines : all_) {
-      const Node& node = t.node(lines.by);
+      const Node& node = expanded.tape->node(lines.by);
+      const NodeId loop = expanded.loopOf(lines.by);
+      const auto [origin, stepOrigin] =
+          loop == kNoNode ? std::pair(node.origin, kNoNode) : std::pair(loop, node.origin);
       result.push_back(
-          {lines.areRows, lines.first, lines.count, lines.nonzeros, node.origin, node.op});
+          {lines.areRows, lines.first, lines.count, lines.nonzeros, origin, stepOrigin, node.op});
     }
     return result;
   }
@@ -89,7 +92,7 @@ class Detection {
     } else {
       jacobianRows(sets, walk);
     }
-    result_.dense = dense_.on(*expanded_.tape);
+    result_.dense = dense_.on(expanded_);
     return std::move(result_);
   }
 

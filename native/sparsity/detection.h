@@ -21,6 +21,8 @@ struct DenseLines {
   /// The node of the traced tape that made them dense: it united the elements of a row, gave the
   /// element of a column to many, or let the elements of a row of a Hessian interact.
   NodeId origin = kNoNode;
+  /// Where that is a loop, the node of its step, if it is known.
+  NodeId stepOrigin = kNoNode;
   OpCode op = 0;
 };
 
