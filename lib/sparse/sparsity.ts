@@ -67,7 +67,7 @@ const defaultMaxNonzeros = 2 ** 27;
  * Which elements of the results depend on which elements of the inputs; `of: "hessian"`: which pairs of elements have a
  * second derivative. What is not an entry is zero, at all inputs or (with `at`) at these. An entry may still be zero: values
  * do not count, so a product with a constant 0 is an entry, while comparisons, rounding, indices and `stopGradient` make
- * none. Indices known only at run time are taken to be any, unless `at` is given.
+ * none. Indices known only at run time are taken to be any of their axis, within their lane, unless `at` is given.
  * (Griewank and Walther, Evaluating Derivatives, 2008, section 7.1; Walther, Computing sparse Hessians with automatic
  * differentiation, 2008.)
  * @throws ShapeError when a Hessian is wanted and the result is not one scalar; NameError when `wrt` names no input;
