@@ -181,6 +181,8 @@ export interface NativeDenseLines {
   operation: string;
   /** Its node on the tape the user traced. */
   node: number;
+  /** Where that is a loop, the node of its body, if it is known. */
+  stepNode?: number;
 }
 
 export interface NativeTraceRow {

@@ -224,6 +224,19 @@ describe("run-time errors", () => {
     for (const none of [-1, 1e6, Number.MAX_SAFE_INTEGER]) expect(f.locate(none)).toBeUndefined();
   });
 
+  test("indices between two elements are none, of any axis", () => {
+    const f = fn({ x: matrix(2, 4), i: matrix(1, 4) }, ({ x, i }) =>
+      x.takeAlongAxis(i, { axis: 0 }),
+    );
+    const x = Float64Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+    expect(f({ x, i: Float64Array.of(0, 1, 1, 0) })).toEqual(Float64Array.of(0, 5, 6, 3));
+    // Half a row is two elements.
+    for (const wrong of [0.5, -0.5, 2, -1, Number.NaN]) {
+      const error = thrown(IndexError, () => f({ x, i: Float64Array.of(0, wrong, 0, 0) }));
+      expect(error.location?.file).toContain("api-failures");
+    }
+  });
+
   test("of custom functions point at them", () => {
     const f = custom(pick, {});
     const error = thrown(IndexError, () => f({ x: [1, 2, 3], i: [0, 9] }));

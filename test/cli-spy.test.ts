@@ -96,6 +96,7 @@ describe("adjoint spy", () => {
         [wheel, "--out", folder],
         /^adjoint: ERR_DATA: .*the picture can not be written: it is a folder\n$/,
       ],
+      [[file, "--out", file], /can not be written: it is the file that is read\n$/],
       [[wheel, "--out", ""], /^adjoint: ERR_DATA: the picture's file has no name\n$/],
       [
         [wheel, "--out", join(file, "x.html")],

@@ -99,6 +99,14 @@ describe("colorings", () => {
     expect(colorPattern(pattern, { method: "acyclic" }).count).toBe(2);
   });
 
+  test("of a triangle by colors of symmetric matrices", () => {
+    const lower = { ...patternOf([[0], [0, 1], [1, 2], [2, 3]], 4), triangle: "lower" } as const;
+    for (const method of ["star", "acyclic", "distanceTwo"] as const) {
+      expect(colorPattern(lower, { method })).toEqual(colorPattern(band(4, 1), { method }));
+    }
+    expect(colorPattern(lower).count).toBe(2);
+  });
+
   test("of nothing", () => {
     const methods: readonly ColoringMethod[] = ["columns", "rows", "rowsAndColumns", "star"];
     for (const method of methods) {
@@ -138,6 +146,8 @@ describe("errors", () => {
     wrong({ rows: 4 }, ShapeError);
     wrong({ rows: -1 }, ShapeError);
     wrong({ rows: 2 ** 40 }, LimitError);
+    wrong({ rows: 0, columns: 2 ** 29, rowStarts: new Int32Array(1) }, LimitError);
+    expect(wrong({ rows: Number.NaN }, ShapeError)).toContain("rows is a whole number");
     wrong({ columns: 2 }, IndexError);
     wrong({ columnIndices: Int32Array.of(0, 1, 0, 1, 2, 1, -2) }, IndexError);
     wrong({ columnIndices: Int32Array.of(1, 0, 0, 1, 2, 1, 2) }, ArgumentError);

@@ -374,8 +374,14 @@ describe("errors", () => {
   test("patterns", () => {
     const by = (given: object) => () => sparseJacobian(f, { pattern: any(given) });
     const own = { rows, columns, rowStarts, columnIndices };
-    expect(messageOf(ShapeError, by({ ...own, columns: 9 }))).toContain("8 columns, got 9");
+    expect(messageOf(ShapeError, by({ ...own, columns: 9 }))).toContain("8 columns, got 8 and 9");
     expect(messageOf(ShapeError, by({ ...own, rows: 9 }))).toContain("rowStarts");
+    const none = new Int32Array(0);
+    const huge = { rows: 2 ** 30, columns: 2 ** 30, rowIndices: none, columnIndices: none };
+    expect(messageOf(ShapeError, by(huge))).toContain("8 columns, got 1073741824");
+    expect(
+      messageOf(ShapeError, () => sparseHessian(line(8), { wrt: ["x"], pattern: huge })),
+    ).toContain("8 rows and 8 columns");
     expect(messageOf(IndexError, by({ ...own, columns: 4 }))).toContain("columnIndices");
     expect(
       messageOf(ArgumentError, by({ ...own, columnIndices: columnIndices.slice().reverse() })),

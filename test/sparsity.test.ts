@@ -5,9 +5,11 @@ import {
   checkPattern,
   colorPattern,
   concat,
+  cond,
   constant,
   custom,
   fn,
+  forLoop,
   grad,
   hessian,
   IndexError,
@@ -18,6 +20,7 @@ import {
   NameError,
   ShapeError,
   scalar,
+  scan,
   sort,
   sparseHessian,
   sparseJacobian,
@@ -178,6 +181,34 @@ describe("patterns of Jacobians", () => {
       5,
     );
     expect(sparsity(mapped).nonzeros).toBe(5);
+  });
+
+  test("dense rows are explained by lines in the bodies of loops and branches", () => {
+    const here = () =>
+      Number(/sparsity\.test\.ts:(\d+)/.exec(new Error().stack!.split("\n")[2]!)?.[1]);
+    let below = 0;
+    const linesOf = ({ dense }: Pattern) =>
+      dense
+        .filter(({ kind }) => kind === "row")
+        .map(({ operation, location }) => [operation, location!.line]);
+    const branched = fn({ x: vector(80) }, ({ x }) => {
+      const scaled = (v: Value<[80]>) => {
+        below = here() + 1;
+        const total = v.sum();
+        return v.mul(total);
+      };
+      return cond(x.at(0).greater(0), (v) => v.sin(), scaled, x);
+    });
+    expect(linesOf(sparsity(branched))).toEqual([["sum", below]]);
+    const nested = fn({ x: vector(80) }, ({ x }) => {
+      const step = (sum: Value<[]>, value: Value<[]>) => {
+        below = here() + 1;
+        const next = sum.add(value);
+        return [next, forLoop(2, (_, v) => v.mul(next), value)] as const;
+      };
+      return scan(step, 0, x)[1];
+    });
+    expect(linesOf(sparsity(nested))).toContainEqual(["add", below]);
   });
 
   test("dense rows and columns are explained", () => {
@@ -360,6 +391,8 @@ describe("checks of patterns", () => {
     const point = { x: range(6).map((i) => i / 3), weights: [1, 2, 3, 4] };
     const options = { of: "hessian", wrt: ["x"], at: point } as const;
     expect(checkPattern(g, pattern, options).ok).toBe(true);
+    const lower = sparseHessian(g, { wrt: ["x"], triangle: "lower" }).pattern;
+    expect(checkPattern(g, lower, options).ok).toBe(true);
     const report = checkPattern(g, without(pattern, 2), { ...options, throws: false });
     expect(report.missing.map(({ row, column }) => [row, column])).toEqual([
       [2, 1],
@@ -425,6 +458,11 @@ describe("errors", () => {
     const pattern = sparsity(f);
     const at = { x: [0, 1, 2] };
     message(ShapeError, () => checkPattern(f, { ...pattern, rows: 2 }, { at }));
+    message(ShapeError, () => checkPattern(f, pattern, { at: { x: [1, 2] } }));
+    const square = fn({ x: vector(3) }, ({ x }) => x.square());
+    const { rows, columns, rowStarts, columnIndices: diagonal } = sparsity(square);
+    const lower = { rows, columns, rowStarts, columnIndices: diagonal, triangle: "lower" } as const;
+    message(ArgumentError, () => checkPattern(square, lower, { at }));
     const columnIndices = pattern.columnIndices.slice().fill(7);
     message(IndexError, () => checkPattern(f, { ...pattern, columnIndices }, { at }));
     const disposed = fn({ x: vector(2) }, ({ x }) => x);

@@ -63,6 +63,14 @@ function measured<T>(html: string, script: string, ...options: string[]): T {
 }
 
 /** How many squares path data draws. */
+const chain = fn({ x: vector(4) }, ({ x }) =>
+  x
+    .slice([0, 3])
+    .mul(x.slice([1, 4]))
+    .sin()
+    .sum(),
+);
+
 const squaresOf = (html: string) => html.match(/h\.88v\.88/g)?.length ?? 0;
 
 describe("pages", () => {
@@ -102,6 +110,15 @@ describe("pages", () => {
     expect(html).toContain("the lower triangle of a symmetric matrix");
     expect(html).not.toContain("colors");
     expect(squaresOf(html)).toBe(5);
+  });
+
+  test("of matrices and derivatives by their methods", () => {
+    expect(wheel.toHtml({ title: "Wheel" })).toBe(spyHtml(wheel, { title: "Wheel" }));
+    const h = sparseHessian(chain, { triangle: "lower", method: "coloring" });
+    expect(h.toHtml({ title: "H" })).toBe(
+      spyHtml(h.pattern, { coloring: h.coloring!, title: "H" }),
+    );
+    expect(sparseJacobian(model, { method: "instances" }).toHtml()).not.toContain("colors");
   });
 
   test("load nothing and run nothing", () => {
@@ -162,6 +179,15 @@ describe("compressed matrices", () => {
       .filter(([, , name]) => title.test(name!))
       .map(([, path]) => path!.match(/M/g)!.length)
       .reduce((sum, count) => sum + count, 0);
+
+  test("of a triangle are those of the whole matrix", () => {
+    for (const triangle of ["full", "lower", "upper"] as const) {
+      const html = sparseHessian(chain, { triangle, method: "coloring" }).toHtml();
+      expect(html).toContain("A by columns: 4 × 3");
+      expect(pathsOf(html, /^from columns of color/)).toBe(8);
+      expect(pathsOf(html, /^sums/)).toBe(1);
+    }
+  });
 
   test("have a square for every entry that is read, and grey ones for sums", () => {
     const columns = spyHtml(wheel, { coloring: colorPattern(wheel) });

@@ -30,14 +30,23 @@ function writing(file: string, what: string, write: () => void): void {
   }
 }
 
-/** Finds out whether a file can be written, before there is anything to write. @throws DataError */
-export function prepareFile(file: string, what: string): void {
+const isFile = (file: string) => existsSync(file) && statSync(file).isFile();
+
+/**
+ * Finds out whether a file can be written, before there is anything to write.
+ * @param input the file that is read, which is not to be written over
+ * @throws DataError
+ */
+export function prepareFile(file: string, what: string, input: string): void {
   if (file === "") throw new DataError(`the ${what}'s file has no name`);
   writing(file, what, () => {
     const folder = dirname(resolve(file));
     makeFolder(folder);
     if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
     if (existsSync(file) && statSync(file).isDirectory()) throw new Error("it is a folder");
+    if (isFile(file) && isFile(input) && realpathSync(file) === realpathSync(input)) {
+      throw new Error("it is the file that is read");
+    }
     accessSync(existsSync(file) ? file : folder, constants.W_OK);
   });
 }

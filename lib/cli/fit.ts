@@ -111,8 +111,8 @@ class ProgressLine {
 }
 
 /** Everything that a report needs, so that what is missing is found before the fit. */
-async function prepareReport(file: string): Promise<void> {
-  prepareFile(file, "report");
+async function prepareReport(file: string, input: string): Promise<void> {
+  prepareFile(file, "report", input);
   await loadVega();
 }
 
@@ -132,7 +132,7 @@ async function run(file: string, options: Options, signal: AbortSignal): Promise
   const progress = new ProgressLine(options.quiet === true);
   const source = file === "-" ? "standard input" : file;
   try {
-    if (options.html !== undefined) await prepareReport(options.html);
+    if (options.html !== undefined) await prepareReport(options.html, file);
     progress.show(`reading ${source} ...`);
     const how = { source, ...(options.delimiter && { delimiter: options.delimiter }) };
     const table = file === "-" ? Table.parse(await readInput(signal), how) : Table.read(file, how);

@@ -41,7 +41,7 @@ async function run(file: string, options: Options, signal: AbortSignal): Promise
   const isInput = file === "-";
   const source = isInput ? "standard input" : file;
   const out = options.out ?? `${isInput ? "pattern" : basename(file).replace(/\.mtx$/i, "")}.html`;
-  prepareFile(out, "picture");
+  prepareFile(out, "picture", file);
   const bytes = isInput ? await readInput(signal) : readBytes(file);
   if (bytes.length > maxCharacters) {
     throw new DataError(`${source}: ${bytes.length} bytes are more than can be read at once`);

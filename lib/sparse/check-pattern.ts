@@ -3,14 +3,15 @@
 import type { Core } from "../core.js";
 import { completed, here } from "../fail.js";
 import { type AdjointFunction, coreOf } from "../function.js";
-import { ArgumentError, ShapeError } from "../generated/errors.js";
+import { ArgumentError } from "../generated/errors.js";
 import { native } from "../native.js";
 import { describe, optionsOf } from "../numbers.js";
 import { derived, type WrtOptions } from "../transforms.js";
 import { assemble, type Leaf, leavesOf, match, record, select, type Tree } from "../tree.js";
 import type { NamesOf } from "../types.js";
-import { type ColorablePattern, colorable, colorPattern } from "./coloring.js";
+import { type ColorablePattern, colorable, colorPattern, givenPattern } from "./coloring.js";
 import type { SparseMatrix } from "./matrix.js";
+import { requireShape, requireWhole } from "./pattern.js";
 import type { PatternArrays } from "./places.js";
 import {
   argumentsAt,
@@ -57,7 +58,8 @@ export interface PatternReport {
 
 /**
  * Checks a sparsity pattern: whether an entry that it says is zero is not, at these inputs. Entries that are zero for all inputs
- * are known (`sparsity`); the derivatives of the others are computed, columns that share no row together.
+ * are known (`sparsity`); the derivatives of the others are computed, columns that share no row together. A triangle stands for the
+ * whole symmetric matrix.
  * @throws ArgumentError when entries are missing (unless `throws` is false), and for a malformed pattern; ShapeError when
  * the pattern is not of the function's size; NameError when `wrt` names no input.
  */
@@ -72,7 +74,7 @@ export function checkPattern<
 ): PatternReport {
   const core = coreOf(f, "checkPattern");
   const given = optionsOf("checkPattern", options, ["wrt", "of", "at", "throws"]);
-  const expected = colorable("checkPattern", pattern);
+  const expected = givenPattern("checkPattern", pattern);
   if (given.at === undefined) {
     throw new ArgumentError("checkPattern: the option at is missing", here());
   }
@@ -84,13 +86,19 @@ export function checkPattern<
     );
   }
   const { wrt, of, at } = options;
+  if ("triangle" in expected) requireWhole("checkPattern", expected.triangle, of ?? "jacobian");
   const whole = sparsity(f, { ...(wrt && { wrt }), ...(of && { of }) });
-  const absent = absentEntries(whole, expected);
+  requireShape("checkPattern", expected, whole.rows, whole.columns);
+  const isHessian = of === "hessian";
+  const absent = absentEntries(whole, colorable(expected, isHessian));
   const { tree, positions } = select(core.args[0]!, wrt);
-  const missing =
-    absent.rows.length === 0
-      ? []
-      : nonzerosOf(core, { tree, positions, isHessian: of === "hessian" }, at, whole, absent);
+  let missing: MissingEntry[] = [];
+  if (absent.rows.length > 0) {
+    missing = nonzerosOf(core, { tree, positions, isHessian }, at, whole, absent);
+  } else {
+    // Nothing is to be computed, but the inputs may be wrong.
+    core.call(argumentsAt(core, at));
+  }
   if (missing.length > 0 && throws) throw lacking(core, missing);
   return { ok: missing.length === 0, missing, undecided: absent.rows.length - missing.length };
 }
@@ -102,12 +110,6 @@ interface Entries {
 
 function absentEntries(whole: DetectedPattern, pattern: ColorablePattern): Entries {
   const { rows, columns } = whole;
-  if (pattern.rows !== rows || pattern.columns !== columns) {
-    throw new ShapeError(
-      `checkPattern: expected a pattern of ${rows} rows and ${columns} columns, got ${pattern.rows} and ${pattern.columns}`,
-      here(),
-    );
-  }
   try {
     return native.missingEntries(
       [rows, columns],

@@ -3,10 +3,10 @@ import { completed, here, outOfMemory } from "../fail.js";
 import { ArgumentError } from "../generated/errors.js";
 import { native } from "../native.js";
 import { describe, oneOf, optionsOf, wholeOf } from "../numbers.js";
-import { rowsOf } from "./compress.js";
+import { requireLines, rowsOf, wholeRowsOf } from "./compress.js";
 import { SparseMatrix } from "./matrix.js";
-import { isPattern } from "./pattern.js";
-import { type PatternArrays, patternFrom } from "./places.js";
+import { type AnyPattern, type CsrPattern, isPattern } from "./pattern.js";
+import { extentOf, type PatternArrays, patternFrom } from "./places.js";
 
 /**
  * What gets colors, and how the matrix is read from the compressed one:
@@ -77,27 +77,45 @@ export const orders = [
   ...(["dynamicLargestFirst", "random"] as const),
 ] as const satisfies readonly ColoringOrder[];
 
-/** The rows of a pattern; those of arrays are left to the core to check. */
-export function colorable(what: string, given: unknown): ColorablePattern {
-  const pattern: unknown = given instanceof SparseMatrix ? given.pattern : given;
+/** Whether it is of symmetric matrices. */
+export const isOfSymmetric = (method: ColoringMethod): boolean =>
+  method === "star" || method === "acyclic" || method === "distanceTwo";
+
+/** A pattern that is given: rows as they are, for the core to check, others checked. */
+export function givenPattern(what: string, of: unknown): ColorablePattern | AnyPattern {
+  const pattern: unknown = of instanceof SparseMatrix ? of.pattern : of;
   if (typeof pattern !== "object" || pattern === null) {
     throw new ArgumentError(`${what}: expected a pattern, got ${describe(pattern)}`, here());
   }
-  if ("rowStarts" in pattern && !isPattern(pattern)) return pattern as ColorablePattern;
-  const checked = patternFrom(what, pattern);
-  const { rows, columns } = checked;
-  const { starts, indices } = rowsOf(checked);
+  const { rowStarts, triangle = "full", rows, columns } = pattern as Partial<CsrPattern>;
+  if (rowStarts === undefined || triangle !== "full" || isPattern(pattern)) {
+    return patternFrom(what, pattern);
+  }
+  extentOf(what, "rows", rows);
+  extentOf(what, "columns", columns);
+  return pattern as ColorablePattern;
+}
+
+/** Its rows; of a triangle, where the matrix has to be symmetric, those of the whole one. */
+export function colorable(
+  pattern: ColorablePattern | AnyPattern,
+  isSymmetric: boolean,
+): ColorablePattern {
+  if (!isPattern(pattern)) return pattern;
+  const { rows, columns } = pattern;
+  const { starts, indices } = isSymmetric ? wholeRowsOf(pattern) : rowsOf(pattern);
   return { rows, columns, rowStarts: starts, columnIndices: indices };
 }
 
 const maxPasses = 1000;
 
 /**
- * A coloring of any pattern or matrix, the same every time (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
+ * A coloring of any pattern or matrix, the same every time; a triangle's by star, acyclic and distance-two colors is that of the
+ * whole symmetric matrix. (Gebremedhin, Manne and Pothen, What color is your Jacobian?, 2005; star and
  * acyclic ones: Gebremedhin, Tarafdar, Manne and Pothen, 2007).
  * @throws ArgumentError for malformed options, unsorted or repeated indices, and a pattern that is not symmetric where it has to
  * be; ShapeError when the arrays do not fit the shape; IndexError for indices out of range; LimitError for more
- * than 2^31 - 2 rows, columns or nonzeros.
+ * than 2^28 rows or columns, or 2^31 - 2 nonzeros.
  */
 export function colorPattern(
   pattern: PatternArrays | SparseMatrix,
@@ -109,11 +127,18 @@ export function colorPattern(
   const seed = wholeOf("colorPattern", "seed", given.seed ?? 0, 0);
   const passes = wholeOf("colorPattern", "passes", given.passes ?? 0, 0, maxPasses);
   try {
-    const { rows, columns, rowStarts, columnIndices } = colorable("colorPattern", pattern);
+    const found = givenPattern("colorPattern", pattern);
+    requireLines(found);
+    const { rows, columns, rowStarts, columnIndices } = colorable(found, isOfSymmetric(method));
     const numbers = [rows, columns, seed, passes];
-    const found = native.colorPattern(method, order, numbers, rowStarts, columnIndices);
-    const { columnColors, rowColors } = found;
-    return { method, order, count: found.columnCount + found.rowCount, columnColors, rowColors };
+    const { columnCount, rowCount, columnColors, rowColors } = native.colorPattern(
+      method,
+      order,
+      numbers,
+      rowStarts,
+      columnIndices,
+    );
+    return { method, order, count: columnCount + rowCount, columnColors, rowColors };
   } catch (error) {
     throw completed(outOfMemory(error), "colorPattern");
   }

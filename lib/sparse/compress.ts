@@ -1,6 +1,8 @@
 /** From coordinates to compressed rows or columns. */
+import { here } from "../fail.js";
+import { LimitError } from "../generated/errors.js";
 import { allocate } from "../numbers.js";
-import type { AnyPattern } from "./pattern.js";
+import { type AnyPattern, eachEntry } from "./pattern.js";
 
 /** Rows and columns of entries, in any order. */
 export interface Coordinates {
@@ -16,6 +18,18 @@ export interface Compressed {
   readonly indices: Int32Array;
   /** None where none were given. */
   readonly values: Float64Array;
+}
+
+/** Whatever has something for every row and column takes gigabytes beyond. */
+const maxLines = 2 ** 28;
+
+/** @throws LimitError for so many rows or columns that memory for each of them is out of the question */
+export function requireLines({ rows, columns }: Pick<Coordinates, "rows" | "columns">): void {
+  if (Math.max(rows, columns) <= maxLines) return;
+  throw new LimitError(
+    `${rows} rows and ${columns} columns: more than ${maxLines} take too much memory`,
+    here(),
+  );
 }
 
 /** The line of every entry, of lines that start there. */
@@ -44,13 +58,16 @@ function byLine(lineOf: Int32Array, lines: number, before?: Int32Array) {
 /**
  * Compressed rows or columns of these entries. Those of one place become one: they are added, in order.
  * @param onRepeat is told of entries whose place another one has already
+ * @throws LimitError for too many rows or columns
  */
 export function compress(
-  { rows, columns, rowIndices, columnIndices }: Coordinates,
+  coordinates: Coordinates,
   values: Float64Array,
   by: "rows" | "columns",
   onRepeat: (entry: number) => void = () => {},
 ): Compressed {
+  requireLines(coordinates);
+  const { rows, columns, rowIndices, columnIndices } = coordinates;
   const isByRows = by === "rows";
   const [lineOf, indexOf] = isByRows ? [rowIndices, columnIndices] : [columnIndices, rowIndices];
   const [lines, extent] = isByRows ? [rows, columns] : [columns, rows];
@@ -89,4 +106,16 @@ export function rowsOf(pattern: AnyPattern, values: Float64Array = none): Compre
   const columnIndices =
     pattern.format === "csc" ? expanded(pattern.columnStarts) : pattern.columnIndices;
   return compress({ rows, columns, rowIndices, columnIndices }, values, "rows");
+}
+
+/** The rows of a pattern; of a triangle those of the whole symmetric matrix. */
+export function wholeRowsOf(pattern: AnyPattern): Compressed {
+  if (pattern.triangle === "full") return rowsOf(pattern);
+  const { rows, columns, nonzeros } = pattern;
+  const [rowIndices, columnIndices] = [new Int32Array(2 * nonzeros), new Int32Array(2 * nonzeros)];
+  eachEntry(pattern, (row, column, entry) => {
+    rowIndices.set([row, column], 2 * entry);
+    columnIndices.set([column, row], 2 * entry);
+  });
+  return compress({ rows, columns, rowIndices, columnIndices }, none, "rows");
 }

@@ -12,17 +12,20 @@ import { describe, oneOf, optionsOf, wholeOf } from "../numbers.js";
 import { choice, derived, type wrtOf } from "../transforms.js";
 import type { Tree } from "../tree.js";
 import { type Coloring, type ColoringMethod, type ColoringOrder, orders } from "./coloring.js";
-import { type Compressed, compress, rowsOf } from "./compress.js";
+import { type Compressed, wholeRowsOf } from "./compress.js";
 import type { SparseDerivativeOptions, SparseFunction, SparseMethod } from "./jacobian.js";
 import { SparseMatrix } from "./matrix.js";
 import {
   type AnyPattern,
-  eachEntry,
   patternOf,
+  requireShape,
+  requireWhole,
   type SparseFormat,
+  sizeOf,
   type Triangle,
 } from "./pattern.js";
 import { patternFrom } from "./places.js";
+import { type SpyOptions, spyHtml } from "./spy.js";
 
 /** What is asked of the core. */
 export interface Request extends Chosen {
@@ -94,26 +97,25 @@ export function requestOf<M extends ColoringMethod>(
   };
 }
 
-/** The rows of a pattern; of a triangle those of the whole matrix. */
-function wholeRows(what: string, pattern: AnyPattern, of: Request["of"]): Compressed {
-  if (pattern.triangle === "full") return rowsOf(pattern);
-  if (of === "jacobian") {
-    throw new ArgumentError(`${what}: a pattern of a triangle is for Hessians`, here());
-  }
-  const { rows, columns, nonzeros } = pattern;
-  const [rowIndices, columnIndices] = [new Int32Array(2 * nonzeros), new Int32Array(2 * nonzeros)];
-  eachEntry(pattern, (row, column, entry) => {
-    rowIndices.set([row, column], 2 * entry);
-    columnIndices.set([column, row], 2 * entry);
-  });
-  return compress({ rows, columns, rowIndices, columnIndices }, new Float64Array(0), "rows");
+/** The rows of a pattern that is given; of a triangle those of the whole matrix. */
+function givenRows(
+  core: Core,
+  what: string,
+  pattern: AnyPattern,
+  { of, inputs }: Request,
+): Compressed {
+  const columns = sizeOf(inputs.tree);
+  const rows = of === "hessian" ? columns : sizeOf(core.result);
+  requireShape(`${what}(${core.name})`, pattern, rows, columns);
+  requireWhole(what, pattern.triangle, of);
+  return wholeRowsOf(pattern);
 }
 
 const none = new Int32Array(0);
 
 function find(core: Core, what: string, request: Request): NativeSparseDerivative {
   const { of, inputs, method, mode, format, triangle, coloring, order, pattern } = request;
-  const rows = pattern && wholeRows(what, pattern, of);
+  const rows = pattern && givenRows(core, what, pattern, request);
   return native.sparseDerivative(
     core.tape,
     inputs.positions,
@@ -142,10 +144,15 @@ export function sparse<A extends readonly unknown[], F extends SparseFormat, R>(
   try {
     const { tree } = inputs;
     const rows = of === "hessian" ? tree : core.result;
+    const pattern = patternOf(found!, format, triangle, rows, tree);
+    const coloring = coloringOf(found!);
+    const toHtml = (options?: SpyOptions) =>
+      spyHtml(pattern, coloring === undefined ? options : { coloring, ...options });
     return Object.defineProperties(result, {
-      pattern: { value: patternOf(found!, format, triangle, rows, tree) },
-      coloring: { value: coloringOf(found!) },
-    }) as SparseFunction<A, F, R>;
+      pattern: { value: pattern },
+      coloring: { value: coloring },
+      toHtml: { value: toHtml },
+    }) as unknown as SparseFunction<A, F, R>;
   } catch (error) {
     throw completed(outOfMemory(error), what);
   }

@@ -115,11 +115,16 @@ export function unpainted(rows: number, columns: number, { starts, indices }: Co
   return { rows, columns, rowIndices: expanded(starts), columnIndices: indices, groups };
 }
 
+/**
+ * What a coloring makes of these entries.
+ * @param summed the entries that are added where rows or columns are: of a triangle all of the symmetric matrix
+ */
 export function grouped(
   rows: number,
   columns: number,
   byRow: Compressed,
   colors: Colors,
+  summed = byRow,
 ): Grouping {
   const { columnColors, rowColors } = colors;
   const [columnGroups, rowGroups] = [colorsOf(columnColors), colorsOf(rowColors)];
@@ -128,7 +133,7 @@ export function grouped(
   let byColumns: Painted | undefined;
   let byRows: Painted | undefined;
   if (columnColors.length > 0) {
-    const sums = compressedLines(byRow, columnColors, columnGroups);
+    const sums = compressedLines(summed, columnColors, columnGroups);
     byColumns = {
       ...{ rows, columns: columnGroups, groups: groupsOf(sums, 0) },
       ...{ rowIndices: sums.lines, columnIndices: sums.colors },

@@ -10,6 +10,7 @@ import { entries, flagOf, type Request, requestOf, sparse } from "./derivative.j
 import type { SparseMatrix } from "./matrix.js";
 import { formats, type PatternOf, type SparseFormat, type Triangle, triangles } from "./pattern.js";
 import type { PatternArrays } from "./places.js";
+import type { SpyOptions } from "./spy.js";
 
 /**
  * How entries are computed: "instances" takes the derivatives of each instance of what the function does many times;
@@ -75,6 +76,8 @@ export type SparseFunction<
   readonly pattern: PatternOf<F>;
   /** The coloring by which they are computed; undefined where they are not. */
   readonly coloring: Coloring | undefined;
+  /** A picture of the pattern with this coloring as one HTML page; see `spyHtml`. */
+  toHtml(options?: SpyOptions): string;
 };
 
 /** What a sparse Jacobian's function gives: the entries, or with the function's value. */

@@ -11,6 +11,7 @@ import {
   checkCount,
 } from "./pattern.js";
 import { type PatternArrays, patternFrom } from "./places.js";
+import { type SpyOptions, spyHtml } from "./spy.js";
 
 /** A sparse matrix: `sparseMatrix(pattern, values)` makes one, `parseMatrixMarket(text)` reads one. */
 export class SparseMatrix<P extends AnyPattern = AnyPattern> {
@@ -60,6 +61,11 @@ export class SparseMatrix<P extends AnyPattern = AnyPattern> {
     } catch (error) {
       throw completed(outOfMemory(error), "toMatrixMarket");
     }
+  }
+
+  /** A picture of it as one HTML page; the same as `spyHtml`. */
+  toHtml(options?: SpyOptions): string {
+    return spyHtml(this, options);
   }
 }
 

@@ -164,6 +164,27 @@ export function rangesOf(tree: Tree): PatternRange[] {
   });
 }
 
+/** The number of elements of all leaves. */
+export const sizeOf = (tree: Tree): number =>
+  leavesOf(tree).reduce((sum, { count }) => sum + count, 0);
+
+type Extents = Pick<SparsePattern, "rows" | "columns">;
+
+/** Checks that a pattern has this shape. */
+export function requireShape(what: string, given: Extents, rows: number, columns: number): void {
+  if (given.rows === rows && given.columns === columns) return;
+  throw new ShapeError(
+    `${what}: expected a pattern of ${rows} rows and ${columns} columns, got ${given.rows} and ${given.columns}`,
+    here(),
+  );
+}
+
+/** Checks that a pattern is no triangle unless it is a Hessian's. */
+export function requireWhole(what: string, triangle: Triangle, of: "jacobian" | "hessian"): void {
+  if (of === "hessian" || triangle === "full") return;
+  throw new ArgumentError(`${what}: a pattern of a triangle is for Hessians`, here());
+}
+
 /** One range without a name of all rows, and of all columns. */
 export const wholeRanges = (rows: number, columns: number) => ({
   outputs: [{ path: "", start: 0, count: rows }],

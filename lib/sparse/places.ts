@@ -32,7 +32,8 @@ export const maxIndex = 2 ** 31 - 2;
 type Given = { readonly [K in keyof SparsePattern | ArrayName]?: unknown };
 type ArrayName = "rowStarts" | "columnStarts" | "rowIndices" | "columnIndices";
 
-function extentOf(what: string, name: "rows" | "columns", given: unknown): number {
+/** A number of rows or columns. @throws ShapeError, ArgumentError, LimitError */
+export function extentOf(what: string, name: "rows" | "columns", given: unknown): number {
   if (!Number.isSafeInteger(given) || (given as number) < 0) {
     const WrongError = typeof given === "number" ? ShapeError : ArgumentError;
     throw new WrongError(`${what}: ${name} is a whole number from 0, got ${shown(given)}`, here());

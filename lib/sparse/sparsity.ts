@@ -33,7 +33,10 @@ export interface SparsityOptions<A extends readonly unknown[], W extends string>
   readonly maxNonzeros?: number;
 }
 
-/** Neighboring rows or columns that have entries for more than half of what they could, and 32 at least. */
+/**
+ * Neighboring rows that have more than half as many entries as the largest input has elements, columns likewise as the
+ * largest output; 32 at least.
+ */
 export interface DenseLines {
   readonly kind: "row" | "column";
   /** The output or input whose elements they are. */
@@ -64,7 +67,7 @@ const defaultMaxNonzeros = 2 ** 27;
  * Which elements of the results depend on which elements of the inputs; `of: "hessian"`: which pairs of elements have a
  * second derivative. What is not an entry is zero, at all inputs or (with `at`) at these. An entry may still be zero: values
  * do not count, so a product with a constant 0 is an entry, while comparisons, rounding, indices and `stopGradient` make
- * none. Indices known only at run time are taken to be any, unless `at` is given.
+ * none. Indices known only at run time are taken to be any of their axis, within their lane, unless `at` is given.
  * (Griewank and Walther, Evaluating Derivatives, 2008, section 7.1; Walther, Computing sparse Hessians with automatic
  * differentiation, 2008.)
  * @throws ShapeError when a Hessian is wanted and the result is not one scalar; NameError when `wrt` names no input;
@@ -147,7 +150,7 @@ export function rangeAt(ranges: readonly PatternRange[], line: number): PatternR
 
 function denseLines(
   core: Core,
-  { areRows, first, count, nonzeros, operation, node }: NativeDenseLines,
+  { areRows, first, count, nonzeros, operation, node, stepNode }: NativeDenseLines,
   ranges: readonly PatternRange[],
 ): DenseLines {
   const { path, start } = rangeAt(ranges, first);
@@ -160,12 +163,12 @@ function denseLines(
     nonzeros,
     operation,
     get location() {
-      return core.locate(node);
+      return core.locate(node, stepNode);
     },
     toString() {
       const index = first - start;
       const lines = count > 1 ? `${kind}s ${index} to ${index + count - 1}` : `${kind} ${index}`;
-      const place = core.locate(node);
+      const place = core.locate(node, stepNode);
       const where = place === undefined ? "" : ` at ${formatLocation(place)}`;
       return `dense ${lines}${path === "" ? "" : ` of ${path}`}, ${nonzeros} entries, because of ${operation}${where}`;
     },

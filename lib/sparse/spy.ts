@@ -3,12 +3,12 @@ import { completed, here, outOfMemory } from "../fail.js";
 import { ArgumentError, IndexError, ShapeError } from "../generated/errors.js";
 import { escapeHtml, facts, page, table } from "../html.js";
 import { describe, oneOf, optionsOf } from "../numbers.js";
-import { type Coloring, type ColoringMethod, methods, orders } from "./coloring.js";
-import { type Compressed, rowsOf } from "./compress.js";
+import { type Coloring, type ColoringMethod, isOfSymmetric, methods, orders } from "./coloring.js";
+import { type Compressed, rowsOf, wholeRowsOf } from "./compress.js";
 import { type Grouping, grouped, unpainted } from "./groups.js";
 import { paintOf, paletteSize } from "./marks.js";
-import { SparseMatrix } from "./matrix.js";
-import type { AnyPattern, PatternRange } from "./pattern.js";
+import type { SparseMatrix } from "./matrix.js";
+import { type AnyPattern, isPattern, type PatternRange } from "./pattern.js";
 import { picture } from "./picture.js";
 import { type PatternArrays, patternFrom } from "./places.js";
 
@@ -159,12 +159,17 @@ interface Subject {
   readonly source: string | undefined;
 }
 
+/** What is added by these colors. */
+function summedBy(pattern: AnyPattern, method: ColoringMethod, byRow: Compressed): Compressed {
+  return isOfSymmetric(method) ? wholeRowsOf(pattern) : byRow;
+}
+
 function draw({ pattern, byRow, coloring, title, source }: Subject): string {
   const { rows, columns } = pattern;
   const grouping =
     coloring === undefined
       ? { matrix: unpainted(rows, columns, byRow) }
-      : grouped(rows, columns, byRow, coloring);
+      : grouped(rows, columns, byRow, coloring, summedBy(pattern, coloring.method, byRow));
   const ofColumns = "columnGroups" in grouping ? grouping.columnGroups : 0;
   const colorName = (group: number) =>
     group < ofColumns ? `color ${group} of columns` : `color ${group - ofColumns} of rows`;
@@ -230,6 +235,13 @@ ${rangeTable(pattern)}`,
   });
 }
 
+const isMatrix = (of: unknown): of is SparseMatrix =>
+  typeof of === "object" &&
+  of !== null &&
+  "pattern" in of &&
+  isPattern(of.pattern as object) &&
+  "values" in of;
+
 /**
  * A picture of a pattern as one HTML page that loads nothing and runs no script: its entries, and with a coloring the group of
  * each, the compressed matrix and a legend. Patterns of more than 600 rows or columns, or 100,000 entries, are drawn with
@@ -245,7 +257,7 @@ export function spyHtml(of: PatternArrays | SparseMatrix, options?: SpyOptions):
     throw new ArgumentError(`spyHtml: ${name} is a text, got ${describe(text)}`, here());
   }
   try {
-    const matrix = of instanceof SparseMatrix ? of : undefined;
+    const matrix = isMatrix(of) ? of : undefined;
     const pattern = patternFrom("spyHtml", matrix === undefined ? of : matrix.pattern);
     const { coloring } = given;
     return draw({

@@ -22,6 +22,8 @@ napi_value makeDense(napi_env env, const DenseLines& lines) {
   setField(env, result, "nonzeros", makeNumber(env, static_cast<double>(lines.nonzeros)));
   setField(env, result, "operation", makeText(env, opName(lines.op)));
   setField(env, result, "node", makeNumber(env, lines.origin));
+  if (lines.stepOrigin != kNoNode)
+    setField(env, result, "stepNode", makeNumber(env, lines.stepOrigin));
   return result;
 }
 

@@ -50,8 +50,9 @@ Coloring colorAcyclic(const AdjacencyGraph& graph, std::span<const Index> order)
 /// columns of one color, or in its column, from the rows of one color (star bicoloring). Which of
 /// them is decided first, so that few nonzeros of a row are read by columns and few of a column by
 /// rows (T. F. Coleman and A. Verma, The efficient computation of sparse Jacobian matrices using
-/// automatic differentiation, 1998). Where coloring columns or rows alone takes no more colors,
-/// that is the result. The orders are those of colorRows and colorColumns.
+/// automatic differentiation, 1998), or each in the shorter of its row and its column, whichever
+/// takes fewer colors. Where coloring columns or rows alone takes no more, that is the result. The
+/// orders are those of colorRows and colorColumns.
 Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Index> rowOrder,
                                std::span<const Index> columnOrder);
 

@@ -1,6 +1,7 @@
 #include "sparsity/constants.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ops/op.h"
 #include "ops/row.h"
@@ -21,9 +22,11 @@ bool isComputed(Op op) {
     case Op::Constant:
     case Op::Data:
     case Op::Iota:
+    case Op::Concat:
+    case Op::Gather:
       return true;
     default:
-      return (movesData(op) && op != Op::Place) || rowOf(op).kernel != nullptr;
+      return movesData(op) || rowOf(op).kernel != nullptr;
   }
 }
 
@@ -73,6 +76,19 @@ void Constants::compute(NodeId id) {
         out.push_back(from[static_cast<std::size_t>(linear(static_cast<std::int64_t>(i)))]);
       return;
     }
+    case Op::Place:
+    case Op::Concat:
+      out.assign(n, 0);
+      for (const Move& move : movesOf(tape_, node)) {
+        const std::vector<double>& from = values_.at(operands[move.operand]);
+        visitMove(move, [&](std::int64_t source, std::int64_t to) {
+          out[static_cast<std::size_t>(to)] = from[static_cast<std::size_t>(source)];
+        });
+      }
+      return;
+    case Op::Gather:
+      gather(node, out);
+      return;
     default: {
       const std::size_t padded = (n + 7) / 8 * 8;
       std::vector<double> in[3];
@@ -86,6 +102,24 @@ void Constants::compute(NodeId id) {
                          attrs.empty() ? 0 : static_cast<int>(attrs[0]));
       out.resize(n);
       return;
+    }
+  }
+}
+
+/// An index that is none makes a number that is none.
+void Constants::gather(const Node& node, std::vector<double>& out) const {
+  const std::vector<double>& from = values_.at(node.operand[0]);
+  const Around a = around(tape_.shape(node.operand[0]), tape_.attrs(node)[0]);
+  for (std::int64_t o = 0; o < a.outer; ++o) {
+    for (const double x : values_.at(node.operand[1])) {
+      const bool isIndex = x >= 0 && x < static_cast<double>(a.n) &&
+                           x == static_cast<double>(static_cast<std::int64_t>(x));
+      for (std::int64_t i = 0; i < a.inner; ++i) {
+        const std::int64_t at =
+            isIndex ? (o * a.n + static_cast<std::int64_t>(x)) * a.inner + i : 0;
+        out.push_back(isIndex ? from[static_cast<std::size_t>(at)]
+                              : std::numeric_limits<double>::quiet_NaN());
+      }
     }
   }
 }

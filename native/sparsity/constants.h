@@ -24,6 +24,7 @@ class Constants {
 
  private:
   void compute(NodeId id);
+  void gather(const Node& node, std::vector<double>& out) const;
 
   const Tape& tape_;
   std::vector<bool> isConstant_;

@@ -274,11 +274,7 @@ Dependence DependenceWalk::scatter(NodeId id, const Node& node) {
   const Around a = around(shape, axis);
   const std::int64_t size = tape_.count(node.operand[0]);
   const auto* known = choices_.indices(id);
-  if (known == nullptr) {
-    const Shape flat = {a.outer, size, a.inner};
-    const std::int64_t reduced[] = {1};
-    return spreadOver(dependences_.reduced(from, combinedElements(flat, reduced)), a);
-  }
+  if (known == nullptr) return scatterAny(from, a, node.operand[0]);
   // Positions of the updates of every place, one place after another.
   std::vector<std::int64_t> start(static_cast<std::size_t>(a.n) + 1, 0), updates(known->size());
   for (const std::int64_t k : *known) ++start[static_cast<std::size_t>(k) + 1];
@@ -299,6 +295,44 @@ Dependence DependenceWalk::scatter(NodeId id, const Node& node) {
           from.setsOf(static_cast<std::size_t>((o * size + update) * a.inner + i), ids);
         }
         sets.push_back(sets_.unite(ids));
+      }
+    }
+  }
+  return Dependences::of(std::move(sets));
+}
+
+/// Unions over all elements that can be added to each place.
+Dependence DependenceWalk::scatterAny(const Dependence& from, const Around& a, NodeId indices) {
+  const std::int64_t size = tape_.count(indices);
+  const auto ranges = choices_.ranges(indices);
+  if (!ranges) {
+    const Shape flat = {a.outer, size, a.inner};
+    const std::int64_t reduced[] = {1};
+    return spreadOver(dependences_.reduced(from, combinedElements(flat, reduced)), a);
+  }
+  std::map<IndexRange, std::vector<std::int64_t>> updatesOf;
+  for (std::int64_t j = 0; j < size; ++j) {
+    IndexRange range = (*ranges)[static_cast<std::size_t>(j)];
+    range.last = std::min(range.last, a.n - 1);
+    updatesOf[range].push_back(j);
+  }
+  BigVector<SetId> sets(static_cast<std::size_t>(a.outer * a.n * a.inner));
+  std::vector<std::vector<SetId>> places(static_cast<std::size_t>(a.n));
+  std::vector<SetId> ids;
+  for (std::int64_t o = 0; o < a.outer; ++o) {
+    for (std::int64_t i = 0; i < a.inner; ++i) {
+      for (const auto& [range, updates] : updatesOf) {
+        ids.clear();
+        for (const std::int64_t j : updates)
+          from.setsOf(static_cast<std::size_t>((o * size + j) * a.inner + i), ids);
+        const SetId all = sets_.unite(ids);
+        for (std::int64_t k = range.first; k <= range.last; k += range.step)
+          places[static_cast<std::size_t>(k)].push_back(all);
+      }
+      for (std::int64_t k = 0; k < a.n; ++k) {
+        std::vector<SetId>& found = places[static_cast<std::size_t>(k)];
+        sets[static_cast<std::size_t>((o * a.n + k) * a.inner + i)] = sets_.unite(found);
+        found.clear();
       }
     }
   }

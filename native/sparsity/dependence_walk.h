@@ -56,6 +56,7 @@ class DependenceWalk {
   Dependence gather(NodeId id, const Node& node);
   Dependence gatherAny(const Dependence& from, const Around& around, NodeId indices);
   Dependence scatter(NodeId id, const Node& node);
+  Dependence scatterAny(const Dependence& from, const Around& around, NodeId indices);
   Dependence reduction(NodeId id, const Node& node, bool isExtreme);
   Dependence recurrence(NodeId id, const Node& node);
   Dependence product(NodeId id, const Node& node);

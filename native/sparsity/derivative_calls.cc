@@ -49,6 +49,7 @@ class Expander {
       } else {
         map_[id] = copier.copyMapped(node, map_);
       }
+      loops_.resize(builder_.size(), from_.loopOf(id));
     }
     // Checks are kept, and so nodes keep their numbers.
     for (NodeId id = 0; id < builder_.size(); ++id) builder_.check(id);
@@ -60,6 +61,7 @@ class Expander {
       if (opOf(tape_.node(id)) != Op::Item && map_[id] != kNoNode)
         result.source[map_[id]] = from_.sourceOf(id);
     }
+    result.loop = std::move(loops_);
     result.tape = builder_.finish(std::move(ports));
     return result;
   }
@@ -76,7 +78,9 @@ class Expander {
     budget_ -= unrolledCost(tape_, node);
     std::vector<NodeId> operands;
     for (const NodeId operand : tape_.operands(node)) operands.push_back(map_[operand]);
-    results_[id] = unrollLoop(builder_, tape_, node, operands, choices_.steps(id));
+    // A loop within a step is where that step's line is.
+    std::vector<NodeId>* loops = from_.loopOf(id) == kNoNode ? &loops_ : nullptr;
+    results_[id] = unrollLoop(builder_, tape_, node, operands, choices_.steps(id), loops);
   }
 
   void call(NodeId id, const Node& node) {
@@ -119,6 +123,7 @@ class Expander {
   Builder builder_;
   std::vector<NodeId> map_;
   std::vector<std::vector<NodeId>> results_;  ///< of calls and loops
+  std::vector<NodeId> loops_;                 ///< by node of the builder
 };
 
 }  // namespace
@@ -126,7 +131,7 @@ class Expander {
 ExpandedTape expandDerivatives(const TapePtr& t, std::span<const std::size_t> wrt,
                                bool withCoefficients, const DecisionValues* decided,
                                std::int64_t unrolled) {
-  ExpandedTape result{t, {}};
+  ExpandedTape result{t, {}, {}};
   while (isExpandable(*result.tape, unrolled))
     result = Expander(result, wrt, withCoefficients, decided, unrolled).run();
   return result;

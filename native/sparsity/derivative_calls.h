@@ -16,8 +16,12 @@ struct ExpandedTape {
   /// By node, the function's that it is a copy of, kNoNode for one of a custom function; empty
   /// where the tape is the function's own.
   std::vector<NodeId> source;
+  /// By node, where the loop comes from whose step's nodes its origin is one of, or kNoNode; empty
+  /// where there is none.
+  std::vector<NodeId> loop;
 
   NodeId sourceOf(NodeId id) const { return source.empty() ? id : source[id]; }
+  NodeId loopOf(NodeId id) const { return loop.empty() ? kNoNode : loop[id]; }
 };
 
 /// Writes out the steps of loops, as long as these are not too many, and replaces calls of custom

@@ -12,7 +12,7 @@ namespace adjoint {
 
 namespace {
 
-/// Nonzeros of a dense line that could have `of` of them.
+/// Nonzeros of a dense line, where inputs (outputs) have at most so many elements.
 std::int64_t leastDense(std::int64_t of) { return std::max<std::int64_t>(32, of / 2 + 1); }
 static_assert(PatternRows::kShortRow < 32, "short rows are not looked at");
 
@@ -40,12 +40,15 @@ class DenseLinesFound {
   bool isFull() const { return all_.size() >= kMost; }
   std::int64_t lines() const { return lines_; }
 
-  std::vector<DenseLines> on(const Tape& t) const {
+  std::vector<DenseLines> on(const ExpandedTape& expanded) const {
     std::vector<DenseLines> result;
     for (const Lines& lines : all_) {
-      const Node& node = t.node(lines.by);
+      const Node& node = expanded.tape->node(lines.by);
+      const NodeId loop = expanded.loopOf(lines.by);
+      const auto [origin, stepOrigin] =
+          loop == kNoNode ? std::pair(node.origin, kNoNode) : std::pair(loop, node.origin);
       result.push_back(
-          {lines.areRows, lines.first, lines.count, lines.nonzeros, node.origin, node.op});
+          {lines.areRows, lines.first, lines.count, lines.nonzeros, origin, stepOrigin, node.op});
     }
     return result;
   }
@@ -69,8 +72,12 @@ class Detection {
       if (tape_.node(port.node).dtype == DType::Bool)
         throw Error(ErrorCode::NotDifferentiable, "input " + port.name + " is boolean");
       columns_ += tape_.count(port.node);
+      largestInput_ = std::max(largestInput_, tape_.count(port.node));
     }
-    for (const Port& port : tape_.outputs()) rows_ += tape_.count(port.node);
+    for (const Port& port : tape_.outputs()) {
+      rows_ += tape_.count(port.node);
+      largestOutput_ = std::max(largestOutput_, tape_.count(port.node));
+    }
   }
 
   DetectedPattern run() {
@@ -85,7 +92,7 @@ class Detection {
     } else {
       jacobianRows(sets, walk);
     }
-    result_.dense = dense_.on(*expanded_.tape);
+    result_.dense = dense_.on(expanded_);
     return std::move(result_);
   }
 
@@ -121,7 +128,7 @@ class Detection {
     PatternRows rows(sets, rows_, options_.maxNonzeros);
     if (sets.unions() > 0) rows.expect(leastNonzeros(sets, walk));
     rows.reserve(expectedNonzeros(walk));
-    const std::int64_t least = leastDense(columns_);
+    const std::int64_t least = leastDense(largestInput_);
     std::vector<SetId> ids;
     std::vector<const SetId*> layers;
     std::int64_t row = 0;
@@ -185,7 +192,7 @@ class Detection {
   }
 
   void addDenseColumns() {
-    const std::int64_t least = leastDense(rows_);
+    const std::int64_t least = leastDense(largestOutput_);
     std::vector<std::int32_t> nonzeros(static_cast<std::size_t>(columns_), 0);
     for (const std::int32_t column : result_.pattern.columnIndex)
       ++nonzeros[static_cast<std::size_t>(column)];
@@ -260,7 +267,7 @@ class Detection {
       nonzeros.push_back(static_cast<std::int32_t>(rows.add(ids)));
     }
     result_.pattern = std::move(rows).finish();
-    const std::int64_t dense = leastDense(columns_);
+    const std::int64_t dense = leastDense(largestInput_);
     forDenseRuns(nonzeros, dense, [&](std::int64_t row, std::int64_t count) {
       const NodeId by = madeToInteractBy(sets, interactions, row, dense);
       dense_.add({true, row, count, nonzeros[static_cast<std::size_t>(row)], by});
@@ -273,7 +280,7 @@ class Detection {
   ExpandedTape expanded_;
   std::vector<Decision> decisions_;
   DecisionValues decided_;
-  std::int64_t rows_ = 0, columns_ = 0;
+  std::int64_t rows_ = 0, columns_ = 0, largestInput_ = 0, largestOutput_ = 0;
   DenseLinesFound dense_;
   DetectedPattern result_;
 };

@@ -12,8 +12,8 @@ namespace adjoint {
 /// The matrix whose pattern is wanted.
 enum class PatternOf { Jacobian, Hessian };
 
-/// Neighboring rows, or columns, of which each has more than half of the entries it could have, and
-/// 32 at least.
+/// Neighboring rows, or columns, of which each has more than half as many entries as the largest
+/// input, or output, has elements, and 32 at least.
 struct DenseLines {
   bool areRows = true;
   std::int64_t first = 0, count = 1;
@@ -21,6 +21,8 @@ struct DenseLines {
   /// The node of the traced tape that made them dense: it united the elements of a row, gave the
   /// element of a column to many, or let the elements of a row of a Hessian interact.
   NodeId origin = kNoNode;
+  /// Where that is a loop, the node of its step, if it is known.
+  NodeId stepOrigin = kNoNode;
   OpCode op = 0;
 };
 

@@ -21,8 +21,10 @@ std::int64_t product(std::int64_t a, std::int64_t b) {
 class Unroller {
  public:
   Unroller(Builder& builder, const Tape& t, const Node& loop, std::span<const NodeId> operands,
-           std::optional<std::int64_t> steps)
+           std::optional<std::int64_t> steps, std::vector<NodeId>* loops)
       : builder_(builder),
+        origin_(loop.origin),
+        loops_(loops),
         attributes_(LoopAttributes::read(t, loop)),
         step_(*t.rule(attributes_.rule).primal),
         operands_(operands),
@@ -54,6 +56,15 @@ class Unroller {
     return attributes_.reverse ? steps - 1 - i : i;
   }
 
+  std::vector<NodeId> copyOfStep(const std::vector<NodeId>& inputs) {
+    if (loops_ == nullptr) return inlineTape(builder_, step_, inputs);
+    loops_->resize(builder_.size(), kNoNode);
+    std::vector<NodeId> outputs = inlineTape(builder_, step_, inputs, true);
+    builder_.setOrigin(origin_);
+    loops_->resize(builder_.size(), origin_);
+    return outputs;
+  }
+
   /// One step on the carries.
   void take(std::int64_t row) {
     std::vector<NodeId> inputs(
@@ -64,7 +75,7 @@ class Unroller {
       inputs.push_back(ex::reshape(ex::sliceAxis(at(operands_[k]), 0, {row, 1, 1}), shape).id);
     }
     if (attributes_.indexed) inputs.push_back(builder_.constant(static_cast<double>(row)));
-    const std::vector<NodeId> outputs = inlineTape(builder_, step_, inputs);
+    const std::vector<NodeId> outputs = copyOfStep(inputs);
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       if (k < attributes_.carries) {
         carries_[k] = outputs[k];
@@ -135,6 +146,8 @@ class Unroller {
   }
 
   Builder& builder_;
+  NodeId origin_;
+  std::vector<NodeId>* loops_;
   const LoopAttributes attributes_;
   const Tape& step_;
   std::span<const NodeId> operands_;
@@ -161,9 +174,9 @@ std::int64_t unrolledCost(const Tape& t, const Node& loop) {
 }
 
 std::vector<NodeId> unrollLoop(Builder& builder, const Tape& t, const Node& loop,
-                               std::span<const NodeId> operands,
-                               std::optional<std::int64_t> steps) {
-  return Unroller(builder, t, loop, operands, steps).run();
+                               std::span<const NodeId> operands, std::optional<std::int64_t> steps,
+                               std::vector<NodeId>* loops) {
+  return Unroller(builder, t, loop, operands, steps, loops).run();
 }
 
 }  // namespace adjoint

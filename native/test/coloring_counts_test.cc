@@ -64,6 +64,48 @@ TEST(ColoringCounts, OfKnownShapes) {
     EXPECT_LE(columnColors(brusselatorPattern(n), Order::Natural), 12);
 }
 
+/// Dense first rows and columns, and blocks along the diagonal.
+Pattern blockArrowPattern(Index dense, Index blocks, Index size) {
+  std::vector<Index> rows, columns;
+  const Index n = dense + blocks * size;
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      const bool isBlock = i >= dense && j >= dense && (i - dense) / size == (j - dense) / size;
+      if (i >= dense && j >= dense && !isBlock) continue;
+      rows.push_back(i);
+      columns.push_back(j);
+    }
+  }
+  return Pattern::fromEntries(n, n, rows, columns);
+}
+
+TEST(ColoringCounts, OfBlockArrows) {
+  for (const Index dense : {1, 2, 5}) {
+    for (const Index size : {1, 3, 6}) {
+      const Pattern pattern = blockArrowPattern(dense, 20, size);
+      for (const Order order : kOrders)
+        EXPECT_EQ(rowAndColumnColors(pattern, order), 2 * dense + size);
+    }
+  }
+}
+
+/// Long rows that are read by rows although their columns are shorter.
+TEST(ColoringCounts, OfDenseRowsBesideShortColumns) {
+  std::vector<Index> rows, columns;
+  for (Index i = 0; i < 400; ++i) {
+    for (const Index j : {i % 20, (i + 1) % 20}) {
+      rows.push_back(i);
+      columns.push_back(j);
+    }
+  }
+  for (Index j = 0; j < 20; ++j) {
+    rows.push_back(400);
+    columns.push_back(j);
+  }
+  const Pattern pattern = Pattern::fromEntries(401, 20, rows, columns);
+  for (const Order order : kOrders) EXPECT_LE(rowAndColumnColors(pattern, order), 4);
+}
+
 TEST(ColoringCounts, NeedlessColorsAreDropped) {
   // Nothing but the hub's column is needed: the leaves are read in it.
   for (const Order order : kOrders) {

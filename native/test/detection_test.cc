@@ -331,6 +331,65 @@ TEST(Detection, IndicesAtRunTime) {
   }
 }
 
+/// Rows of two thirds of the elements each.
+Entries entriesOfRows(std::int64_t perRow) {
+  Entries result;
+  for (std::int64_t row = 0; row < 2 * perRow; ++row) {
+    for (std::int64_t k = 0; k < 3; ++k) result.emplace(row, row / perRow * 3 + k);
+  }
+  return result;
+}
+
+/// Lanes and rows do not mix, whatever the indices.
+TEST(Detection, IndicesAtRunTimeStayWithinTheirRows) {
+  const Arrays inputs = {{2, -1, 0.5, -2, 0, 1}};
+  const auto indicesOf = [](Expr x) { return floor(abs(x)); };
+  {
+    Function f(6);
+    const Expr x = reshape(f.x, {2, 3});
+    const Expr indices = indicesOf(sliceAxis(x, 1, {0, 2, 1}));
+    const TapePtr t = f.finish(apply(Op::TakeAlongAxis, {x, indices}, {1}));
+    EXPECT_EQ(globalEntries(t, {0}), entriesOfRows(2));
+    EXPECT_EQ(localEntries(t, {0}, inputs), (Entries{{0, 2}, {1, 1}, {2, 5}, {3, 3}}));
+  }
+  for (const bool isTwice : {false, true}) {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {3})};
+    const TapePtr sorted = builder.finish({{"y", apply(Op::Sort, {x}, {0}).id}});
+    const TapePtr t = vmap(isTwice ? vmap(sorted, 1, {true}) : sorted, 2, {true});
+    EXPECT_EQ(globalEntries(t, {0}), entriesOfRows(3));
+  }
+  {
+    Builder builder;
+    const Expr x{&builder, builder.input("x", {3})};
+    const TapePtr spread = builder.finish({{"y", scatterSum(indicesOf(x), sin(x), 0, 4).id}});
+    const TapePtr t = vmap(spread, 2, {true});
+    EXPECT_EQ(globalEntries(t, {0}), entriesOfRows(4));
+    EXPECT_EQ(localEntries(t, {0}, inputs),
+              (Entries{{2, 0}, {1, 1}, {0, 2}, {6, 3}, {4, 4}, {5, 5}}));
+  }
+  // The derivative of a sort of rows scatters.
+  {
+    Function f(6);
+    const TapePtr t = f.finish(sum(square(apply(Op::Sort, {reshape(f.x, {2, 3})}, {1})), {0, 1}));
+    const Positions wrt = {0};
+    EXPECT_EQ(globalEntries(gradient(t, wrt), wrt), entriesOfRows(3));
+  }
+}
+
+/// Half of an index times two is one.
+TEST(Detection, BoundsOfIndicesThatNeedNotBeWhole) {
+  const Arrays inputs = {{0.5, 1, 1, 1, 1, 1}};
+  Function f(6);
+  const Expr index = sliceAxis(f.x, 0, {0, 1, 1});
+  const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {index, full(index, 0)}),
+                                             apply(Op::Less, {index, full(index, 2)})});
+  const Expr twice = apply(Op::Where, {inside, index * 2.0, full(index, -1)});
+  const TapePtr t = f.finish(gather(sin(f.x), twice, 0));
+  EXPECT_EQ(globalEntries(t, {0}), (Entries{{0, 0}, {0, 1}, {0, 2}, {0, 3}}));
+  EXPECT_EQ(localEntries(t, {0}, inputs), (Entries{{0, 1}}));
+}
+
 /// Round forward, the identity backward; the second result has no derivative.
 std::shared_ptr<const CustomRule> straightThrough() {
   auto rule = std::make_shared<CustomRule>();
@@ -438,9 +497,13 @@ TEST(Detection, DenseLinesAndTheirCauses) {
   const Expr total = sum(x, {0});
   const TapePtr t = builder.finish({{"y", (sin(total) * x).id}, {"z", (x * s).id}});
   const auto found = detectPattern(t, Positions{0, 1});
-  ASSERT_EQ(found.dense.size(), 2u);
+  ASSERT_EQ(found.dense.size(), 3u);
   EXPECT_FALSE(found.dense[1].areRows);
   EXPECT_EQ(found.dense[1].nonzeros, 81);
+  // All of z.
+  EXPECT_FALSE(found.dense[2].areRows);
+  EXPECT_EQ(found.dense[2].first, 80);
+  EXPECT_EQ(found.dense[2].nonzeros, 80);
   EXPECT_TRUE(found.dense[0].areRows);
   EXPECT_EQ(found.dense[0].first, 0);
   EXPECT_EQ(found.dense[0].count, 80);
@@ -453,6 +516,19 @@ TEST(Detection, DenseLinesAndTheirCauses) {
   EXPECT_EQ(columns.dense[0].first, 80);
   EXPECT_EQ(columns.dense[0].nonzeros, 80);
   EXPECT_EQ(columns.dense[0].op, code(Op::BroadcastTo));
+}
+
+TEST(Detection, LinesAreDenseByOneInput) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {80})}, y{&builder, builder.input("y", {80})};
+  const TapePtr t = builder.finish({{"a", (sum(x, {0}) * x).id}, {"b", sin(y).id}});
+  const auto found = detectPattern(t, Positions{0, 1});
+  ASSERT_EQ(found.dense.size(), 2u);
+  EXPECT_TRUE(found.dense[0].areRows);
+  EXPECT_EQ(found.dense[0].count, 80);
+  EXPECT_EQ(found.dense[0].op, code(Op::Sum));
+  EXPECT_FALSE(found.dense[1].areRows);
+  EXPECT_EQ(found.dense[1].count, 80);
 }
 
 }  // namespace

@@ -242,6 +242,24 @@ TEST(LoopDetection, IndicesOfStepsAreKnown) {
   EXPECT_EQ(entries(s, {0}, {}, PatternOf::Hessian), (Entries{{0, 0}, {2, 2}, {4, 4}}));
 }
 
+/// Windows that go along, and numbers of a table.
+TEST(LoopDetection, IndicesMadeOfTheStepsNumberAreKnown) {
+  Builder builder;
+  const Expr x{&builder, builder.input("x", {6})};
+  const Expr table{&builder, builder.data({4, 0, 5}, {3})};
+  LoopAttributes attributes = loopOf(3, 2, 0);
+  attributes.indexed = true;
+  const auto items = loop(attributes, {x, table}, [](const StepInputs& in) {
+    const Expr i = reshape(in[2], {1});
+    const Expr window = gather(in[0], concat({i, i + 1.0}, 0), 0);
+    return StepOutputs{sum(square(window), {0}), gather(in[0], gather(in[1], i, 0), 0)};
+  });
+  const TapePtr t = builder.finish({{"windows", items[0].id}, {"table", items[1].id}});
+  const Entries expected = {{0, 0}, {0, 1}, {1, 1}, {1, 2}, {2, 2}, {2, 3}, {3, 4}, {4, 0}, {5, 5}};
+  EXPECT_EQ(entries(t, {0}, {}), expected);
+  EXPECT_EQ(nonzerosOf(t, {0}, {someValues(6)}), expected);
+}
+
 TEST(LoopDetection, LoopsWithinSteps) {
   constexpr std::int64_t kCells = 12;
   Builder builder;
