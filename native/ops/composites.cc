@@ -7,6 +7,7 @@
 #include "ops/build.h"
 #include "ops/row.h"
 #include "ops/structural.h"
+#include "ops/table_index.h"
 
 namespace adjoint {
 
@@ -297,14 +298,9 @@ Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis, bool areInside) {
     flat =
         flat + iota(*x.builder, static_cast<std::int64_t>(i), to) * static_cast<double>(strides[i]);
   }
-  if (!areInside) {
-    // An index outside the axis must not find another row's element.
-    const Expr end = full(indices, static_cast<double>(from[at]));
-    const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, full(indices, 0)}),
-                                               apply(Op::Less, {indices, end})});
-    flat = apply(Op::Where, {inside, flat, full(flat, -1)});
-  }
-  return gather(reshape(x, {elementCount(from)}), flat, 0);
+  const std::int64_t count = elementCount(from);
+  if (!areInside) flat = tableIndex(indices, flat, from[at], count);
+  return gather(reshape(x, {count}), flat, 0);
 }
 
 Expr sort(Expr x, std::int64_t axis) {
