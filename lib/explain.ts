@@ -146,7 +146,7 @@ function loopText({ name, depth, steps, trips, forwardSteps, checkpoints }: Loop
 function textOf(found: Explanation): string {
   return [
     `${found.name}: ${found.nodes} nodes, ${found.steps} steps (${found.kernels} kernels), ${executorOf(found)}, ` +
-      `${found.flops} flops, ${found.bytes} bytes, ${found.workspaceBytes} bytes of workspace`,
+      `${found.flops} flops, ${found.bytes} bytes of tape and plan, ${found.workspaceBytes} bytes of workspace`,
     ...found.notes.map((note) => `  ${note}`),
     ...found.loops.map(loopText),
     "",

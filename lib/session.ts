@@ -2,7 +2,7 @@ import { isAbort } from "./fail.js";
 import { AbortError, ArgumentError, StateError } from "./generated/errors.js";
 import { type CallSite, callSite } from "./location.js";
 import { type NativeSession, native } from "./native.js";
-import { describe, optionsOf } from "./numbers.js";
+import { describe, optionsOf, shown } from "./numbers.js";
 import { isAborted, onAbort } from "./signal.js";
 import { assemble, type Leaf, type Tree } from "./tree.js";
 import type { ViewArguments, Views } from "./types.js";
@@ -161,7 +161,7 @@ function threadsOf(what: string, threads: unknown): number {
   if (Number.isInteger(threads) && (threads as number) >= 1 && (threads as number) <= maxThreads)
     return threads as number;
   throw new ArgumentError(
-    `${what}: threads is an integer from 1 to ${maxThreads}, got ${describe(threads)}`,
+    `${what}: threads is an integer from 1 to ${maxThreads}, got ${shown(threads)}`,
   );
 }
 
@@ -169,7 +169,7 @@ function deadlineOf(deadline: unknown): number {
   if (deadline === undefined) return Number.POSITIVE_INFINITY;
   if (typeof deadline !== "number" || Number.isNaN(deadline)) {
     throw new ArgumentError(
-      `async: deadline is a number of milliseconds from now, got ${Number.isNaN(deadline) ? "NaN" : describe(deadline)}`,
+      `async: deadline is a number of milliseconds from now, got ${shown(deadline)}`,
     );
   }
   // The addon reads 0 as "none"; a deadline that is over ends the call at its first poll.

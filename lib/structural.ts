@@ -4,7 +4,7 @@
  * shapes do not fit, DTypeError when booleans stand for numbers, and names the user's line.
  */
 import { here } from "./fail.js";
-import { ArgumentError, ShapeError } from "./generated/errors.js";
+import { ArgumentError, IndexError, ShapeError } from "./generated/errors.js";
 import { maximum, minimum, Op } from "./generated/operations.js";
 import { flatNumbers, isList, shown } from "./numbers.js";
 import { badOperand, dataOn, isValue, op3, opN, requireTrace } from "./trace.js";
@@ -96,11 +96,28 @@ function reduction<T extends AnyValue>(
   return opN(name, op, [a], [...leading, ...reduceAttributes(name, options)]);
 }
 
-function indexOperand(name: string, indices: Indices): Operand {
+/** Indices along an axis of `a`. Numbers are checked here, traced ones when they have values. */
+function indexOperand(name: string, indices: Indices, a: Operand, axis: number): Operand {
   if (isValue(indices)) return indices as Operand;
-  if (typeof indices === "number") return indices;
+  const extent = Number.isInteger(axis) ? shapeOf(a).at(axis) : undefined;
+  if (typeof indices === "number") {
+    requireIndices(name, [indices], extent);
+    return indices;
+  }
   const { values, shape } = flatNumbers(indices, name);
+  requireIndices(name, values, extent);
   return dataOn<Value>(requireTrace(name), values, shape);
+}
+
+/** `extent` is undefined where there is no such axis, which the core says. */
+function requireIndices(name: string, indices: ArrayLike<number>, extent: number | undefined) {
+  if (extent === undefined) return;
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i]!;
+    if (Number.isInteger(index) && index >= 0 && index < extent) continue;
+    const text = `${name}: index ${index} at element ${i} is not in [0, ${extent})`;
+    throw new IndexError(text, here());
+  }
 }
 
 // --- making values --------------------------------------------------------------------------------
@@ -274,7 +291,7 @@ export function flip<A extends Operand>(
  */
 export function gather(a: Operand, indices: Indices, options?: AxisOptions): Value {
   const { axis = 0 } = optionsOf("gather", options);
-  return opN("gather", Op.Gather, [a, indexOperand("gather", indices)], [axis]);
+  return opN("gather", Op.Gather, [a, indexOperand("gather", indices, a, axis)], [axis]);
 }
 
 /** `a` with `updates` added at `indices` along an axis (0 by default); repeated indices add up. */
@@ -285,14 +302,14 @@ export function scatterAdd<A extends Operand>(
   options?: AxisOptions,
 ): Value<DimsOf<A>> {
   const { axis = 0 } = optionsOf("scatterAdd", options);
-  const operands = [a, indexOperand("scatterAdd", indices), updates];
+  const operands = [a, indexOperand("scatterAdd", indices, a, axis), updates];
   return opN("scatterAdd", Op.ScatterAdd, operands, [axis]);
 }
 
 /** Elements at `indices`, which has the rank of `a`, along an axis (-1 by default). */
 export function takeAlongAxis(a: Operand, indices: Indices, options?: AxisOptions): Value {
   const { axis = -1 } = optionsOf("takeAlongAxis", options);
-  const operands = [a, indexOperand("takeAlongAxis", indices)];
+  const operands = [a, indexOperand("takeAlongAxis", indices, a, axis)];
   return opN("takeAlongAxis", Op.TakeAlongAxis, operands, [axis]);
 }
 

@@ -19,6 +19,7 @@ import {
   vmap,
 } from "adjoint";
 import { describe, expect, test } from "vitest";
+import { gmm } from "../bench/problems/gmm.js";
 import { thrown } from "./thrown.js";
 
 const n = 5000;
@@ -74,6 +75,13 @@ describe("what steps cost", () => {
     expect(costs[0]!.operations).toMatchObject({ exp: 7 * 3200, log: 3200 });
     expect(costs[0]!.bytesRead).toBe(8 * 7 * 3200);
     expect(costs[0]!.bytesWritten).toBe(8 * 8 * 3200);
+  });
+
+  test("what no lane has of its own counts once a block", () => {
+    const { costs } = valueAndGrad(gmm({ d: 20, k: 3, n: 33, gamma: 1, m: 0 })).explain();
+    const found = costs.find(({ text }) => text.startsWith("lanes 33 by"));
+    expect(found).toBeDefined();
+    for (const count of Object.values(found!.operations)) expect(count % 1).toBe(0);
   });
 });
 

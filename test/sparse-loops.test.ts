@@ -223,3 +223,23 @@ describe("functions with loops", () => {
     }
   });
 });
+
+test("results that are a loop's in another order are its derivatives', too", () => {
+  const n = 9;
+  const f = fn({ x: vector(n) }, ({ x }) => {
+    const [, all] = scan(
+      (c: Value<[]>, row) => {
+        const y = c.mul(0.5).add(row).tanh();
+        return [y, y];
+      },
+      0.25,
+      x,
+    );
+    return { some: all.slice([2, n]), turned: all.gather(range(n).reverse()) };
+  });
+  const dense = jacobian(f)({ x: numbers(n) });
+  const sparse = sparseJacobian(f);
+  const found = sparse.pattern.toDense(sparse({ x: numbers(n) }));
+  const want = [dense.some.x, dense.turned.x].flatMap((block) => [...(block as Float64Array)]);
+  for (const [i, value] of want.entries()) expect(found[i]).toBeCloseTo(value, 14);
+});

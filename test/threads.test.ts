@@ -57,7 +57,10 @@ test("numbers of threads that are none", async () => {
   for (const threads of [0, -1, 1.5, 257, Number.NaN, "2", null]) {
     const options = { threads } as { threads: number };
     thrown(ArgumentError, () => made.run(options));
-    await expect(made.runAsync(options)).rejects.toThrow(/threads is an integer from 1 to 256/);
+    const got = threads === null ? "null" : JSON.stringify(threads).replace("null", "NaN");
+    await expect(made.runAsync(options)).rejects.toThrow(
+      `threads is an integer from 1 to 256, got ${got}`,
+    );
     await expect(f.async({ x: [1, 2, 3, 4], y: [1, 2, 3, 4, 5, 6] }, options)).rejects.toThrow(
       ArgumentError,
     );

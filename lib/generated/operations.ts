@@ -534,7 +534,7 @@ export abstract class ElementwiseMethods {
   }
 
   /**
-   * |a| with the sign of b, that of a zero included
+   * |a| with the sign of b, that of a zero included; of a NaN either
    *
    * Elementwise; domain: all numbers; exact.
    * Derivative: by a: sign(a) * copysign(1, b); by b: 0.
@@ -1277,7 +1277,7 @@ export function sign<A extends Operand>(a: A): Value<DimsOf<A>> {
 }
 
 /**
- * |a| with the sign of b, that of a zero included
+ * |a| with the sign of b, that of a zero included; of a NaN either
  *
  * Elementwise; domain: all numbers; exact.
  * Derivative: by a: sign(a) * copysign(1, b); by b: 0.

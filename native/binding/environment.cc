@@ -34,6 +34,13 @@ std::string placeOf(const RunStatus& status, const Plan& plan) {
   return text;
 }
 
+/// With the index that the program gave.
+RunStatus restored(RunStatus status, const Plan& plan) {
+  // Within a loop over steps it is restored already, with the tape of the step.
+  if (plan.tape && status.step < 0) status.restoreIndex(*plan.tape);
+  return status;
+}
+
 std::string runMessage(const RunStatus& status, const Plan& plan, bool deadlinePassed) {
   std::string text = placeOf(status, plan);
   switch (status.code) {
@@ -139,8 +146,9 @@ void finalizeHandle(napi_env, void* data, void*) {
 
 }  // namespace
 
-RunFailure::RunFailure(const RunStatus& status, const Plan& plan, bool deadlinePassed)
-    : Error(status.code, runMessage(status, plan, deadlinePassed)), status(status) {
+RunFailure::RunFailure(const RunStatus& found, const Plan& plan, bool deadlinePassed)
+    : Error(found.code, runMessage(restored(found, plan), plan, deadlinePassed)),
+      status(restored(found, plan)) {
   if (!plan.tape || status.node >= plan.tape->size()) return;
   const Node& at = plan.tape->node(status.node);
   node = at.origin;

@@ -28,7 +28,7 @@ struct Pending {};
 /// A run that failed, with what is known about the place.
 class RunFailure : public Error {
  public:
-  RunFailure(const RunStatus& status, const Plan& plan, bool deadlinePassed);
+  RunFailure(const RunStatus& found, const Plan& plan, bool deadlinePassed);
 
   /// Node of the tape the user traced, kNoNode when unknown.
   NodeId node = kNoNode;

@@ -237,13 +237,24 @@ class Counter {
     add("gather", static_cast<double>(plan_.buffers[s.out].elements), kCompare / 4);
   }
 
+  /// The last loop is that of lanes.
+  static bool isOverLanes(const Step& step, std::int64_t block) {
+    const auto* kernel = std::get_if<Kernel>(&step);
+    return kernel == nullptr || (!kernel->extents.empty() && kernel->extents.back() == block);
+  }
+
   void count(const LaneStep& s) {
     cost_.text = "lanes " + std::to_string(s.lanes) + " by " + std::to_string(s.block);
     start_ = kLibraryStart;
-    const double blocks = static_cast<double>(s.lanes) / static_cast<double>(s.block);
-    for (const StepCost& step : body_) {
-      for (const auto& [name, times] : step.operations) operations_[name] += blocks * times;
-      computing_ += blocks * step.seconds * 1e9;
+    const auto lanes = static_cast<double>(s.lanes), block = static_cast<double>(s.block);
+    for (std::size_t i = 0; i < body_.size(); ++i) {
+      const StepCost& step = body_[i];
+      // What has no lanes is computed once a block, for how many of them it may be.
+      const bool isWide = isOverLanes(s.plan->steps[i], s.block);
+      const double computed = isWide ? lanes : std::ceil(lanes / block) * block;
+      for (const auto& [name, times] : step.operations)
+        operations_[name] += times * computed / block;
+      computing_ += computed / block * step.seconds * 1e9;
       if (step.by == StepCost::By::MachineCode) by_ = step.by;
     }
     for (const LaneStep::Port& port : s.inputs) {

@@ -26,6 +26,10 @@ struct RunStatus {
   const char* operation = nullptr;
   NodeId origin = kNoNode;
   const char* directory = nullptr;  ///< where checkpoints could not be kept; `value` is errno
+
+  /// Of an index: makes value and limit those that the program gave, where the tape, that of the
+  /// plan with `node`, reads the element from a larger table (ops/table_index.h).
+  void restoreIndex(const Tape& tape);
 };
 
 /// Told by the caller, polled between blocks of long work.

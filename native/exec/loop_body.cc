@@ -113,6 +113,7 @@ void LoopBody::noteFailure(RunStatus& status, std::int64_t at) const {
   const Tape* tape = body_->plan().tape.get();
   if (tape != nullptr && status.node < tape->size()) {
     const Node& node = tape->node(status.node);
+    if (status.step < 0) status.restoreIndex(*tape);
     if (status.operation == nullptr) status.operation = loopOrOpName(*tape, node);
     status.origin = node.origin;
   }

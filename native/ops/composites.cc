@@ -7,6 +7,7 @@
 #include "ops/build.h"
 #include "ops/row.h"
 #include "ops/structural.h"
+#include "ops/table_index.h"
 
 namespace adjoint {
 
@@ -297,18 +298,9 @@ Expr takeAlongAxis(Expr x, Expr indices, std::int64_t axis, bool areInside) {
     flat =
         flat + iota(*x.builder, static_cast<std::int64_t>(i), to) * static_cast<double>(strides[i]);
   }
-  if (!areInside) {
-    // An index outside the axis, or between two of its elements, must not find another row's.
-    const Expr end = full(indices, static_cast<double>(from[at]));
-    Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, full(indices, 0)}),
-                                         apply(Op::Less, {indices, end})});
-    if (strides[at] > 1) {
-      const Expr isWhole = apply(Op::Equal, {indices, apply(Op::Floor, {indices})});
-      inside = apply(Op::LogicalAnd, {inside, isWhole});
-    }
-    flat = apply(Op::Where, {inside, flat, full(flat, -1)});
-  }
-  return gather(reshape(x, {elementCount(from)}), flat, 0);
+  const std::int64_t count = elementCount(from);
+  if (!areInside) flat = tableIndex(indices, flat, from[at], count);
+  return gather(reshape(x, {count}), flat, 0);
 }
 
 Expr sort(Expr x, std::int64_t axis) {

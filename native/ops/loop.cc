@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "ops/row.h"
+
 namespace adjoint {
 
 LoopAttributes LoopAttributes::read(const Tape& t, const Node& loop) {
@@ -113,6 +115,8 @@ std::vector<NodeId> appendLoop(Builder& builder, std::shared_ptr<const CustomRul
 }
 
 const char* loopOrOpName(const Tape& tape, const Node& node) {
+  // Programs make it by adding to a value.
+  if (opOf(node) == Op::ScatterSum) return rowOf(Op::ScatterAdd).name;
   if (opOf(node) != Op::Loop) return opName(node.op);
   return tape.rule(LoopAttributes::read(tape, node).rule).name.c_str();
 }

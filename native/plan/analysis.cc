@@ -67,7 +67,12 @@ Analysis::Analysis(const Tape& tape)
     if (isNew) spaceShapes_.push_back(key);
     spaceOfShape_[node.shape] = it->second;
   }
-  assignRoles();
+  // A value that is kept can end views that were resolved before through it, and keep more.
+  std::size_t kept;
+  do {
+    kept = views_.keptCount();
+    assignRoles();
+  } while (views_.keptCount() != kept);
   assignLevels();
   markStored();
 }

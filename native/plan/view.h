@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -31,7 +32,11 @@ class Views {
   bool isMovement(NodeId id) const { return (state_[id] & kMovement) != 0; }
   /// A movement node that must be copied into a buffer of its own.
   bool isKept(NodeId id) const { return (state_[id] & kKept) != 0; }
-  void keep(NodeId id) { state_[id] |= kKept; }
+  void keep(NodeId id) {
+    if (!isKept(id)) ++keptCount_;
+    state_[id] |= kKept;
+  }
+  std::size_t keptCount() const { return keptCount_; }
 
   /// The value with the same elements in the same order: steps over stopGradient and changes of
   /// unit axes.
@@ -52,6 +57,7 @@ class Views {
 
   const Tape& tape_;
   std::vector<std::uint8_t> state_;  // by node
+  std::size_t keptCount_ = 0;
 };
 
 /// The shape without its unit axes.

@@ -14,9 +14,8 @@ struct IndexRange {
 };
 
 /// What the elements of indices computed at run time can be, whatever the inputs: positions in an
-/// order of elements (argsort, argmax), what a condition keeps between bounds where else it is no
-/// index, moved, and with constants added and multiplied. Nothing where that is not known, or not
-/// within a few operations.
+/// order of elements (argsort, argmax), places in a table (table_index.h), moved, and with
+/// constants added and multiplied. Nothing where that is not known, or not within a few operations.
 std::optional<std::vector<IndexRange>> indexRanges(const Tape& t, NodeId id, Constants& constants);
 
 }  // namespace adjoint

@@ -377,19 +377,6 @@ TEST(Detection, IndicesAtRunTimeStayWithinTheirRows) {
   }
 }
 
-/// Half of an index times two is one.
-TEST(Detection, BoundsOfIndicesThatNeedNotBeWhole) {
-  const Arrays inputs = {{0.5, 1, 1, 1, 1, 1}};
-  Function f(6);
-  const Expr index = sliceAxis(f.x, 0, {0, 1, 1});
-  const Expr inside = apply(Op::LogicalAnd, {apply(Op::GreaterEqual, {index, full(index, 0)}),
-                                             apply(Op::Less, {index, full(index, 2)})});
-  const Expr twice = apply(Op::Where, {inside, index * 2.0, full(index, -1)});
-  const TapePtr t = f.finish(gather(sin(f.x), twice, 0));
-  EXPECT_EQ(globalEntries(t, {0}), (Entries{{0, 0}, {0, 1}, {0, 2}, {0, 3}}));
-  EXPECT_EQ(localEntries(t, {0}, inputs), (Entries{{0, 1}}));
-}
-
 /// Round forward, the identity backward; the second result has no derivative.
 std::shared_ptr<const CustomRule> straightThrough() {
   auto rule = std::make_shared<CustomRule>();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/table_index.h"
 #include "transform/copy.h"
 #include "transform/loops.h"
 #include "transform/rules.h"
@@ -175,15 +176,10 @@ class Batcher {
     return {&builder_, apply(builder_, opOf(node), {operands, x.size()}, tape_.attrs(node))};
   }
 
-  /// Indices of each lane turned into rows of a table of lanes * size rows; out-of-range ones
-  /// become -1, so that they fail instead of reading another lane.
+  /// Indices of each lane turned into rows of a table of lanes * size rows.
   Expr flatIndices(Expr indices, std::int64_t size) {
     const Expr lane = iota(builder_, 0, indices.shape());
-    const Expr inside = apply(
-        Op::LogicalAnd, {apply(Op::GreaterEqual, {indices, constant(indices, 0)}),
-                         apply(Op::Less, {indices, constant(indices, static_cast<double>(size))})});
-    return apply(Op::Where,
-                 {inside, indices + lane * static_cast<double>(size), full(indices, -1)});
+    return tableIndex(indices, indices + lane * static_cast<double>(size), size, lanes_ * size);
   }
 
   Expr batchGather(const Lane& x, const Lane& indices, std::int64_t axis) {
