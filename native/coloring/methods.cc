@@ -49,11 +49,49 @@ Coloring rowsOf(const BipartiteGraph& graph, const Choice& choice) {
   return recolorRows(graph, std::move(found), choice.passes);
 }
 
+/// An order by degrees is tried after the natural one, which is quick and often as good.
+Bicoloring rowsAndColumnsOf(const BipartiteGraph& graph, const Choice& choice) {
+  const auto colored = [&](Order order) {
+    return colorRowsAndColumns(graph, rowOrdering(graph, order, choice.seed),
+                               columnOrdering(graph, order, choice.seed));
+  };
+  Bicoloring found = colored(choice.order);
+  if (choice.order == Order::Natural || choice.order == Order::Random) return found;
+  Bicoloring other = colored(Order::Natural);
+  return other.count() < found.count() ? other : found;
+}
+
+/// Pairs of neighbors of a vertex, all in all, up to which other orders are tried too.
+constexpr std::int64_t kFewPairs = std::int64_t{1} << 22;
+
+bool hasFewPairs(const Pattern& pattern) {
+  std::int64_t pairs = 0;
+  for (Index i = 0; i < pattern.rows(); ++i) {
+    const auto length = static_cast<std::int64_t>(pattern.row(i).size());
+    pairs += length * length;
+    if (pairs > kFewPairs) return false;
+  }
+  return true;
+}
+
+/// Where it takes more colors than a vertex has neighbors, other readings of an order that depends
+/// on degrees are tried: ties the other way, neighbors among those that are left, and degrees of
+/// neighbors at distance one.
 Coloring distanceTwoOf(const AdjacencyGraph& graph, const Choice& choice) {
-  Coloring found = fewest(
+  Coloring best = fewest(
       choice, graph.pattern(), [&](const auto& order) { return colorDistanceTwo(graph, order); },
       [&](Ties ties) { return distanceTwoOrdering(graph, choice.order, choice.seed, ties); });
-  return recolorDistanceTwo(graph, std::move(found), choice.passes);
+  const auto attempt = [&](const std::vector<Index>& order) {
+    Coloring found = colorDistanceTwo(graph, order);
+    if (found.count < best.count) best = std::move(found);
+  };
+  const bool isByDegree = choice.order != Order::Natural && choice.order != Order::Random;
+  if (isByDegree && best.count > longestRow(graph.pattern()) && hasFewPairs(graph.pattern())) {
+    attempt(distanceOneOrdering(graph, choice.order));
+    if (choice.order == Order::SmallestLast || choice.order == Order::IncidenceDegree)
+      attempt(distanceTwoOrderingAmongLeft(graph, choice.order));
+  }
+  return recolorDistanceTwo(graph, std::move(best), choice.passes);
 }
 
 }  // namespace
@@ -65,8 +103,7 @@ Bicoloring color(const BipartiteGraph& graph, const Choice& choice) {
     case Method::Rows:
       return {rowsOf(graph, choice), noColors(graph.byColumn())};
     case Method::RowsAndColumns:
-      return colorRowsAndColumns(graph, rowOrdering(graph, choice.order, choice.seed),
-                                 columnOrdering(graph, choice.order, choice.seed));
+      return rowsAndColumnsOf(graph, choice);
     default:
       failOf("rectangular matrices");
   }

@@ -21,11 +21,12 @@ struct Choice {
   int passes = 0;          ///< of recoloring, for columns, rows and distance two
 };
 
-/// A coloring by one of the methods for rectangular matrices. Smallest-last orders of columns, of
-/// rows and at distance two are tried with ties either way where that could take fewer colors. A
-/// side without colors has kNoColor.
+/// A coloring by one of the methods for rectangular matrices. Smallest-last orders of columns and
+/// of rows are tried with ties either way where that could take fewer colors, orders by degrees of
+/// both beside the natural one. A side without colors has kNoColor.
 Bicoloring color(const BipartiteGraph& graph, const Choice& choice);
-/// By one of those for symmetric matrices.
+/// By one of those for symmetric matrices. At distance two several readings of an order by degrees
+/// are tried where that could take fewer colors and is quick.
 Coloring color(const AdjacencyGraph& graph, const Choice& choice);
 
 }  // namespace adjoint::coloring

@@ -11,13 +11,13 @@ namespace {
 
 class DistanceOne {
  public:
-  static constexpr int kDistance = 1;
+  static constexpr bool kBeginsWithLargest = true;
   explicit DistanceOne(const Pattern& pattern) : pattern_(pattern) {}
 
   Index vertices() const { return pattern_.rows(); }
   Index unvisited(Index) const { return 0; }
-  template <class Visit>
-  void neighbors(Index v, Visit visit) {
+  template <class IsLeft, class Visit>
+  void neighbors(Index v, IsLeft, Visit visit) {
     for (const Index w : pattern_.row(v)) {
       if (w != v) visit(w);
     }
@@ -33,7 +33,7 @@ class DistanceOne {
 template <bool kIsClosed>
 class DistanceTwo {
  public:
-  static constexpr int kDistance = 2;
+  static constexpr bool kBeginsWithLargest = false;
   DistanceTwo(const Pattern& linesOf, const Pattern& verticesOf)
       : linesOf_(linesOf),
         verticesOf_(verticesOf),
@@ -58,8 +58,8 @@ class DistanceTwo {
     }
     return static_cast<Index>(std::min<std::int64_t>(count, vertices()));
   }
-  template <class Visit>
-  void neighbors(Index v, Visit found) {
+  template <class IsLeft, class Visit>
+  void neighbors(Index v, IsLeft, Visit found) {
     // Kept in registers, which members are not while vertices are marked.
     const std::uint32_t visit = ++visit_;
     std::uint32_t* const visited = visited_.data();
@@ -93,12 +93,43 @@ class DistanceTwo {
   std::vector<std::uint32_t> visited_;  ///< by vertex, the last visit_ that came to it
 };
 
+/// Vertices at distance one or two through others that are left.
+class DistanceTwoAmongLeft {
+ public:
+  static constexpr bool kBeginsWithLargest = true;
+  explicit DistanceTwoAmongLeft(const Pattern& pattern)
+      : pattern_(pattern), visited_(static_cast<std::size_t>(pattern.rows()), 0) {}
+
+  Index vertices() const { return pattern_.rows(); }
+  Index unvisited(Index) const { return 0; }
+  template <class IsLeft, class Visit>
+  void neighbors(Index v, IsLeft isLeft, Visit found) {
+    const std::uint32_t visit = ++visit_;
+    visited_[v] = visit;
+    const auto see = [&](Index w) {
+      if (visited_[w] == visit || !isLeft(w)) return;
+      visited_[w] = visit;
+      found(w);
+    };
+    for (const Index u : pattern_.row(v)) {
+      if (u == v || !isLeft(u)) continue;
+      see(u);
+      for (const Index w : pattern_.row(u)) see(w);
+    }
+  }
+
+ private:
+  const Pattern& pattern_;
+  std::uint32_t visit_ = 0;
+  std::vector<std::uint32_t> visited_;  ///< by vertex, the last visit_ that came to it
+};
+
 template <class Neighbors>
 std::vector<Index> degrees(Neighbors& graph) {
   std::vector<Index> result(static_cast<std::size_t>(graph.vertices()));
   for (Index v = 0; v < graph.vertices(); ++v) {
     Index degree = 0;
-    graph.neighbors(v, [&](Index) { ++degree; });
+    graph.neighbors(v, [](Index) { return true; }, [&](Index) { ++degree; });
     result[v] = std::min(degree + graph.unvisited(v), graph.vertices());
   }
   return result;
@@ -133,13 +164,14 @@ std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degr
     const Index v = ties == Ties::LastOnes ? i : n - 1 - i;
     queue.insert(v, degree[v]);
   }
+  const auto isLeft = [&](Index w) { return queue.contains(w); };
   std::vector<Index> order;
   order.reserve(degree.size());
   while (!queue.isEmpty()) {
     const Index v = kLeast ? queue.least() : queue.largest();
     queue.remove(v);
     order.push_back(v);
-    graph.neighbors(v, [&](Index w) {
+    graph.neighbors(v, isLeft, [&](Index w) {
       if (queue.contains(w)) queue.change(w, queue.key(w) - 1);
     });
   }
@@ -148,19 +180,21 @@ std::vector<Index> byDegreeLeft(Neighbors& graph, const std::vector<Index>& degr
 
 template <class Neighbors>
 std::vector<Index> incidenceDegree(Neighbors& graph, const std::vector<Index>& degree) {
-  // Of equal ones the last one to come is taken first: that of largest degree, or the last.
-  const std::vector<Index> first =
-      Neighbors::kDistance == 1 ? largestFirst(degree) : natural(graph.vertices());
-  const Index n = graph.vertices();
-  BucketQueue queue(n, largestOf(degree));
-  for (Index i = 0; i < n; ++i) queue.insert(first[Neighbors::kDistance == 1 ? n - 1 - i : i], 0);
+  // Of equal ones the last one to come is taken first.
+  std::vector<Index> coming = natural(graph.vertices());
+  if (Neighbors::kBeginsWithLargest && !coming.empty())
+    std::iter_swap(std::max_element(degree.begin(), degree.end()) - degree.begin() + coming.begin(),
+                   coming.end() - 1);
+  BucketQueue queue(graph.vertices(), largestOf(degree));
+  for (const Index v : coming) queue.insert(v, 0);
+  const auto isLeft = [&](Index w) { return queue.contains(w); };
   std::vector<Index> order;
   order.reserve(degree.size());
   while (!queue.isEmpty()) {
     const Index v = queue.largest();
     queue.remove(v);
     order.push_back(v);
-    graph.neighbors(v, [&](Index w) {
+    graph.neighbors(v, isLeft, [&](Index w) {
       if (queue.contains(w)) queue.change(w, queue.key(w) + 1);
     });
   }
@@ -209,6 +243,10 @@ std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
   if (graph.hasWholeDiagonal())
     return ordering(DistanceTwo<false>(pattern, pattern), order, seed, ties);
   return ordering(DistanceTwo<true>(pattern, pattern), order, seed, ties);
+}
+
+std::vector<Index> distanceTwoOrderingAmongLeft(const AdjacencyGraph& graph, Order order) {
+  return ordering(DistanceTwoAmongLeft(graph.pattern()), order, 0, Ties::LastOnes);
 }
 
 std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed,

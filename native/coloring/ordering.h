@@ -31,6 +31,10 @@ std::vector<Index> distanceOneOrdering(const AdjacencyGraph& graph, Order order,
 /// all need different colors in any order.
 std::vector<Index> distanceTwoOrdering(const AdjacencyGraph& graph, Order order,
                                        std::uint64_t seed = 0, Ties ties = Ties::LastOnes);
+/// The same, but what is at distance two only through vertices that are no longer left is no
+/// neighbor, and neighbors are told one after the other, each before its own. For graphs of few
+/// pairs of neighbors only.
+std::vector<Index> distanceTwoOrderingAmongLeft(const AdjacencyGraph& graph, Order order);
 /// Columns are neighbors that have nonzeros in one row; dense rows as above.
 std::vector<Index> columnOrdering(const BipartiteGraph& graph, Order order, std::uint64_t seed = 0,
                                   Ties ties = Ties::LastOnes);

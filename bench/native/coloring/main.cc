@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "coloring/coloring.h"
-#include "coloring/ordering.h"
+#include "coloring/methods.h"
 #include "test/support/patterns.h"
 #if __has_include(<malloc.h>)
 #include <malloc.h>
@@ -37,32 +36,21 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-enum class Kind { DistanceTwo, Star, Acyclic, Columns, Both };
-
-Taken ours(const Pattern& pattern, Order order, Kind kind) {
+Taken ours(const Pattern& pattern, const Choice& choice) {
   Taken taken;
   const double start = now();
   double built = 0;
   Pattern copy(pattern.rows(), pattern.columns(), pattern.rowStart(), pattern.columnIndex());
-  if (kind == Kind::Columns || kind == Kind::Both) {
-    const BipartiteGraph graph(std::move(copy));
-    built = now();
-    taken.count = kind == Kind::Columns ? colorColumns(graph, columnOrdering(graph, order)).count
-                                        : colorRowsAndColumns(graph, rowOrdering(graph, order),
-                                                              columnOrdering(graph, order))
-                                              .count();
-    taken.color = now() - built;
-  } else {
+  if (isSymmetric(choice.method)) {
     const AdjacencyGraph graph(std::move(copy));
     built = now();
-    if (kind == Kind::DistanceTwo)
-      taken.count = colorDistanceTwo(graph, distanceTwoOrdering(graph, order)).count;
-    else if (kind == Kind::Star)
-      taken.count = colorStar(graph, distanceOneOrdering(graph, order)).count;
-    else
-      taken.count = colorAcyclic(graph, distanceOneOrdering(graph, order)).count;
-    taken.color = now() - built;
+    taken.count = color(graph, choice).count;
+  } else {
+    const BipartiteGraph graph(std::move(copy));
+    built = now();
+    taken.count = color(graph, choice).count();
   }
+  taken.color = now() - built;
   taken.build = built - start;
   return taken;
 }
@@ -71,14 +59,14 @@ Taken ours(const Pattern& pattern, Order order, Kind kind) {
 const char* const kOrders[] = {"NATURAL",          "LARGEST_FIRST",         "SMALLEST_LAST",
                                "INCIDENCE_DEGREE", "DYNAMIC_LARGEST_FIRST", "RANDOM"};
 
-Taken colpack(const Pattern& pattern, Order order, Kind kind, bool isBipartite) {
+Taken colpack(const Pattern& pattern, Order order, Method method, bool isBipartite) {
   const std::string name = kOrders[static_cast<int>(order)];
-  if (kind == Kind::Both) return colpackBicoloring(pattern, name);
+  if (method == Method::RowsAndColumns) return colpackBicoloring(pattern, name);
   if (isBipartite) return colpackPartial(pattern, name, "COLUMN_PARTIAL_DISTANCE_TWO");
   const bool isPlain = order == Order::Natural || order == Order::DynamicLargestFirst;
-  if (kind == Kind::DistanceTwo)
+  if (method == Method::DistanceTwo)
     return colpackGraph(pattern, isPlain ? name : "DISTANCE_TWO_" + name, "DISTANCE_TWO");
-  return colpackGraph(pattern, name, kind == Kind::Star ? "STAR" : "ACYCLIC");
+  return colpackGraph(pattern, name, method == Method::Star ? "STAR" : "ACYCLIC");
 }
 #endif
 
@@ -86,7 +74,7 @@ struct Case {
   std::string name;
   std::function<Pattern()> make;
   Order order;
-  Kind kind;
+  Method method;
   bool isTooMuch = false;  ///< for ColPack, in time or memory
 };
 
@@ -104,9 +92,10 @@ void run(const Case& c, int repetitions) {
   const Pattern pattern = c.make();
   std::vector<Taken> own;
 #if BENCH_COLPACK
-  const bool isSymmetric = c.kind != Kind::Columns && c.kind != Kind::Both;
-  const bool hasGraph = !c.isTooMuch && (isSymmetric || c.kind == Kind::Both);
-  const bool hasPartial = !c.isTooMuch && (c.kind == Kind::Columns || c.kind == Kind::DistanceTwo);
+  const bool hasGraph =
+      !c.isTooMuch && (isSymmetric(c.method) || c.method == Method::RowsAndColumns);
+  const bool hasPartial =
+      !c.isTooMuch && (c.method == Method::Columns || c.method == Method::DistanceTwo);
   std::vector<Taken> graph, partial;
 #endif
   // The first one gets memory from the system, for all of them, and does not count.
@@ -118,16 +107,16 @@ void run(const Case& c, int repetitions) {
       partial.clear();
 #endif
     }
-    own.push_back(ours(pattern, c.order, c.kind));
+    own.push_back(ours(pattern, {.method = c.method, .order = c.order}));
 #if BENCH_COLPACK
-    if (hasGraph) graph.push_back(colpack(pattern, c.order, c.kind, false));
-    if (hasPartial) partial.push_back(colpack(pattern, c.order, c.kind, true));
+    if (hasGraph) graph.push_back(colpack(pattern, c.order, c.method, false));
+    if (hasPartial) partial.push_back(colpack(pattern, c.order, c.method, true));
 #endif
   }
   std::printf("{\"case\": \"%s\"", c.name.c_str());
   print("ours", own);
 #if BENCH_COLPACK
-  if (hasGraph) print(c.kind == Kind::Both ? "colpack" : "colpack graph", graph);
+  if (hasGraph) print(c.method == Method::RowsAndColumns ? "colpack" : "colpack graph", graph);
   if (hasPartial) print("colpack bipartite", partial);
 #endif
   std::printf("}\n");
@@ -150,29 +139,31 @@ std::vector<Case> cases() {
                                                   {"dynamic lf", Order::DynamicLargestFirst}};
   for (const auto& [name, order] : orders) {
     const std::string in = std::string(", ") + name;
-    all.push_back({"grid 1000x1000 distance-2" + in, grid5, order, Kind::DistanceTwo});
-    all.push_back({"grid 1000x1000 star" + in, grid5, order, Kind::Star});
-    all.push_back({"grid 80x80x40 distance-2" + in, lin, order, Kind::DistanceTwo});
-    all.push_back({"grid 80x80x40 star" + in, lin, order, Kind::Star});
-    all.push_back({"grid 80x80x40 acyclic" + in, lin, order, Kind::Acyclic});
-    all.push_back({"random 50000 distance-2" + in, random, order, Kind::DistanceTwo});
-    all.push_back({"random 50000 star" + in, random, order, Kind::Star});
-    all.push_back({"random 50000 acyclic" + in, random, order, Kind::Acyclic});
-    all.push_back({"brusselator 200x200 columns" + in, brusselator, order, Kind::Columns});
-    all.push_back({"random 50000x30000 columns" + in, rectangular, order, Kind::Columns});
-    all.push_back({"band of 9, 100000, columns" + in, band, order, Kind::Columns});
-    all.push_back({"arrow 3000 rows and columns" + in, arrow, order, Kind::Both});
-    all.push_back({"random 50000x30000 rows and columns" + in, rectangular, order, Kind::Both});
+    all.push_back({"grid 1000x1000 distance-2" + in, grid5, order, Method::DistanceTwo});
+    all.push_back({"grid 1000x1000 star" + in, grid5, order, Method::Star});
+    all.push_back({"grid 80x80x40 distance-2" + in, lin, order, Method::DistanceTwo});
+    all.push_back({"grid 80x80x40 star" + in, lin, order, Method::Star});
+    all.push_back({"grid 80x80x40 acyclic" + in, lin, order, Method::Acyclic});
+    all.push_back({"random 50000 distance-2" + in, random, order, Method::DistanceTwo});
+    all.push_back({"random 50000 star" + in, random, order, Method::Star});
+    all.push_back({"random 50000 acyclic" + in, random, order, Method::Acyclic});
+    all.push_back({"brusselator 200x200 columns" + in, brusselator, order, Method::Columns});
+    all.push_back({"random 50000x30000 columns" + in, rectangular, order, Method::Columns});
+    all.push_back({"band of 9, 100000, columns" + in, band, order, Method::Columns});
+    all.push_back({"arrow 3000 rows and columns" + in, arrow, order, Method::RowsAndColumns});
+    all.push_back(
+        {"random 50000x30000 rows and columns" + in, rectangular, order, Method::RowsAndColumns});
   }
   const auto small = [] { return starPattern(10000, 0, true); };
   const auto large = [] { return starPattern(1000000, 0, true); };
-  for (const auto& [kind, name] : {std::pair{Kind::Star, "star"}, {Kind::Acyclic, "acyclic"}}) {
+  for (const auto& [method, name] :
+       {std::pair{Method::Star, "star"}, {Method::Acyclic, "acyclic"}}) {
     const std::string n = name;
-    all.push_back({"10000 leaves " + n + ", natural", small, Order::Natural, kind});
-    all.push_back({"1000000 leaves " + n + ", natural", large, Order::Natural, kind, true});
+    all.push_back({"10000 leaves " + n + ", natural", small, Order::Natural, method});
+    all.push_back({"1000000 leaves " + n + ", natural", large, Order::Natural, method, true});
   }
   all.push_back(
-      {"1000000 leaves distance-2, natural", large, Order::Natural, Kind::DistanceTwo, true});
+      {"1000000 leaves distance-2, natural", large, Order::Natural, Method::DistanceTwo, true});
   return all;
 }
 
