@@ -80,6 +80,7 @@ function commonLanes(inputs: readonly Given[]): number {
       `batch: ${first.leaf.path} has ${first.lanes} instances and ${leaf.path} has ${lanes}`,
     );
   }
+  if (first.lanes === 0) throw new ShapeError(`batch: ${first.leaf.path} has no instances`);
   return first.lanes!;
 }
 

@@ -54,7 +54,7 @@ export interface AdjointFunction<A extends readonly unknown[], R> {
   /**
    * Many instances at once: each value with a leading axis (nested, or flat and row-major), or with one
    * instance's shape for all. Results have the leading axis.
-   * @throws ShapeError when the numbers of instances differ.
+   * @throws ShapeError when the numbers of instances differ, or there is none.
    */
   batch(...inputs: BatchArguments<A>): BatchResult<R>;
 

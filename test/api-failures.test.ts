@@ -98,6 +98,11 @@ describe("errors of calls name the function and the line", () => {
       line(),
     );
     complete(
+      thrown(ShapeError, () => area.batch({ x: new Float64Array(0), s: 1 })),
+      "area",
+      line(),
+    );
+    complete(
       thrown(ArgumentError, () => area.batch({ x: any("1"), s: 1 })),
       "area",
       line(),
