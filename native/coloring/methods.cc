@@ -24,29 +24,70 @@ Index longestRow(const Pattern& pattern) {
   return longest;
 }
 
-/// Vertices that are in one line all need different colors: no coloring takes fewer than the
-/// longest line has. `lines` are those of the vertices that `colorIn` colors, in the order of
-/// `orderBy`.
+/// Pairs of vertices that meet in a line up to which other orders are tried, and one that takes
+/// longer, where no more colors than these are to be saved.
+constexpr std::int64_t kFewPairs = std::int64_t{1} << 22, kFewerPairs = std::int64_t{1} << 20;
+constexpr Index kFewColors = 2;
+
+bool hasFewPairs(const Pattern& lines, std::int64_t most) {
+  std::int64_t pairs = 0;
+  for (Index i = 0; i < lines.rows(); ++i) {
+    const auto length = static_cast<std::int64_t>(lines.row(i).size());
+    pairs += length * length;
+    if (pairs > most) return false;
+  }
+  return true;
+}
+
+/// The coloring of fewest colors among those that are tried, until one takes no more than the
+/// longest line has vertices: these all need different colors.
+template <class ColorIn>
+class Fewest {
+ public:
+  /// `lines` are those of the vertices that `colorIn` colors in an order.
+  Fewest(const Pattern& lines, ColorIn colorIn, const std::vector<Index>& order)
+      : colorIn_(colorIn), least_(longestRow(lines)), best_(colorIn(order)) {}
+
+  template <class OrderBy>
+  void attempt(OrderBy orderBy) {
+    if (excess() <= 0) return;
+    Coloring found = colorIn_(orderBy());
+    if (found.count < best_.count) best_ = std::move(found);
+  }
+  /// Colors that could be saved.
+  Index excess() const { return best_.count - least_; }
+  Coloring best() && { return std::move(best_); }
+
+ private:
+  ColorIn colorIn_;
+  const Index least_;
+  Coloring best_;
+};
+
+/// Smallest last is tried with ties either way, and by saturation.
 template <class ColorIn, class OrderBy>
-Coloring fewest(const Choice& choice, const Pattern& lines, ColorIn colorIn, OrderBy orderBy) {
-  Coloring best = colorIn(orderBy(Ties::LastOnes));
-  if (choice.order != Order::SmallestLast || best.count <= longestRow(lines)) return best;
-  Coloring other = colorIn(orderBy(Ties::FirstOnes));
-  return other.count < best.count ? other : best;
+Fewest<ColorIn> fewest(const Choice& choice, const Pattern& lines, ColorIn colorIn,
+                       OrderBy orderBy) {
+  Fewest<ColorIn> result(lines, colorIn, orderBy(choice.order, Ties::LastOnes));
+  if (choice.order != Order::SmallestLast) return result;
+  result.attempt([&] { return orderBy(choice.order, Ties::FirstOnes); });
+  if (result.excess() <= kFewColors && hasFewPairs(lines, kFewerPairs))
+    result.attempt([&] { return orderBy(Order::SaturationDegree, Ties::LastOnes); });
+  return result;
 }
 
 Coloring columnsOf(const BipartiteGraph& graph, const Choice& choice) {
-  Coloring found = fewest(
+  auto found = fewest(
       choice, graph.byRow(), [&](const auto& order) { return colorColumns(graph, order); },
-      [&](Ties ties) { return columnOrdering(graph, choice.order, choice.seed, ties); });
-  return recolorColumns(graph, std::move(found), choice.passes);
+      [&](Order order, Ties ties) { return columnOrdering(graph, order, choice.seed, ties); });
+  return recolorColumns(graph, std::move(found).best(), choice.passes);
 }
 
 Coloring rowsOf(const BipartiteGraph& graph, const Choice& choice) {
-  Coloring found = fewest(
+  auto found = fewest(
       choice, graph.byColumn(), [&](const auto& order) { return colorRows(graph, order); },
-      [&](Ties ties) { return rowOrdering(graph, choice.order, choice.seed, ties); });
-  return recolorRows(graph, std::move(found), choice.passes);
+      [&](Order order, Ties ties) { return rowOrdering(graph, order, choice.seed, ties); });
+  return recolorRows(graph, std::move(found).best(), choice.passes);
 }
 
 /// An order by degrees is tried after the natural one, which is quick and often as good.
@@ -61,37 +102,21 @@ Bicoloring rowsAndColumnsOf(const BipartiteGraph& graph, const Choice& choice) {
   return other.count() < found.count() ? other : found;
 }
 
-/// Pairs of neighbors of a vertex, all in all, up to which other orders are tried too.
-constexpr std::int64_t kFewPairs = std::int64_t{1} << 22;
-
-bool hasFewPairs(const Pattern& pattern) {
-  std::int64_t pairs = 0;
-  for (Index i = 0; i < pattern.rows(); ++i) {
-    const auto length = static_cast<std::int64_t>(pattern.row(i).size());
-    pairs += length * length;
-    if (pairs > kFewPairs) return false;
-  }
-  return true;
-}
-
 /// Where it takes more colors than a vertex has neighbors, other readings of an order that depends
 /// on degrees are tried: ties the other way, neighbors among those that are left, and degrees of
 /// neighbors at distance one.
 Coloring distanceTwoOf(const AdjacencyGraph& graph, const Choice& choice) {
-  Coloring best = fewest(
+  auto found = fewest(
       choice, graph.pattern(), [&](const auto& order) { return colorDistanceTwo(graph, order); },
-      [&](Ties ties) { return distanceTwoOrdering(graph, choice.order, choice.seed, ties); });
-  const auto attempt = [&](const std::vector<Index>& order) {
-    Coloring found = colorDistanceTwo(graph, order);
-    if (found.count < best.count) best = std::move(found);
-  };
-  const bool isByDegree = choice.order != Order::Natural && choice.order != Order::Random;
-  if (isByDegree && best.count > longestRow(graph.pattern()) && hasFewPairs(graph.pattern())) {
-    attempt(distanceOneOrdering(graph, choice.order));
-    if (choice.order == Order::SmallestLast || choice.order == Order::IncidenceDegree)
-      attempt(distanceTwoOrderingAmongLeft(graph, choice.order));
+      [&](Order order, Ties ties) { return distanceTwoOrdering(graph, order, choice.seed, ties); });
+  const Order order = choice.order;
+  const bool isByDegree = order != Order::Natural && order != Order::Random;
+  if (isByDegree && hasFewPairs(graph.pattern(), kFewPairs)) {
+    found.attempt([&] { return distanceOneOrdering(graph, order); });
+    if (order == Order::SmallestLast || order == Order::IncidenceDegree)
+      found.attempt([&] { return distanceTwoOrderingAmongLeft(graph, order); });
   }
-  return recolorDistanceTwo(graph, std::move(best), choice.passes);
+  return recolorDistanceTwo(graph, std::move(found).best(), choice.passes);
 }
 
 }  // namespace

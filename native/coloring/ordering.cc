@@ -1,7 +1,10 @@
 #include "coloring/ordering.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
+#include <queue>
+#include <tuple>
 
 #include "coloring/bucket_queue.h"
 
@@ -201,6 +204,46 @@ std::vector<Index> incidenceDegree(Neighbors& graph, const std::vector<Index>& d
   return order;
 }
 
+/// The order in which a greedy coloring takes them; as numbered, once one needs a 65th color.
+template <class Neighbors>
+std::vector<Index> saturationDegree(Neighbors& graph, const std::vector<Index>& degree) {
+  struct Entry {
+    int colors;
+    Index degree, vertex;
+    bool operator<(const Entry& other) const {
+      return std::tie(colors, degree, other.vertex) < std::tie(other.colors, other.degree, vertex);
+    }
+  };
+  const Index n = graph.vertices();
+  std::vector<std::uint64_t> seen(degree.size(), 0);  ///< colors of neighbors
+  std::vector<bool> isLeft(degree.size(), true);
+  std::priority_queue<Entry> queue;
+  for (Index v = 0; v < n; ++v) queue.push({0, degree[v], v});
+  std::vector<Index> order;
+  order.reserve(degree.size());
+  while (!queue.empty()) {
+    const auto [colors, ownDegree, v] = queue.top();
+    queue.pop();
+    if (!isLeft[v] || colors != std::popcount(seen[v])) continue;
+    const int color = std::countr_one(seen[v]);
+    if (color == 64) break;
+    isLeft[v] = false;
+    order.push_back(v);
+    const std::uint64_t bit = std::uint64_t{1} << color;
+    graph.neighbors(
+        v, [&](Index w) { return isLeft[w]; },
+        [&](Index w) {
+          if (!isLeft[w] || (seen[w] & bit) != 0) return;
+          seen[w] |= bit;
+          queue.push({std::popcount(seen[w]), degree[w], w});
+        });
+  }
+  for (Index v = 0; v < n; ++v) {
+    if (isLeft[v]) order.push_back(v);
+  }
+  return order;
+}
+
 /// Fisher and Yates with numbers of SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, Fast
 /// splittable pseudorandom number generators, 2014).
 std::vector<Index> shuffled(Index vertices, std::uint64_t seed) {
@@ -224,6 +267,7 @@ std::vector<Index> ordering(Neighbors graph, Order order, std::uint64_t seed, Ti
   const std::vector<Index> degree = degrees(graph);
   if (order == Order::LargestFirst) return largestFirst(degree);
   if (order == Order::IncidenceDegree) return incidenceDegree(graph, degree);
+  if (order == Order::SaturationDegree) return saturationDegree(graph, degree);
   if (order == Order::DynamicLargestFirst) return byDegreeLeft<false>(graph, degree, ties);
   std::vector<Index> result = byDegreeLeft<true>(graph, degree, ties);
   std::reverse(result.begin(), result.end());

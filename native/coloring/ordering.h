@@ -17,6 +17,9 @@ enum class Order {
   IncidenceDegree,      ///< next the one with most neighbors before it
   DynamicLargestFirst,  ///< next the one with most neighbors among those that are left
   Random,               ///< a permutation that a seed decides
+  /// Next the one whose neighbors have most different colors already, of these that of largest
+  /// degree (D. Brelaz, New methods to color the vertices of a graph, 1979), up to 64 colors.
+  SaturationDegree,
 };
 
 /// Which of equal vertices SmallestLast puts last: those numbered last, or first. On grids one of

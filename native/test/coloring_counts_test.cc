@@ -106,6 +106,16 @@ TEST(ColoringCounts, OfDenseRowsBesideShortColumns) {
   for (const Order order : kOrders) EXPECT_LE(rowAndColumnColors(pattern, order), 4);
 }
 
+TEST(ColoringCounts, SmallestLastFindsTheFiveColorsOfGrids) {
+  for (const Index rows : {3, 4, 7, 20, 37}) {
+    for (const Index columns : {3, 6, 9, 33, 51, 200}) {
+      const Pattern grid = gridPattern(rows, columns);
+      EXPECT_EQ(distanceTwoColors(grid, Order::SmallestLast), 5) << rows << " x " << columns;
+      EXPECT_EQ(columnColors(grid, Order::SmallestLast), 5) << rows << " x " << columns;
+    }
+  }
+}
+
 TEST(ColoringCounts, NeedlessColorsAreDropped) {
   // Nothing but the hub's column is needed: the leaves are read in it.
   for (const Order order : kOrders) {
