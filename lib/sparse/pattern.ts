@@ -93,7 +93,7 @@ const made = new WeakSet<object>();
 export const isPattern = (value: object): value is AnyPattern => made.has(value);
 
 /** The pattern of what has one, as a sparse matrix; else what is given. */
-export function patternIn(given: unknown): unknown {
+export function ownPattern(given: unknown): unknown {
   const own = (given as { readonly pattern?: unknown } | null | undefined)?.pattern;
   return typeof own === "object" && own !== null && isPattern(own) ? own : given;
 }
