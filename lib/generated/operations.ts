@@ -122,6 +122,7 @@ export const Op = {
   Lanes: 222,
   Interleave: 223,
   Loop: 224,
+  LaneMatMul: 225,
   At: 300,
   Stack: 301,
   Pad: 302,

@@ -185,7 +185,8 @@ class Counter {
   }
 
   void count(const MatMulStep& s) {
-    cost_.text = "matmul " + (s.batch > 1 ? std::to_string(s.batch) + " of " : std::string()) +
+    cost_.text = (s.isOfLanes ? "matmul of lanes " : "matmul ") +
+                 (s.batch > 1 ? std::to_string(s.batch) + " of " : std::string()) +
                  product({s.m, s.k, s.n});
     start_ = kLibraryStart;
     read_.add(s.a.buffer, static_cast<double>((s.a.stride[0] != 0 ? s.batch : 1) * s.m * s.k));

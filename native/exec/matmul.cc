@@ -113,6 +113,7 @@ bool rowByColumns(const Product& p, const RunContext& context) {
 }  // namespace
 
 std::int64_t matMulScratch(const MatMulStep& step) {
+  if (step.isOfLanes) return packedLaneDoubles(step.k);
   return packedDoubles() + (step.k > kSumChunk ? step.m * step.n : 0);
 }
 
@@ -211,13 +212,20 @@ class MatMulRun {
 
 std::int64_t matMulThreads(const MatMulStep& step) {
   const std::int64_t longer = std::max(step.m, step.n);
-  if (longer == 0 || step.batch * step.m * step.n * step.k < kManyMultiplications) return 1;
+  if (step.isOfLanes || longer == 0 || step.batch * step.m * step.n * step.k < kManyMultiplications)
+    return 1;
   return step.batch * ((longer + kPieceRows - 1) / kPieceRows);
 }
 
 bool runMatMul(const Plan& plan, const MatMulStep& step, const RunContext& context) noexcept {
   if (step.k == 0) {
     std::fill_n(bufferAt(plan, step.c, context), step.batch * step.m * step.n, 0.0);
+    return true;
+  }
+  if (step.isOfLanes) {
+    multiplyLanes(step, bufferAt(plan, step.a.buffer, context) + step.a.offset,
+                  bufferAt(plan, step.b.buffer, context) + step.b.offset,
+                  bufferAt(plan, step.c, context), context.scratch);
     return true;
   }
   const unsigned threads = context.control == nullptr ? 1 : context.control->threads;

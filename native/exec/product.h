@@ -38,6 +38,12 @@ struct Product {
 /// Pieces of a product by rows have the same bits where they begin at multiples of so many.
 constexpr std::int64_t kProductRows = 8;
 
+/// One chain of the products of lanes that are next to each other in all three; their number is a
+/// multiple of MatMulStep::kLaneVector. `packed`: packedLaneDoubles(k).
+void multiplyLanes(const MatMulStep& step, const double* a, const double* b, double* c,
+                   double* packed);
+std::int64_t packedLaneDoubles(std::int64_t k);
+
 /// Doubles that multiplyChain takes for columns of b.
 std::int64_t packedDoubles();
 /// Turns into the transposed product where that has its vectors along the longer side.

@@ -111,6 +111,14 @@ void Analysis::assignRoles() {
           if (!plain && view.root != operand) keepContiguous(operand);
         }
         break;
+      case Op::LaneMatMul:
+        for (const NodeId operand : tape_.operands(node)) {
+          const View view = views_.resolve(operand);
+          // Lanes are next to each other.
+          const bool plain = view.windows.empty() && view.stride[2] == 1;
+          if (!plain && view.root != operand) keepContiguous(operand);
+        }
+        break;
       case Op::ScatterSum:
       case Op::CumSum:
       case Op::LinearRecurrence:

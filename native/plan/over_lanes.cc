@@ -12,8 +12,11 @@ namespace {
 
 /// A body of at most so many operations is written out element by element.
 constexpr std::int64_t kMaxScalarOperations = 4096;
-/// Terms of a product of two matrices that both differ from lane to lane: one multiply-add each.
+/// Terms of a product of two matrices that both differ from lane to lane: one chain.
 constexpr std::int64_t kMaxTerms = 128;
+/// Such products of so many multiplications are a step of their own, which reads its operands fewer
+/// times; smaller ones are a multiply-add a term, in the kernel of what they are used for.
+constexpr std::int64_t kManyMultiplications = 128;
 
 /// There is no form of the operation over lanes.
 struct NoForm {};
@@ -168,6 +171,9 @@ class Widener {
     }
     if (k > kMaxTerms) throw NoForm{};
     const Shape shape = wide(own);
+    if (m * n * k >= kManyMultiplications)
+      return {&builder_, builder_.append(code(Op::LaneMatMul), node.dtype, shape,
+                                         {{values_[a].expr.id, values_[b].expr.id}}, {})};
     Expr sum{&builder_, builder_.constant(0.0, shape)};
     for (std::int64_t t = 0; t < k; ++t) {
       const Expr column = ex::broadcastTo(ex::sliceAxis(values_[a].expr, 1, {t, 1, 1}), shape);

@@ -37,13 +37,17 @@ struct Span {
 
 /// c[b,i,j] = sum over k of a[b,i,k] * b[b,k,j]: fused chains of 128 terms, their results added in
 /// order (docs/design/0003). Strides are (batch, row, column); a batch stride of 0 shares the
-/// operand. c is contiguous.
+/// operand. c is contiguous, or [m, n, batch] where the products are those of lanes.
 struct MatMulStep {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
   StridedOperand a, b;
   BufferId c = 0;
   std::vector<Span> nonzero = {};  ///< by row of a, what is not known to be zeros; empty: all
   std::vector<Span> needed = {};   ///< by row of c, what is read; empty: all
+  /// The batch, a multiple of kLaneVector, is lanes next to each other in all three; k is at most
+  /// one chain.
+  bool isOfLanes = false;
+  static constexpr std::int64_t kLaneVector = 8;
 };
 
 /// y[o,i,j] = a[o,i,j] * y[o,i-1,j] + b[o,i,j] along the middle axis (fused multiply-add), from the

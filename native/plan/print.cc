@@ -70,9 +70,9 @@ std::string instrText(const Kernel& kernel, std::uint32_t position) {
 }
 
 std::string stepText(const MatMulStep& s) {
-  return "matmul " + b(s.c) + " = " + b(s.a.buffer) + " x " + b(s.b.buffer) + "  [" +
-         std::to_string(s.batch) + "] " + std::to_string(s.m) + "x" + std::to_string(s.k) + "x" +
-         std::to_string(s.n) + "\n";
+  return (s.isOfLanes ? "matmul of lanes " : "matmul ") + b(s.c) + " = " + b(s.a.buffer) + " x " +
+         b(s.b.buffer) + "  [" + std::to_string(s.batch) + "] " + std::to_string(s.m) + "x" +
+         std::to_string(s.k) + "x" + std::to_string(s.n) + "\n";
 }
 std::string stepText(const RecurrenceStep& s) {
   return std::string(s.hasA ? "recurrence " : "cumsum ") + b(s.y) + (s.reverse ? " reversed" : "") +

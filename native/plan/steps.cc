@@ -20,6 +20,8 @@ Step StepMaker::make(NodeId id) {
   switch (opOf(node)) {
     case Op::BatchMatMul:
       return matmul(id);
+    case Op::LaneMatMul:
+      return laneMatmul(id);
     case Op::CumSum:
     case Op::LinearRecurrence:
       return recurrence(id);
@@ -141,6 +143,30 @@ MatMulStep StepMaker::matmul(NodeId id) {
     step.needed = structure_.get().neededSpans(id);
   }
   joinBatch(step);
+  return step;
+}
+
+StridedOperand StepMaker::ofLanes(NodeId operand) {
+  const View view = views_.resolve(operand);
+  if (tape_.node(view.root).op == tapeop::kConstant) {
+    const Shape& shape = tape_.shape(operand);
+    return {buffers_.contiguousOf(operand), 0, {1, shape[1] * shape[2], shape[2]}};
+  }
+  return {buffers_.of(view.root), view.offset, {1, view.stride[0], view.stride[1]}};
+}
+
+MatMulStep StepMaker::laneMatmul(NodeId id) {
+  const Node& node = tape_.node(id);
+  const Shape& c = tape_.shape(node);
+  MatMulStep step;
+  step.batch = c[2];
+  step.m = c[0];
+  step.n = c[1];
+  step.k = tape_.shape(node.operand[0])[1];
+  step.a = ofLanes(node.operand[0]);
+  step.b = ofLanes(node.operand[1]);
+  step.c = buffers_.of(id);
+  step.isOfLanes = true;
   return step;
 }
 

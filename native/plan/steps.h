@@ -39,6 +39,8 @@ class StepMaker {
   InterleaveStep interleave(NodeId id);
   StridedOperand strided(NodeId operand);
   MatMulStep matmul(NodeId id);
+  StridedOperand ofLanes(NodeId operand);
+  MatMulStep laneMatmul(NodeId id);
 
   const Tape& tape_;
   Views& views_;

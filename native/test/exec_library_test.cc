@@ -95,6 +95,50 @@ TEST(ExecMatMul, EveryShapeAndLayout) {
   }
 }
 
+/// Lanes next to each other, of operands that may lie on their sides.
+TEST(ExecMatMul, ProductsOfLanes) {
+  std::mt19937_64 random(6);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (const std::int64_t lanes : {8, 16, 48, 56}) {
+    for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 11}) {
+      for (const std::int64_t n : {1, 2, 3, 4, 5, 6, 11}) {
+        for (const std::int64_t k : {1, 2, 30, 128}) {
+          for (int layout = 0; layout < 4; ++layout) {
+            PlanMaker maker;
+            const BufferId a = maker.io(lanes * m * k), b = maker.io(lanes * k * n);
+            const BufferId c = maker.io(lanes * m * n);
+            MatMulStep step{lanes, m, n, k, {a, 0, {1, k, 1}}, {b, 0, {1, n, 1}}, c};
+            if (layout & 1) step.a.stride = {1, 1, m};
+            if (layout & 2) step.b.stride = {1, 1, k};
+            for (StridedOperand* operand : {&step.a, &step.b}) {
+              operand->stride[1] *= lanes;
+              operand->stride[2] *= lanes;
+            }
+            step.isOfLanes = true;
+            OneStep run(maker, step);
+            for (std::int64_t i = 0; i < maker.at(c); ++i)
+              (*run.io)[static_cast<std::size_t>(i)] = uniform(random);
+            ASSERT_TRUE(run.run().ok);
+            const double* const x = run.io->data();
+            const double* const y = x + maker.at(b);
+            const double* const z = x + maker.at(c);
+            for (std::int64_t at = 0; at < lanes * m * n; ++at) {
+              const std::int64_t lane = at % lanes, j = at / lanes % n, i = at / lanes / n;
+              const double want =
+                  referenceDot(x + lane + i * step.a.stride[1], step.a.stride[2],
+                               y + lane + j * step.b.stride[2], step.b.stride[1], k);
+              ASSERT_TRUE(sameBits(z[at], want))
+                  << m << " x " << n << " x " << k << " layout " << layout << " lane " << lane;
+            }
+            for (int i = 0; i < 8; ++i)
+              ASSERT_EQ((*run.io)[static_cast<std::size_t>(maker.plan->ioDoubles + i)], -7.5);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(ExecMatMul, BatchesThatShareAnOperandAreOneProduct) {
   std::mt19937_64 random(4);
   std::uniform_real_distribution<double> uniform(-1, 1);

@@ -155,6 +155,41 @@ TEST(Lanes, ProductsOfMatrices) {
   }
 }
 
+/// Products of matrices that differ by lane are steps of the loop, and so are those of their
+/// gradients: whatever the shapes, and wherever the operands are.
+TEST(Lanes, ProductsOfLanes) {
+  const auto isOfLanes = [](const Step& step) {
+    const auto* product = std::get_if<MatMulStep>(&step);
+    return product != nullptr && product->isOfLanes;
+  };
+  const std::int64_t lanes = 70;
+  const Shape shapes[] = {{20, 18, 19}, {40, 50, 1}, {1, 60, 30}, {40, 2, 40}, {6, 128, 6}};
+  for (const Shape& shape : shapes) {
+    const std::int64_t m = shape[0], k = shape[1], n = shape[2];
+    Builder builder;
+    const Expr a{&builder, builder.input("a", {m, k})};
+    const Expr b{&builder, builder.input("b", {n, k + 2})};
+    const Expr part = slice(b, {{0, n, 1}, {1, k, 1}});
+    const Expr c = batchMatmul(flip(a, {1}), transpose(part, {1, 0}));
+    const Expr again = batchMatmul(transpose(c, {1, 0}), sin(a));
+    const TapePtr one =
+        builder.finish({{"f", sum(square(c), {0, 1}).id}, {"g", sum(square(again), {0, 1}).id}});
+    for (const TapePtr& t : {one, vjp(one, Positions{0, 1})}) {
+      const TapePtr batch = vmap(t, lanes, std::vector<bool>(t->inputs().size(), true));
+      Evaluator evaluator(batch);
+      std::int64_t products = 0;
+      for (const Step& step : evaluator.plan().steps) {
+        if (const auto* loop = std::get_if<LaneStep>(&step))
+          products += std::ranges::count_if(loop->plan->steps, isOfLanes);
+      }
+      EXPECT_GE(products, 2) << evaluator.plan().toString();
+      Arrays inputs = {numbers(lanes * m * k, -1, 2), numbers(lanes * n * (k + 2), -2, 3)};
+      while (inputs.size() < t->inputs().size()) inputs.push_back(numbers(lanes, 0.5, 1));
+      evaluator(inputs);
+    }
+  }
+}
+
 /// Values that are joined end to end are written where they belong.
 TEST(Lanes, PiecesInPlace) {
   const std::int64_t n = 100;
