@@ -4,8 +4,8 @@ import { ArgumentError } from "../generated/errors.js";
 import { native } from "../native.js";
 import { describe, oneOf, optionsOf, wholeOf } from "../numbers.js";
 import { requireLines, rowsOf, wholeRowsOf } from "./compress.js";
-import type { SparseMatrix } from "./matrix.js";
-import { type AnyPattern, type CsrPattern, isPattern, ownPattern } from "./pattern.js";
+import { SparseMatrix } from "./matrix.js";
+import { type AnyPattern, type CsrPattern, isPattern } from "./pattern.js";
 import { extentOf, type PatternArrays, patternFrom } from "./places.js";
 
 /**
@@ -83,7 +83,7 @@ export const isOfSymmetric = (method: ColoringMethod): boolean =>
 
 /** A pattern that is given: rows as they are, for the core to check, others checked. */
 export function givenPattern(what: string, of: unknown): ColorablePattern | AnyPattern {
-  const pattern = ownPattern(of);
+  const pattern: unknown = of instanceof SparseMatrix ? of.pattern : of;
   if (typeof pattern !== "object" || pattern === null) {
     throw new ArgumentError(`${what}: expected a pattern, got ${describe(pattern)}`, here());
   }

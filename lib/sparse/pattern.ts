@@ -92,12 +92,6 @@ const made = new WeakSet<object>();
 
 export const isPattern = (value: object): value is AnyPattern => made.has(value);
 
-/** The pattern of what has one, as a sparse matrix; else what is given. */
-export function ownPattern(given: unknown): unknown {
-  const own = (given as { readonly pattern?: unknown } | null | undefined)?.pattern;
-  return typeof own === "object" && own !== null && isPattern(own) ? own : given;
-}
-
 /** A pattern of places that are right. */
 export function makePattern(places: Places): AnyPattern {
   const nonzeros = (places.format === "csc" ? places.rowIndices : places.columnIndices).length;
