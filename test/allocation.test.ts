@@ -47,7 +47,8 @@ test.skipIf(isSanitized).each(Object.entries(sessions))(
     };
     grown(); // Compiled by then.
     // V8 has its own work to do now and then, above all while it compiles. The smallest object has 12 bytes.
-    const least = Math.min(...Array.from({ length: 40 }, grown));
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 40 && least >= runs; round++) least = Math.min(least, grown());
     expect(least / runs).toBeLessThan(1);
   },
 );
