@@ -8,12 +8,6 @@ namespace adjoint::coloring {
 
 namespace {
 
-Index longestRow(const Pattern& pattern) {
-  std::size_t longest = 0;
-  for (Index i = 0; i < pattern.rows(); ++i) longest = std::max(longest, pattern.row(i).size());
-  return static_cast<Index>(longest);
-}
-
 /// Which nonzeros are read by columns, the others by rows: those of a row whose turn comes before
 /// their column's.
 struct Turns {
@@ -29,7 +23,7 @@ struct Left {
 
   explicit Left(const Pattern& lines)
       : pattern(lines),
-        queue(lines.rows(), longestRow(lines)),
+        queue(lines.rows(), lines.longestRow()),
         beside(static_cast<std::size_t>(lines.rows()), 0) {
     for (Index v = 0; v < lines.rows(); ++v)
       queue.insert(v, static_cast<Index>(lines.row(v).size()));
@@ -134,11 +128,11 @@ Bicoloring colorRowsAndColumns(const BipartiteGraph& graph, std::span<const Inde
   const auto none = [](const Pattern& pattern) {
     return Coloring{std::vector<Index>(static_cast<std::size_t>(pattern.rows()), kNoColor), 0};
   };
-  if (longestRow(byRow) <= result.count()) {
+  if (byRow.longestRow() <= result.count()) {
     Coloring columns = colorColumns(graph, columnOrder);
     if (columns.count <= result.count()) result = {none(byRow), std::move(columns)};
   }
-  if (longestRow(byColumn) < result.count()) {
+  if (byColumn.longestRow() < result.count()) {
     Coloring rows = colorRows(graph, rowOrder);
     if (rows.count < result.count()) result = {std::move(rows), none(byColumn)};
   }

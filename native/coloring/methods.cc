@@ -17,13 +17,6 @@ Coloring noColors(const Pattern& lines) {
   return {std::vector<Index>(static_cast<std::size_t>(lines.rows()), kNoColor), 0};
 }
 
-Index longestRow(const Pattern& pattern) {
-  Index longest = 0;
-  for (Index i = 0; i < pattern.rows(); ++i)
-    longest = std::max(longest, static_cast<Index>(pattern.row(i).size()));
-  return longest;
-}
-
 /// Pairs of vertices that meet in a line up to which other orders are tried, and one that takes
 /// longer, where no more colors than these are to be saved.
 constexpr std::int64_t kFewPairs = std::int64_t{1} << 22, kFewerPairs = std::int64_t{1} << 20;
@@ -39,6 +32,8 @@ bool hasFewPairs(const Pattern& lines, std::int64_t most) {
   return true;
 }
 
+bool isByDegree(Order order) { return order != Order::Natural && order != Order::Random; }
+
 /// The coloring of fewest colors among those that are tried, until one takes no more than the
 /// longest line has vertices: these all need different colors.
 template <class ColorIn>
@@ -46,7 +41,7 @@ class Fewest {
  public:
   /// `lines` are those of the vertices that `colorIn` colors in an order.
   Fewest(const Pattern& lines, ColorIn colorIn, const std::vector<Index>& order)
-      : colorIn_(colorIn), least_(longestRow(lines)), best_(colorIn(order)) {}
+      : colorIn_(colorIn), least_(lines.longestRow()), best_(colorIn(order)) {}
 
   template <class OrderBy>
   void attempt(OrderBy orderBy) {
@@ -90,28 +85,26 @@ Coloring rowsOf(const BipartiteGraph& graph, const Choice& choice) {
   return recolorRows(graph, std::move(found).best(), choice.passes);
 }
 
-/// An order by degrees is tried after the natural one, which is quick and often as good.
+/// The natural order is quick, and now and then better than one by degrees.
 Bicoloring rowsAndColumnsOf(const BipartiteGraph& graph, const Choice& choice) {
   const auto colored = [&](Order order) {
     return colorRowsAndColumns(graph, rowOrdering(graph, order, choice.seed),
                                columnOrdering(graph, order, choice.seed));
   };
   Bicoloring found = colored(choice.order);
-  if (choice.order == Order::Natural || choice.order == Order::Random) return found;
+  if (!isByDegree(choice.order)) return found;
   Bicoloring other = colored(Order::Natural);
   return other.count() < found.count() ? other : found;
 }
 
-/// Where it takes more colors than a vertex has neighbors, other readings of an order that depends
-/// on degrees are tried: ties the other way, neighbors among those that are left, and degrees of
-/// neighbors at distance one.
+/// More readings of an order by degrees: by those of neighbors at distance one, and with neighbors
+/// among vertices that are left.
 Coloring distanceTwoOf(const AdjacencyGraph& graph, const Choice& choice) {
   auto found = fewest(
       choice, graph.pattern(), [&](const auto& order) { return colorDistanceTwo(graph, order); },
       [&](Order order, Ties ties) { return distanceTwoOrdering(graph, order, choice.seed, ties); });
   const Order order = choice.order;
-  const bool isByDegree = order != Order::Natural && order != Order::Random;
-  if (isByDegree && hasFewPairs(graph.pattern(), kFewPairs)) {
+  if (isByDegree(order) && found.excess() > 0 && hasFewPairs(graph.pattern(), kFewPairs)) {
     found.attempt([&] { return distanceOneOrdering(graph, order); });
     if (order == Order::SmallestLast || order == Order::IncidenceDegree)
       found.attempt([&] { return distanceTwoOrderingAmongLeft(graph, order); });

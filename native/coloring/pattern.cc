@@ -171,6 +171,12 @@ Pattern Pattern::fromEntries(std::int64_t rows, std::int64_t columns,
   return result;
 }
 
+Index Pattern::longestRow() const {
+  Index longest = 0;
+  for (Index i = 0; i < rows_; ++i) longest = std::max(longest, rowStart_[i + 1] - rowStart_[i]);
+  return longest;
+}
+
 Pattern Pattern::transposed() const {
   Pattern result;
   result.rows_ = columns_;

@@ -35,6 +35,8 @@ class Pattern {
   const std::vector<Index>& rowStart() const { return rowStart_; }
   const std::vector<Index>& columnIndex() const { return columnIndex_; }
 
+  /// The most nonzeros of a row.
+  Index longestRow() const;
   /// columns x rows.
   Pattern transposed() const;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,6 +45,11 @@ struct RunContext {
 
 /// Whether the caller wants the run to end; notes it in the status.
 bool stopped(const RunContext& context);
+
+/// Whether a number is one of the indices of `size` elements.
+inline bool isIndex(double number, std::int64_t size) {
+  return number >= 0 && number < static_cast<double>(size) && std::floor(number) == number;
+}
 
 inline std::int64_t roundUp(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;

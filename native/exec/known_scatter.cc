@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <utility>
@@ -97,7 +96,7 @@ std::unique_ptr<const KnownScatter> KnownScatter::make(const Plan& plan,
   starts.assign(static_cast<std::size_t>(step.size) + 1, 0);
   for (std::int64_t j = 0; j < step.count; ++j) {
     const double at = index[j];
-    if (!(at >= 0 && at < static_cast<double>(step.size) && std::floor(at) == at)) return nullptr;
+    if (!isIndex(at, step.size)) return nullptr;
     ++starts[static_cast<std::size_t>(at) + 1];
   }
   for (std::size_t r = 1; r < starts.size(); ++r) starts[r] += starts[r - 1];

@@ -1,7 +1,6 @@
 #include "exec/known_sums.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace adjoint::exec {
@@ -189,7 +188,7 @@ bool KnownSums::add(const Plan& plan, const ScatterAddStep& step) {
   std::vector<std::vector<std::int32_t>> terms(static_cast<std::size_t>(step.size));
   for (std::int64_t j = 0; j < step.count; ++j) {
     const double at = index[j];
-    if (!(at >= 0 && at < static_cast<double>(step.size) && std::floor(at) == at)) return false;
+    if (!isIndex(at, step.size)) return false;
     terms[static_cast<std::size_t>(at)].push_back(static_cast<std::int32_t>(updates.offset + j));
   }
   Group group;

@@ -1,7 +1,6 @@
 #include "exec/library.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace adjoint::exec {
 
@@ -149,7 +148,7 @@ bool runScatterAdd(const Plan& plan, const ScatterAddStep& step,
     double* block = out + o * step.size * inner;
     for (std::int64_t j = 0; j < step.count; ++j, updates += inner) {
       const double index = indices[j];
-      if (!(index >= 0 && index < static_cast<double>(step.size) && std::floor(index) == index)) {
+      if (!isIndex(index, step.size)) {
         RunStatus& status = *context.status;
         status.ok = false;
         status.code = ErrorCode::Index;

@@ -1,5 +1,4 @@
 #include <bit>
-#include <cmath>
 
 #include "exec/scalar.h"
 
@@ -20,7 +19,7 @@ namespace {
 
 [[gnu::noinline]] bool gather(const ScalarProgram::Gather& g, const RunContext& context,
                               double index, double& out) {
-  if (index >= 0 && index < static_cast<double>(g.limit) && std::floor(index) == index) {
+  if (isIndex(index, g.limit)) {
     out = *context.at(g.place.base, g.place.offset + g.stride * static_cast<std::int64_t>(index));
     return true;
   }
